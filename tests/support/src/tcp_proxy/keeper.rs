@@ -1,0 +1,108 @@
+use std::net::SocketAddr;
+
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+};
+
+use super::link::{self, Rules};
+
+/// What the handle asks of the task that keeps the sockets.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Order {
+    Cut,
+    Hang,
+    Refuse,
+    Resume,
+}
+
+/// An order, and where to say that it was carried out.
+pub(super) type Request = (Order, oneshot::Sender<()>);
+
+/// Owns the listener and all connections; when its task ends, they end.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    address: SocketAddr,
+    upstream: SocketAddr,
+    rules: Rules,
+    listener: Option<TcpListener>,
+    links: JoinSet<()>,
+}
+
+impl Keeper {
+    pub(super) fn new(listener: TcpListener, upstream: SocketAddr, rules: Rules) -> Self {
+        let address = listener
+            .local_addr()
+            .expect("a bound listener has an address");
+        Self {
+            address,
+            upstream,
+            rules,
+            listener: Some(listener),
+            links: JoinSet::new(),
+        }
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(super) async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Request>) {
+        loop {
+            tokio::select! {
+                order = orders.recv() => match order {
+                    Some((order, done)) => {
+                        self.obey(order).await;
+                        let _ = done.send(());
+                    }
+                    None => return,
+                },
+                client = accept(self.listener.as_ref()) => self.link(client),
+                Some(_) = self.links.join_next() => {}
+            }
+        }
+    }
+
+    async fn obey(&mut self, order: Order) {
+        match order {
+            Order::Cut => self.links.shutdown().await,
+            Order::Hang => self.rules.flow.close(),
+            Order::Refuse => {
+                self.listener = None;
+                self.links.shutdown().await;
+            }
+            Order::Resume => {
+                self.rules.flow.open();
+                self.listen().await;
+            }
+        }
+    }
+
+    async fn listen(&mut self) {
+        if self.listener.is_none() {
+            let listener = TcpListener::bind(self.address).await;
+            self.listener = Some(listener.expect("the proxy's port is still free"));
+        }
+    }
+
+    fn link(&mut self, client: TcpStream) {
+        let carried = link::carry(client, self.upstream, self.rules.clone());
+        self.links.spawn(async {
+            // A connection that breaks is what this proxy is for.
+            let _ = carried.await;
+        });
+    }
+}
+
+/// The next client; never, while the proxy refuses.
+async fn accept(listener: Option<&TcpListener>) -> TcpStream {
+    let Some(listener) = listener else {
+        return std::future::pending().await;
+    };
+    loop {
+        if let Ok((client, _)) = listener.accept().await {
+            return client;
+        }
+    }
+}
