@@ -129,7 +129,7 @@ impl RedisServer {
     /// # Panics
     ///
     /// If the server does not answer; see [`try_command`](Self::try_command).
-    #[must_use]
+    #[allow(clippy::must_use_candidate)] // most are sent for their effect
     pub fn command(&self, words: &[&str]) -> Reply {
         self.try_command(words)
             .unwrap_or_else(|error| panic!("redis-server did not answer {words:?}: {error}"))

@@ -1,0 +1,154 @@
+//! The time of day, injected so that no test has to sleep.
+
+use std::{
+    fmt,
+    ops::{Add, Sub},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+/// Where the layers read the time of day.
+///
+/// Lifetimes are judged by wall-clock time, because entries are shared between processes; deadlines
+/// of store steps are not, they use the runtime's own timer.
+#[derive(Clone, Default)]
+pub struct Clock {
+    manual: Option<Arc<AtomicU64>>,
+}
+
+impl Clock {
+    /// The operating system's clock.
+    #[must_use]
+    pub fn system() -> Self {
+        Self::default()
+    }
+
+    /// A clock that stands still until it is [advanced](Self::advance). Clones share the hands.
+    #[must_use]
+    pub fn manual(start: Timestamp) -> Self {
+        Self {
+            manual: Some(Arc::new(AtomicU64::new(start.0))),
+        }
+    }
+
+    /// The present moment.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        match &self.manual {
+            Some(hands) => Timestamp(hands.load(Ordering::Acquire)),
+            None => SystemTime::now().into(),
+        }
+    }
+
+    /// Moves a manual clock forward; the system clock is not ours to move.
+    ///
+    /// # Panics
+    ///
+    /// On a [system](Self::system) clock: a test that believes it moved time must not pass.
+    pub fn advance(&self, by: Duration) {
+        self.manual
+            .as_ref()
+            .expect("only a manual clock can be advanced")
+            .fetch_add(micros(by), Ordering::AcqRel);
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.manual.is_some() {
+            "Clock::manual"
+        } else {
+            "Clock::system"
+        })
+    }
+}
+
+/// A moment: whole microseconds since the Unix epoch. Arithmetic saturates at both ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// The moment this many microseconds after the Unix epoch.
+    #[must_use]
+    pub const fn from_micros(micros: u64) -> Self {
+        Self(micros)
+    }
+
+    /// The moment this many seconds after the Unix epoch.
+    #[must_use]
+    pub const fn from_secs(secs: u64) -> Self {
+        Self(secs.saturating_mul(1_000_000))
+    }
+
+    /// Microseconds since the Unix epoch.
+    #[must_use]
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    /// Time passed since `earlier`; zero if that lies ahead.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Duration> for Timestamp {
+    type Output = Self;
+
+    fn add(self, rhs: Duration) -> Self {
+        Self(self.0.saturating_add(micros(rhs)))
+    }
+}
+
+impl Sub<Duration> for Timestamp {
+    type Output = Self;
+
+    fn sub(self, rhs: Duration) -> Self {
+        Self(self.0.saturating_sub(micros(rhs)))
+    }
+}
+
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        Self(time.duration_since(UNIX_EPOCH).map_or(0, micros))
+    }
+}
+
+impl From<Timestamp> for SystemTime {
+    fn from(time: Timestamp) -> Self {
+        UNIX_EPOCH + Duration::from_micros(time.0)
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manual_clock_moves_only_when_told_and_for_all_its_clones() {
+        let clock = Clock::manual(Timestamp::from_secs(10));
+        let other = clock.clone();
+        assert_eq!(other.now(), Timestamp::from_secs(10));
+        clock.advance(Duration::from_millis(1500));
+        assert_eq!(other.now().as_micros(), 11_500_000);
+    }
+
+    #[test]
+    fn arithmetic_saturates() {
+        let start = Timestamp::from_secs(1);
+        assert_eq!(start - Duration::from_secs(2), Timestamp::default());
+        assert_eq!(
+            (start + Duration::MAX).since(start).as_micros(),
+            u128::from(u64::MAX - 1_000_000)
+        );
+        assert_eq!(start.since(Timestamp::from_secs(9)), Duration::ZERO);
+    }
+}

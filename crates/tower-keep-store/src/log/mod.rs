@@ -1,0 +1,222 @@
+//! The invalidation log: one idea for everything that can be invalidated.
+//!
+//! *An entry is usable only if nothing that it depends on was invalidated after its fetch began.*
+//!
+//! [`InvalidationLog::append`] writes one record, whatever the number of entries concerned. Every
+//! process folds the records into a bounded table. An entry carries the [`Stamp`] that its process
+//! had reached when its fetch began, and the [`Target`]s it depends on; the table refuses it if one of
+//! them was hit later. So a fetch that began before an invalidation and was stored after it is never
+//! served, and a check costs no round trip.
+//!
+//! ## On Redis
+//!
+//! The log is one stream, `namespace:log`, at most about 65 000 records long, with a time to live of
+//! a day that every process renews. Records count from 1 without a hole, and each repeats a random
+//! number of the one before: a process that missed something, or whose server came back with another
+//! history, notices at the next record or the next heartbeat (four a second) and starts a new *epoch*,
+//! in which no older entry is usable. A lost log costs misses.
+//!
+//! A record that cannot be written now (Redis is down) waits in this process, which refuses the
+//! entries concerned meanwhile, and is written when Redis is back. Writing a record twice is harmless.
+//! Other processes go on with their first level for at most the staleness bound (5 s unless set),
+//! because for that long they may not have noticed.
+//!
+//! ## What remains
+//!
+//! Between the commit of a change and its record others may be served the state before: the record
+//! must be awaited before the change is reported as done. A process that dies between the two takes
+//! the record with it.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use self::{
+    record::{Change, Record},
+    shared::Shared,
+    table::{Gap, Table},
+};
+pub use self::{
+    table::{Stamp, Verdict},
+    target::{Mode, Target},
+};
+use crate::{error::StoreError, redis::Redis};
+
+mod outbox;
+mod record;
+pub(crate) mod shared;
+mod table;
+mod target;
+
+/// A handle to the log of one namespace. Clones share it.
+#[derive(Clone)]
+pub struct InvalidationLog {
+    folded: Arc<Folded>,
+    shared: Option<Arc<Shared>>,
+}
+
+impl InvalidationLog {
+    pub(crate) fn embedded() -> Self {
+        let folded = Arc::new(Folded::default());
+        folded
+            .apply(&Record {
+                position: 1,
+                epoch: random(),
+                previous: 0,
+                nonce: 0,
+                changes: Vec::new(),
+            })
+            .expect("the first record follows nothing");
+        Self {
+            folded,
+            shared: None,
+        }
+    }
+
+    pub(crate) fn shared(redis: Arc<Redis>, namespace: &str, staleness_bound: Duration) -> Self {
+        let folded = Arc::new(Folded::default());
+        let shared = Shared::start(redis, namespace, folded.clone(), staleness_bound);
+        Self {
+            folded,
+            shared: Some(shared),
+        }
+    }
+
+    /// What a fetch that begins now has to carry.
+    #[must_use]
+    pub fn stamp(&self) -> Stamp {
+        self.folded.read().stamp()
+    }
+
+    /// Counts the changes of the table. A verdict stays true while this number stays the same; read
+    /// it *before* asking for the verdict.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.folded.generation.load(Ordering::Acquire)
+    }
+
+    /// Judges what was fetched at `stamp` and depends on `targets` (and, as all does, on
+    /// [`Target::EVERYTHING`]).
+    #[must_use]
+    pub fn verdict(&self, stamp: Stamp, targets: &[Target]) -> Verdict {
+        self.folded.read().verdict(stamp, targets)
+    }
+
+    /// Whether verdicts take account of all that was written up to the staleness bound ago. If not,
+    /// what could have been invalidated elsewhere must not be used.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        self.shared
+            .as_ref()
+            .is_none_or(|shared| shared.is_current())
+    }
+
+    /// Invalidates `targets`: at once in this process, and everywhere once this returns `Ok` and the
+    /// record has travelled (about a millisecond). `deadline` bounds the wait.
+    ///
+    /// Dropping the future does not take the invalidation back.
+    ///
+    /// # Errors
+    ///
+    /// The record is not known to stand in the log yet. It stays in force in this process, and goes
+    /// on being written until it does.
+    pub async fn append(
+        &self,
+        targets: &[Target],
+        mode: Mode,
+        deadline: Duration,
+    ) -> Result<(), StoreError> {
+        let changes: Vec<_> = targets
+            .iter()
+            .map(|&target| Change { target, mode })
+            .collect();
+        if changes.is_empty() {
+            return Ok(());
+        }
+        match &self.shared {
+            Some(shared) => shared.append(changes, deadline).await,
+            None => {
+                self.folded.append_here(changes);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl fmt::Debug for InvalidationLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InvalidationLog")
+            .field("stamp", &self.stamp())
+            .field("is_current", &self.is_current())
+            .finish()
+    }
+}
+
+/// The table under its lock, and the count of its changes.
+#[derive(Debug)]
+struct Folded {
+    table: RwLock<Table>,
+    generation: AtomicU64,
+}
+
+impl Folded {
+    fn read(&self) -> RwLockReadGuard<'_, Table> {
+        self.table.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the table and counts the change before any reader can see it uncounted.
+    fn change<T>(&self, change: impl FnOnce(&mut Table) -> T) -> T {
+        let mut table: RwLockWriteGuard<'_, _> =
+            self.table.write().unwrap_or_else(PoisonError::into_inner);
+        let result = change(&mut table);
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        result
+    }
+
+    fn apply(&self, record: &Record) -> Result<(), Gap> {
+        self.change(|table| table.apply(record))
+    }
+
+    /// The embedded log: record and table are one step.
+    fn append_here(&self, changes: Vec<Change>) {
+        self.change(|table| {
+            let stamp = table.stamp();
+            let next = Record {
+                position: stamp.position + 1,
+                epoch: stamp.epoch,
+                previous: table.nonce(),
+                nonce: 0,
+                changes,
+            };
+            table
+                .apply(&next)
+                .expect("made from the table's own state, under its lock");
+        });
+    }
+}
+
+impl Default for Folded {
+    fn default() -> Self {
+        Self {
+            table: RwLock::new(Table::new(TABLE_CAPACITY)),
+            generation: AtomicU64::new(0),
+        }
+    }
+}
+
+/// A random number that is not zero.
+fn random() -> u64 {
+    // Without randomness from the system two epochs could be taken for one; nothing else here can be
+    // done about that.
+    getrandom::u64()
+        .expect("the operating system gives random numbers")
+        .max(1)
+}
+
+/// Targets remembered one by one, about 4 MB; older invalidations only raise the floor.
+const TABLE_CAPACITY: usize = 1 << 16;

@@ -1,0 +1,153 @@
+//! Invalidations on their way into the log.
+
+use std::{collections::VecDeque, mem};
+
+use super::{
+    record::Change,
+    table::Stamp,
+    target::{Mode, Target},
+};
+
+/// What waits to be written, and what was written but has not come back through the log yet.
+///
+/// Both are *in doubt* in the table until they have. Tickets count the changes in the order of their
+/// coming; they are written and settled in that order.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    queue: Vec<Change>,
+    tickets: u64,
+    written: VecDeque<Written>,
+}
+
+/// A batch that stands in the log.
+#[derive(Debug)]
+struct Written {
+    batch: Batch,
+    /// The epoch of the table when the batch was sent.
+    sent_in: u64,
+    at: Stamp,
+}
+
+/// Changes that go into one record.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Batch {
+    pub(super) changes: Vec<Change>,
+    /// The ticket of the last of them.
+    pub(super) ticket: u64,
+}
+
+impl Outbox {
+    /// Queues changes; returns their ticket and what was in doubt until now and need not be any more.
+    pub(super) fn push(&mut self, changes: Vec<Change>) -> (u64, Queued) {
+        self.tickets += 1;
+        if self.queue.len() + changes.len() > CAPACITY {
+            let everything = Change {
+                target: Target::EVERYTHING,
+                mode: Mode::Hard,
+            };
+            let replaced = mem::replace(&mut self.queue, vec![everything]);
+            let queued = Queued {
+                doubted: vec![everything],
+                replaced,
+            };
+            return (self.tickets, queued);
+        }
+        self.queue.extend_from_slice(&changes);
+        let queued = Queued {
+            doubted: changes,
+            replaced: Vec::new(),
+        };
+        (self.tickets, queued)
+    }
+
+    /// Takes what is to be written next.
+    pub(super) fn next_batch(&mut self) -> Option<Batch> {
+        if self.queue.is_empty() {
+            return None;
+        }
+        let changes = mem::take(&mut self.queue);
+        Some(Batch {
+            changes,
+            ticket: self.tickets,
+        })
+    }
+
+    /// The batch stands in the log.
+    pub(super) fn written(&mut self, batch: Batch, sent_in: u64, at: Stamp) {
+        self.written.push_back(Written { batch, sent_in, at });
+    }
+
+    /// Takes out the oldest batch that the table, at `applied`, needs no doubt for any more: it has
+    /// applied the record, or begun an epoch in which all that was older is refused anyway.
+    pub(super) fn next_settled(&mut self, applied: Stamp) -> Option<Batch> {
+        let oldest = self.written.front()?;
+        let has_come = applied.epoch == oldest.at.epoch && applied.position >= oldest.at.position;
+        let is_past = applied.epoch != oldest.at.epoch && applied.epoch != oldest.sent_in;
+        if has_come || is_past {
+            self.written.pop_front().map(|written| written.batch)
+        } else {
+            None
+        }
+    }
+}
+
+/// What queueing did to the doubts.
+#[derive(Debug)]
+pub(super) struct Queued {
+    pub(super) doubted: Vec<Change>,
+    pub(super) replaced: Vec<Change>,
+}
+
+/// Changes that may wait; beyond that they become one: everything.
+const CAPACITY: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(name: &[u8]) -> Change {
+        Change {
+            target: Target::new("tag", name),
+            mode: Mode::Hard,
+        }
+    }
+
+    fn stamp(epoch: u64, position: u64) -> Stamp {
+        Stamp { epoch, position }
+    }
+
+    #[test]
+    fn a_batch_settles_when_its_record_was_applied() {
+        let mut outbox = Outbox::default();
+        let (ticket, _) = outbox.push(vec![change(b"a")]);
+        let batch = outbox.next_batch().expect("one change waits");
+        assert_eq!(batch.ticket, ticket);
+        outbox.written(batch, 1, stamp(1, 7));
+        assert!(outbox.next_settled(stamp(1, 6)).is_none());
+        assert!(outbox.next_settled(stamp(1, 7)).is_some());
+        assert!(outbox.next_settled(stamp(1, 7)).is_none());
+    }
+
+    #[test]
+    fn a_record_that_founded_an_epoch_is_not_settled_by_the_old_one() {
+        let mut outbox = Outbox::default();
+        outbox.push(vec![change(b"a")]);
+        let batch = outbox.next_batch().expect("one change waits");
+        outbox.written(batch, 1, stamp(2, 1));
+        assert!(outbox.next_settled(stamp(1, 900)).is_none());
+        assert!(outbox.next_settled(stamp(3, 1)).is_some());
+    }
+
+    #[test]
+    fn what_cannot_wait_one_by_one_becomes_everything() {
+        let mut outbox = Outbox::default();
+        let many: Vec<_> = (0..CAPACITY).map(|i| change(&i.to_be_bytes())).collect();
+        outbox.push(many.clone());
+        let (ticket, queued) = outbox.push(vec![change(b"one more")]);
+        assert_eq!(queued.replaced, many);
+        let batch = outbox.next_batch().expect("something waits");
+        assert_eq!(batch.ticket, ticket);
+        assert_eq!(batch.changes.len(), 1);
+        assert_eq!(batch.changes[0].target, Target::EVERYTHING);
+    }
+}

@@ -1,0 +1,394 @@
+//! The log, folded: for each target the last position at which it was invalidated.
+//!
+//! A pure state machine. Records go in, verdicts come out; no I/O, no clock.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::{
+    record::{Change, Record},
+    target::{ByTarget, Mode, Target},
+};
+
+/// The point of the log that a process had reached when a fetch began. An entry keeps it for life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stamp {
+    /// Which life of the log; 0 if none was known yet.
+    pub epoch: u64,
+    /// The last record that had been applied.
+    pub position: u64,
+}
+
+/// What the log says about an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing it depends on was invalidated since its fetch began.
+    Valid,
+    /// Something was, softly: it may serve as a stale answer.
+    Soft,
+    /// Something was, or nobody can tell any more: it must not be used.
+    Invalid,
+}
+
+/// A record that does not continue what was applied: something is missing in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Gap;
+
+#[derive(Debug)]
+pub(super) struct Table {
+    stamp: Stamp,
+    nonce: u64,
+    /// Entries stamped before this cannot be judged any more.
+    floor: u64,
+    everything: Last,
+    targets: HashMap<Target, Last, ByTarget>,
+    /// Targets in the order of their invalidation, the oldest first, with repetitions.
+    order: VecDeque<(u64, Target)>,
+    capacity: usize,
+    /// Invalidated here, not yet known to stand in the log.
+    in_doubt: HashMap<Change, u32>,
+}
+
+/// Last positions of one target; 0 for never.
+#[derive(Clone, Copy, Debug, Default)]
+struct Last {
+    hard: u64,
+    soft: u64,
+}
+
+impl Last {
+    fn raise(&mut self, mode: Mode, position: u64) {
+        match mode {
+            Mode::Hard => self.hard = self.hard.max(position),
+            Mode::Soft => self.soft = self.soft.max(position),
+        }
+    }
+
+    fn newest(self) -> u64 {
+        self.hard.max(self.soft)
+    }
+
+    fn verdict(self, position: u64) -> Verdict {
+        if self.hard > position {
+            Verdict::Invalid
+        } else if self.soft > position {
+            Verdict::Soft
+        } else {
+            Verdict::Valid
+        }
+    }
+}
+
+impl Table {
+    /// A table of at most `capacity` targets.
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            stamp: Stamp::default(),
+            nonce: 0,
+            floor: 0,
+            everything: Last::default(),
+            targets: HashMap::default(),
+            order: VecDeque::new(),
+            capacity,
+            in_doubt: HashMap::new(),
+        }
+    }
+
+    /// Where a fetch that begins now stands.
+    pub(super) fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+
+    /// The last applied record's nonce.
+    pub(super) fn nonce(&self) -> u64 {
+        self.nonce
+    }
+
+    /// Judges an entry by its stamp and what it depends on.
+    pub(super) fn verdict(&self, stamp: Stamp, targets: &[Target]) -> Verdict {
+        if stamp.epoch == 0 || stamp.epoch != self.stamp.epoch || stamp.position < self.floor {
+            return Verdict::Invalid;
+        }
+        let mut verdict = self
+            .everything
+            .verdict(stamp.position)
+            .or(self.doubt(Target::EVERYTHING));
+        for target in targets {
+            if verdict == Verdict::Invalid {
+                break;
+            }
+            let last = self.targets.get(target).copied().unwrap_or_default();
+            verdict = verdict
+                .or(last.verdict(stamp.position))
+                .or(self.doubt(*target));
+        }
+        verdict
+    }
+
+    /// Takes the next record in.
+    ///
+    /// # Errors
+    ///
+    /// [`Gap`] if it does not follow the last one. Nothing changed then.
+    pub(super) fn apply(&mut self, record: &Record) -> Result<(), Gap> {
+        if record.epoch != self.stamp.epoch {
+            self.begin_epoch(record);
+        } else if record.position != self.stamp.position + 1 || record.previous != self.nonce {
+            return Err(Gap);
+        }
+        self.stamp.position = record.position;
+        self.nonce = record.nonce;
+        for change in &record.changes {
+            self.raise(*change, record.position);
+        }
+        self.forget_oldest();
+        Ok(())
+    }
+
+    /// From now until [settled](Self::settle), entries with these targets are refused.
+    pub(super) fn doubt_all(&mut self, changes: &[Change]) {
+        for change in changes {
+            *self.in_doubt.entry(*change).or_default() += 1;
+        }
+    }
+
+    /// The log now says itself what [`doubt_all`](Self::doubt_all) said for it.
+    pub(super) fn settle(&mut self, changes: &[Change]) {
+        for change in changes {
+            if let Some(count) = self.in_doubt.get_mut(change) {
+                *count -= 1;
+                if *count == 0 {
+                    self.in_doubt.remove(change);
+                }
+            }
+        }
+    }
+
+    fn begin_epoch(&mut self, first: &Record) {
+        self.stamp.epoch = first.epoch;
+        self.floor = first.position.saturating_sub(1);
+        self.everything = Last::default();
+        self.targets.clear();
+        self.order.clear();
+    }
+
+    fn raise(&mut self, change: Change, position: u64) {
+        if change.target == Target::EVERYTHING {
+            self.everything.raise(change.mode, position);
+            return;
+        }
+        let last = self.targets.entry(change.target).or_default();
+        if last.newest() != position {
+            self.order.push_back((position, change.target));
+        }
+        last.raise(change.mode, position);
+    }
+
+    /// Keeps the bound. What a forgotten target would have refused, the floor refuses.
+    fn forget_oldest(&mut self) {
+        while self.targets.len() > self.capacity {
+            let Some((position, target)) = self.order.pop_front() else {
+                return;
+            };
+            if self.is_last_mention(position, target) {
+                self.targets.remove(&target);
+                self.floor = self.floor.max(position);
+            }
+        }
+        if self.order.len() > 2 * self.capacity {
+            let order = std::mem::take(&mut self.order);
+            self.order = order
+                .into_iter()
+                .filter(|(position, target)| self.is_last_mention(*position, *target))
+                .collect();
+        }
+    }
+
+    fn is_last_mention(&self, position: u64, target: Target) -> bool {
+        self.targets
+            .get(&target)
+            .is_some_and(|last| last.newest() == position)
+    }
+
+    fn doubt(&self, target: Target) -> Verdict {
+        if self.in_doubt.is_empty() {
+            return Verdict::Valid;
+        }
+        let doubted = |mode| self.in_doubt.contains_key(&Change { target, mode });
+        if doubted(Mode::Hard) {
+            Verdict::Invalid
+        } else if doubted(Mode::Soft) {
+            Verdict::Soft
+        } else {
+            Verdict::Valid
+        }
+    }
+}
+
+impl Verdict {
+    /// The stricter of two.
+    fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Invalid, _) | (_, Self::Invalid) => Self::Invalid,
+            (Self::Soft, _) | (_, Self::Soft) => Self::Soft,
+            (Self::Valid, Self::Valid) => Self::Valid,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn tag(name: u32) -> Target {
+        Target::new("tag", &name.to_be_bytes())
+    }
+
+    fn hard(target: Target) -> Change {
+        Change {
+            target,
+            mode: Mode::Hard,
+        }
+    }
+
+    /// Applies one record after the other, as a process that misses nothing.
+    fn append(table: &mut Table, epoch: u64, changes: Vec<Change>) -> Stamp {
+        let position = table.stamp().position + 1;
+        let record = Record {
+            position,
+            epoch,
+            previous: table.nonce(),
+            nonce: position * 7 + epoch,
+            changes,
+        };
+        table.apply(&record).expect("the next record");
+        table.stamp()
+    }
+
+    #[test]
+    fn a_fetch_that_began_before_an_invalidation_is_refused_and_one_after_is_not() {
+        let mut table = Table::new(8);
+        let before = append(&mut table, 1, vec![]);
+        let after = append(&mut table, 1, vec![hard(tag(1))]);
+        assert_eq!(table.verdict(before, &[tag(1)]), Verdict::Invalid);
+        assert_eq!(table.verdict(before, &[tag(2)]), Verdict::Valid);
+        assert_eq!(table.verdict(after, &[tag(2), tag(1)]), Verdict::Valid);
+    }
+
+    #[test]
+    fn soft_leaves_the_entry_stale_and_hard_wins() {
+        let mut table = Table::new(8);
+        let stamp = append(&mut table, 1, vec![]);
+        let soft = Change {
+            target: tag(1),
+            mode: Mode::Soft,
+        };
+        append(&mut table, 1, vec![soft]);
+        assert_eq!(table.verdict(stamp, &[tag(1)]), Verdict::Soft);
+        append(&mut table, 1, vec![hard(Target::EVERYTHING)]);
+        assert_eq!(table.verdict(stamp, &[tag(1)]), Verdict::Invalid);
+    }
+
+    #[test]
+    fn what_is_in_doubt_is_refused_until_it_is_settled() {
+        let mut table = Table::new(8);
+        let stamp = append(&mut table, 1, vec![]);
+        table.doubt_all(&[hard(tag(1))]);
+        table.doubt_all(&[hard(tag(1))]);
+        table.settle(&[hard(tag(1))]);
+        assert_eq!(table.verdict(stamp, &[tag(1)]), Verdict::Invalid);
+        table.settle(&[hard(tag(1))]);
+        assert_eq!(table.verdict(stamp, &[tag(1)]), Verdict::Valid);
+    }
+
+    #[test]
+    fn a_hole_a_fork_and_a_repetition_are_gaps() {
+        let mut table = Table::new(8);
+        append(&mut table, 1, vec![]);
+        append(&mut table, 1, vec![]);
+        let next = Record {
+            position: 3,
+            epoch: 1,
+            previous: table.nonce(),
+            nonce: 5,
+            changes: vec![],
+        };
+        let skipped = Record {
+            position: 4,
+            ..next.clone()
+        };
+        let forked = Record {
+            previous: 99,
+            ..next.clone()
+        };
+        let repeated = Record {
+            position: 2,
+            ..next.clone()
+        };
+        for wrong in [skipped, forked, repeated] {
+            assert_eq!(table.apply(&wrong), Err(Gap));
+        }
+        assert_eq!(table.apply(&next), Ok(()));
+    }
+
+    #[test]
+    fn a_new_epoch_leaves_nothing_of_the_old_one_usable() {
+        let mut table = Table::new(8);
+        let old = append(&mut table, 1, vec![]);
+        let new = append(&mut table, 2, vec![]);
+        assert_eq!(table.verdict(old, &[]), Verdict::Invalid);
+        assert_eq!(table.verdict(new, &[]), Verdict::Valid);
+    }
+
+    #[test]
+    fn a_process_that_comes_late_refuses_what_it_cannot_judge() {
+        let mut table = Table::new(8);
+        let first_kept = Record {
+            position: 50,
+            epoch: 1,
+            previous: 3,
+            nonce: 4,
+            changes: vec![],
+        };
+        table
+            .apply(&first_kept)
+            .expect("the first record sets the floor");
+        let judged = |position| table.verdict(Stamp { epoch: 1, position }, &[]);
+        assert_eq!(judged(48), Verdict::Invalid);
+        assert_eq!(judged(49), Verdict::Valid);
+    }
+
+    proptest! {
+        /// Against a table without a bound: never valid where that one says invalid, and exactly the
+        /// same while the bound is not reached.
+        #[test]
+        fn the_bound_costs_only_misses(
+            appends in prop::collection::vec(prop::collection::vec((0_u32..12, any::<bool>()), 0..4), 1..60),
+            asked in prop::collection::vec(0_u32..12, 0..4),
+        ) {
+            let mut bounded = Table::new(4);
+            let mut exact = Table::new(usize::MAX / 4);
+            let mut stamps = vec![];
+            for changes in appends {
+                let changes: Vec<_> = changes
+                    .into_iter()
+                    .map(|(name, soft)| Change {
+                        target: tag(name),
+                        mode: if soft { Mode::Soft } else { Mode::Hard },
+                    })
+                    .collect();
+                append(&mut bounded, 1, changes.clone());
+                stamps.push(append(&mut exact, 1, changes));
+            }
+            let asked: Vec<_> = asked.into_iter().map(tag).collect();
+            for stamp in stamps {
+                let truth = exact.verdict(stamp, &asked);
+                let said = bounded.verdict(stamp, &asked);
+                prop_assert!(said == truth || said == Verdict::Invalid);
+            }
+            prop_assert!(bounded.targets.len() <= 4);
+            prop_assert!(bounded.order.len() <= 8);
+        }
+    }
+}

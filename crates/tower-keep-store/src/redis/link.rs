@@ -1,0 +1,93 @@
+//! A connection that knows when it is no good any more.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU32, Ordering},
+};
+
+use redis::{RedisError, ServerErrorKind, aio::MultiplexedConnection};
+
+/// A multiplexed connection and its health. Clones share both.
+#[derive(Clone)]
+pub(crate) struct Link {
+    pub(super) connection: MultiplexedConnection,
+    pub(super) health: Arc<Health>,
+}
+
+/// What is known of a connection without asking it.
+///
+/// A connection that broke says so. One whose peer hangs says nothing at all, so time-outs are
+/// counted, and three in a row are taken for death.
+#[derive(Debug, Default)]
+pub(super) struct Health {
+    dead: AtomicBool,
+    timeouts_in_a_row: AtomicU32,
+}
+
+impl Health {
+    pub(super) fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::Acquire)
+    }
+
+    pub(super) fn declare_dead(&self) {
+        self.dead.store(true, Ordering::Release);
+    }
+
+    pub(super) fn answered(&self) {
+        // Load before store: the common case must not write to a line that all cores read.
+        if self.timeouts_in_a_row.load(Ordering::Relaxed) != 0 {
+            self.timeouts_in_a_row.store(0, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn timed_out(&self) {
+        if self.timeouts_in_a_row.fetch_add(1, Ordering::Relaxed) + 1 >= TIMEOUTS_OF_A_HUNG_PEER {
+            self.declare_dead();
+        }
+    }
+
+    pub(super) fn failed(&self, error: &RedisError) {
+        // A master that became a replica answers, but never again as we need it.
+        let demoted = error.kind() == redis::ErrorKind::Server(ServerErrorKind::ReadOnly);
+        if error.is_unrecoverable_error() || error.is_io_error() || demoted {
+            self.declare_dead();
+        } else {
+            self.answered();
+        }
+    }
+}
+
+const TIMEOUTS_OF_A_HUNG_PEER: u32 = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_timeouts_in_a_row_are_death_and_an_answer_starts_the_count_again() {
+        let health = Health::default();
+        health.timed_out();
+        health.timed_out();
+        health.answered();
+        health.timed_out();
+        health.timed_out();
+        assert!(!health.is_dead());
+        health.timed_out();
+        assert!(health.is_dead());
+    }
+
+    #[test]
+    fn a_demoted_master_is_as_good_as_dead_and_a_refused_command_is_not() {
+        let health = Health::default();
+        health.failed(&RedisError::from((
+            redis::ErrorKind::Server(ServerErrorKind::NoPerm),
+            "no permission",
+        )));
+        assert!(!health.is_dead());
+        health.failed(&RedisError::from((
+            redis::ErrorKind::Server(ServerErrorKind::ReadOnly),
+            "replica",
+        )));
+        assert!(health.is_dead());
+    }
+}

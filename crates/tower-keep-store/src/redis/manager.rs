@@ -1,0 +1,109 @@
+//! How bb8 makes our connections and judges them.
+
+use std::{sync::Arc, time::Duration};
+
+use bb8_redis::bb8::{ErrorSink, ManageConnection};
+use redis::{
+    AsyncConnectionConfig, Client, ErrorKind, ProtocolVersion, PushInfo, PushKind, RedisError,
+    Script, io::tcp::TcpSettings,
+};
+
+use super::link::{Health, Link};
+use crate::error::ConnectError;
+
+/// Makes [`Link`]s. Judging one reads a flag: no `PING`, no I/O on the way of a request.
+#[derive(Debug)]
+pub(crate) struct Manager {
+    client: Client,
+    scripts: Vec<Script>,
+}
+
+impl Manager {
+    /// For the server at `url`; every new connection knows `scripts` before its first use.
+    pub(super) fn new(url: &str, scripts: Vec<Script>) -> Result<Self, ConnectError> {
+        let invalid = |error| ConnectError::caused("the store URL is not valid", error);
+        let client = Client::open(url).map_err(invalid)?;
+        let info = client.get_connection_info().clone();
+        let tcp = TcpSettings::default().set_nodelay(true);
+        // Only RESP3 tells of a lost connection before the next command meets it.
+        let protocol = if url.contains("protocol=") {
+            info.redis_settings().protocol()
+        } else {
+            ProtocolVersion::RESP3
+        };
+        let settings = info.redis_settings().clone().set_protocol(protocol);
+        let info = info.set_tcp_settings(tcp).set_redis_settings(settings);
+        let client = Client::open(info).map_err(invalid)?;
+        Ok(Self { client, scripts })
+    }
+}
+
+impl ManageConnection for Manager {
+    type Connection = Link;
+    type Error = RedisError;
+
+    async fn connect(&self) -> Result<Link, RedisError> {
+        let health = Arc::<Health>::default();
+        let witness = health.clone();
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            // Each command has the deadline of the layer that sent it.
+            .set_response_timeout(None)
+            .set_push_sender(move |push: PushInfo| -> Result<(), Unheard> {
+                if push.kind == PushKind::Disconnection {
+                    witness.declare_dead();
+                }
+                Ok(())
+            });
+        let mut connection = self
+            .client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await?;
+        let preparing = async {
+            for script in &self.scripts {
+                script.load_async(&mut connection).await?;
+            }
+            Ok::<_, RedisError>(())
+        };
+        // A server that accepts and then hangs must not hold the pool's place for ever.
+        match tokio::time::timeout(CONNECT_TIMEOUT, preparing).await {
+            Ok(result) => result?,
+            Err(_) => return Err((ErrorKind::Io, "preparing the connection timed out").into()),
+        }
+        Ok(Link { connection, health })
+    }
+
+    async fn is_valid(&self, link: &mut Link) -> Result<(), RedisError> {
+        if link.health.is_dead() {
+            Err((ErrorKind::Io, "the connection is dead").into())
+        } else {
+            Ok(())
+        }
+    }
+
+    fn has_broken(&self, link: &mut Link) -> bool {
+        link.health.is_dead()
+    }
+}
+
+/// Says in the log what the pool met in the background.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tell;
+
+impl ErrorSink<RedisError> for Tell {
+    fn sink(&self, error: RedisError) {
+        tracing::debug!(%error, "a store connection was lost or could not be made");
+    }
+
+    fn boxed_clone(&self) -> Box<dyn ErrorSink<RedisError>> {
+        Box::new(*self)
+    }
+}
+
+/// The witness of a push cannot fail to hear it.
+#[derive(Debug)]
+enum Unheard {}
+
+/// Longest time to connect, and bb8's pause between attempts (at most half of it): what bounds how
+/// soon a server that came back is noticed.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_millis(250);

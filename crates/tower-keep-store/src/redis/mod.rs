@@ -1,0 +1,165 @@
+//! Redis through bb8, with the guard never held over a command.
+//!
+//! bb8 owns the life of the connections: it makes them, limits them, replaces them. A step checks a
+//! multiplexed connection out, clones it, gives it back at once and sends its command on the clone,
+//! so that concurrent requests share round trips and no request waits for another's answer.
+
+use std::{
+    fmt,
+    future::Future,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use bb8_redis::bb8::{Pool, RunError};
+use redis::{RedisResult, Script, aio::MultiplexedConnection};
+use tokio::time::{Instant, timeout_at};
+
+use self::{
+    breaker::Breaker,
+    link::Link,
+    manager::{CONNECT_TIMEOUT, Manager, Tell},
+};
+use crate::error::{ConnectError, StoreError};
+
+mod breaker;
+mod link;
+mod manager;
+
+/// A Redis server behind its pool and its breaker.
+pub(crate) struct Redis {
+    pool: Pool<Manager>,
+    breaker: Breaker,
+    myself: Weak<Self>,
+}
+
+impl Redis {
+    /// Needs a Tokio runtime, but no server yet: connections are made in the background.
+    pub(crate) fn new(
+        url: &str,
+        connections: u32,
+        scripts: Vec<Script>,
+    ) -> Result<Arc<Self>, ConnectError> {
+        let manager = Manager::new(url, scripts)?;
+        let pool = Pool::builder()
+            .max_size(connections)
+            .min_idle(connections)
+            .connection_timeout(CONNECT_TIMEOUT)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .error_sink(Box::new(Tell))
+            .build_unchecked(manager);
+        Ok(Arc::new_cyclic(|myself| Self {
+            pool,
+            breaker: Breaker::default(),
+            myself: myself.clone(),
+        }))
+    }
+
+    /// Runs one step within `deadline`, checkout included.
+    pub(crate) async fn run<T, F>(
+        &self,
+        deadline: Duration,
+        step: impl FnOnce(MultiplexedConnection) -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        if self.breaker.is_open() {
+            return Err(StoreError::unavailable());
+        }
+        let result = self.attempt(deadline, step).await;
+        match &result {
+            Err(error) if error.is_timeout() || error.is_unavailable() => {
+                if self.breaker.failed() {
+                    self.watch_for_recovery();
+                }
+            }
+            _ => self.breaker.succeeded(),
+        }
+        result
+    }
+
+    /// A connection of one's own, for commands that block.
+    pub(crate) async fn dedicated(&self) -> RedisResult<MultiplexedConnection> {
+        Ok(self.pool.dedicated_connection().await?.connection)
+    }
+
+    pub(crate) fn is_suspended(&self) -> bool {
+        self.breaker.is_open()
+    }
+
+    async fn attempt<T, F>(
+        &self,
+        deadline: Duration,
+        step: impl FnOnce(MultiplexedConnection) -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        let end = Instant::now() + deadline;
+        let Link { connection, health } = timeout_at(end, self.checkout())
+            .await
+            .unwrap_or_else(|_| Err(StoreError::unavailable()))?;
+        match timeout_at(end, step(connection)).await {
+            Ok(Ok(value)) => {
+                health.answered();
+                Ok(value)
+            }
+            Ok(Err(error)) => {
+                health.failed(&error);
+                Err(error.into())
+            }
+            Err(_) => {
+                health.timed_out();
+                Err(StoreError::timeout())
+            }
+        }
+    }
+
+    /// The guard lives for one line.
+    async fn checkout(&self) -> Result<Link, StoreError> {
+        match self.pool.get().await {
+            Ok(guard) => Ok(guard.clone()),
+            Err(RunError::User(error)) => Err(error.into()),
+            Err(RunError::TimedOut) => Err(StoreError::unavailable()),
+        }
+    }
+
+    /// Asks now and then whether the server is back, so that no request has to find out.
+    fn watch_for_recovery(&self) {
+        tracing::warn!("the store does not answer: circuit breaker open");
+        let myself = self.myself.clone();
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(PROBE_INTERVAL).await;
+                let Some(redis) = myself.upgrade() else {
+                    return;
+                };
+                let ping = |mut connection: MultiplexedConnection| async move {
+                    redis::cmd("PING").query_async::<()>(&mut connection).await
+                };
+                if redis.attempt(PROBE_DEADLINE, ping).await.is_ok() {
+                    redis.breaker.close();
+                    tracing::info!("the store answers again: circuit breaker closed");
+                    return;
+                }
+            }
+        });
+    }
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis")
+            .field("connections", &self.pool.state().connections)
+            .field("breaker", &self.breaker)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How often a silent server is asked: well within the second in which its return is to be noticed.
+const PROBE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long a probe may take. Longer than a request's step: the connection may have to be made.
+const PROBE_DEADLINE: Duration = Duration::from_millis(300);
