@@ -1,0 +1,77 @@
+//! The application: routes, and the layers around them.
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    routing::{get, patch, post},
+};
+use http::StatusCode;
+
+use crate::{
+    cache::Caches,
+    candidates,
+    database::Database,
+    http::{Problem, TimingLayer},
+    jobs,
+    overview::{self, Outlook},
+    page,
+    recommendations::{self, Matcher},
+    webhook,
+};
+
+/// The application over one database and one store.
+///
+/// Several may run over the same two, in one process or in many: what one
+/// changes, the others see.
+#[derive(Debug)]
+pub struct App {
+    router: Router,
+}
+
+/// What handlers share.
+#[derive(Clone, Debug)]
+pub(crate) struct AppState {
+    pub(crate) database: Database,
+    pub(crate) caches: Caches,
+    pub(crate) outlook: Outlook,
+    pub(crate) matcher: Matcher,
+}
+
+impl App {
+    /// Builds the application.
+    pub fn new(database: Database) -> Self {
+        let state = AppState {
+            database,
+            caches: Caches,
+            outlook: Outlook::new(),
+            matcher: Matcher::new(),
+        };
+        Self { router: routes().with_state(state).layer(TimingLayer) }
+    }
+
+    /// The service to serve.
+    pub fn into_router(self) -> Router {
+        self.router
+    }
+}
+
+fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/", get(page::show))
+        .route("/api/recruiters", get(overview::recruiters))
+        .route("/api/dashboard/{recruiter}", get(overview::show))
+        .route("/api/jobs", get(jobs::list))
+        .route("/api/recommendations/{candidate}", get(recommendations::show))
+        .route("/api/candidates", get(candidates::list))
+        .route("/api/candidates/{id}", get(candidates::show))
+        .route("/api/candidates/{id}/status", patch(candidates::change))
+        .route("/webhooks/calendar", post(webhook::receive))
+        .fallback(async || Problem::not_found("there is nothing under this address"))
+        .method_not_allowed_fallback(async || {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this address does not take this method")
+        })
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+}
+
+/// A status change has 30 bytes, a booking 120.
+const LARGEST_BODY: usize = 16 * 1024;

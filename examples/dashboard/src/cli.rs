@@ -1,0 +1,31 @@
+//! The command line.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::Parser;
+
+/// A hiring dashboard on SQLite, with and without the cache.
+#[derive(Clone, Debug, Parser)]
+#[command(version, about)]
+pub struct Options {
+    /// Where to listen
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3000")]
+    pub listen: SocketAddr,
+
+    /// Where cached responses live: memory:, redis://host:port or unix:/path
+    #[arg(long, value_name = "URL", default_value = "memory:")]
+    pub store: String,
+
+    /// The SQLite file, filled at the first start [default: dashboard.db here;
+    /// a temporary one with --measure]
+    #[arg(long, value_name = "PATH")]
+    pub database: Option<PathBuf>,
+
+    /// Measure every endpoint with and without the cache, print a table and exit
+    #[arg(long)]
+    pub measure: bool,
+
+    /// With --measure: print JSON
+    #[arg(long, requires = "measure")]
+    pub json: bool,
+}

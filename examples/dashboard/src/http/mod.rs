@@ -1,0 +1,15 @@
+//! What every endpoint shares: problems, limits, the query count, its report.
+
+mod bypass;
+mod input;
+mod problem;
+mod query_count;
+mod timing;
+
+pub(crate) use self::{
+    bypass::{BYPASS, Bypass},
+    input::{Filter, Id, RawBody, json},
+    problem::Problem,
+    query_count::QueryCount,
+    timing::TimingLayer,
+};

@@ -1,0 +1,49 @@
+//! A hiring platform whose pages are slow for honest reasons, and fast from the
+//! cache: the example server of tower-keep.
+//!
+//! - `GET /` shows it: each panel says how long it took, whether the cache
+//!   answered and why, and how many database queries it cost.
+//! - `GET /api/dashboard/{recruiter}`, `/api/jobs`,
+//!   `/api/recommendations/{candidate}`, `/api/candidates`,
+//!   `/api/candidates/{id}` are the pages behind it.
+//! - `PATCH /api/candidates/{id}/status` writes through the cache.
+//! - `POST /webhooks/calendar` inserts an interview, with the company's
+//!   configuration from the cache.
+//!
+//! What is cached, for how long, and what invalidates it stands in one file,
+//! `cache.rs`. Everything else is an application as it would be without it.
+
+mod app;
+mod cache;
+mod candidates;
+mod cli;
+mod database;
+mod error;
+mod http;
+mod jobs;
+mod measure;
+mod model;
+mod overview;
+mod page;
+mod recommendations;
+mod run;
+mod seed;
+mod serve;
+mod webhook;
+
+use std::{fmt, io, io::Write};
+
+pub use self::{
+    app::App,
+    cli::Options,
+    database::{Database, OpenError},
+    error::StartError,
+    run::run,
+    seed::Volume,
+    webhook::Caller,
+};
+
+/// One line for the operator. A closed standard error is no reason to fail.
+fn say(message: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "dashboard: {message}");
+}

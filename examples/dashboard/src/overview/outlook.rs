@@ -1,0 +1,151 @@
+//! Three scores by the model: what the coming quarter looks like.
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use serde::Serialize;
+
+use super::row::Scope;
+use crate::{
+    database::Queries,
+    http::Problem,
+    model::Network,
+    seed::{TODAY, words},
+};
+
+/// The three networks. Cloning shares the weights.
+#[derive(Clone)]
+pub(crate) struct Outlook {
+    networks: Arc<[Network; 3]>,
+}
+
+/// Means over the recruiter's open candidates, and who stands out.
+#[derive(Debug, Serialize)]
+pub(super) struct Forecast {
+    hire_this_quarter: f64,
+    accepts_offer: f64,
+    stays_a_year: f64,
+    candidates: usize,
+    most_likely: Vec<Likely>,
+}
+
+#[derive(Debug, Serialize)]
+struct Likely {
+    id: i64,
+    name: String,
+    hire_this_quarter: f64,
+}
+
+/// One candidate as the model sees them.
+pub(super) struct Features {
+    id: i64,
+    name: String,
+    values: Vec<f32>,
+}
+
+impl Outlook {
+    pub(crate) fn new() -> Self {
+        let network = |name| Network::new(name, &[FEATURES, 1536, 1536, 512, 1]);
+        Self {
+            networks: Arc::new([
+                network("hire this quarter"),
+                network("accepts offer"),
+                network("stays a year"),
+            ]),
+        }
+    }
+
+    pub(super) fn forecast(&self, candidates: &[Features]) -> Forecast {
+        let [hire, accept, stay] = &*self.networks;
+        let hires: Vec<f32> = candidates.iter().map(|c| hire.probability(&c.values)).collect();
+        Forecast {
+            hire_this_quarter: mean(hires.iter().copied()),
+            accepts_offer: mean(candidates.iter().map(|c| accept.probability(&c.values))),
+            stays_a_year: mean(candidates.iter().map(|c| stay.probability(&c.values))),
+            candidates: candidates.len(),
+            most_likely: most_likely(candidates, &hires),
+        }
+    }
+}
+
+impl fmt::Debug for Outlook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Outlook").field(&self.networks).finish()
+    }
+}
+
+/// Two statements: the people, and every score they ever got.
+pub(super) fn features(sql: &Queries<'_>, scope: Scope) -> Result<Vec<Features>, Problem> {
+    let mut candidates = people(sql, scope)?;
+    let place: HashMap<i64, usize> =
+        candidates.iter().enumerate().map(|(index, c)| (c.id, index)).collect();
+    for (id, kind, mean, count) in marks(sql, scope)? {
+        let kind = words::SCORE_KINDS.iter().position(|name| *name == kind);
+        if let (Some(index), Some(kind)) = (place.get(&id), kind) {
+            candidates[*index].values[PEOPLE + 2 * kind] = mean;
+            candidates[*index].values[PEOPLE + 2 * kind + 1] = count / 4.0;
+        }
+    }
+    Ok(candidates)
+}
+
+fn people(sql: &Queries<'_>, scope: Scope) -> rusqlite::Result<Vec<Features>> {
+    sql.all(PERSON, [scope.recruiter], |row| {
+        let mut values = vec![0.0; FEATURES];
+        values[0] = row.get::<_, f32>(2)? / 10.0;
+        values[1] = row.get::<_, f32>(3)? / 100_000.0;
+        values[2] = (TODAY as f32 - row.get::<_, f32>(4)?) / 1e7;
+        values[3] = (TODAY as f32 - row.get::<_, f32>(5)?) / 1e7;
+        let status: String = row.get(6)?;
+        if let Some(index) = words::STATUSES.iter().position(|(name, _)| *name == status) {
+            values[4 + index] = 1.0;
+        }
+        Ok(Features { id: row.get(0)?, name: row.get(1)?, values })
+    })
+}
+
+fn marks(sql: &Queries<'_>, scope: Scope) -> rusqlite::Result<Vec<(i64, String, f32, f32)>> {
+    sql.all(MARKS, [scope.recruiter], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    })
+}
+
+fn most_likely(candidates: &[Features], hires: &[f32]) -> Vec<Likely> {
+    let mut ranked: Vec<_> = candidates.iter().zip(hires).collect();
+    ranked.sort_by(|(a, x), (b, y)| y.total_cmp(x).then(a.id.cmp(&b.id)));
+    ranked
+        .into_iter()
+        .take(5)
+        .map(|(c, hire)| Likely {
+            id: c.id,
+            name: c.name.clone(),
+            hire_this_quarter: rounded(f64::from(*hire)),
+        })
+        .collect()
+}
+
+fn mean(values: impl Iterator<Item = f32>) -> f64 {
+    let (sum, count) = values.fold((0.0, 0_u32), |(sum, n), x| (sum + f64::from(x), n + 1));
+    rounded(sum / f64::from(count.max(1)))
+}
+
+fn rounded(value: f64) -> f64 {
+    (value * 10_000.0).round() / 10_000.0
+}
+
+/// Features of the person: numbers, then the status as one of seven.
+const PEOPLE: usize = 11;
+
+/// With the mean and the number of scores of each kind.
+const FEATURES: usize = PEOPLE + 2 * words::SCORE_KINDS.len();
+
+const PERSON: &str = "
+    SELECT id, name, experience_years, expected_salary, applied_at, status_changed_at, status
+    FROM candidates
+    WHERE recruiter_id = ?1 AND status NOT IN ('hired', 'rejected', 'withdrawn')
+    ORDER BY id";
+
+const MARKS: &str = "
+    SELECT c.id, s.kind, avg(s.value), count(*)
+    FROM scores s JOIN candidates c ON c.id = s.candidate_id
+    WHERE c.recruiter_id = ?1
+    GROUP BY c.id, s.kind";

@@ -1,0 +1,87 @@
+//! How well a candidate and a job fit.
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use super::pool::{Job, Peer, Pool};
+use crate::model::{Network, PROFILE, Profile};
+
+/// Two networks: one embeds people and jobs, one judges a pair of embeddings.
+/// Cloning shares the weights.
+#[derive(Clone)]
+pub(crate) struct Matcher {
+    embed: Arc<Network>,
+    judge: Arc<Network>,
+}
+
+/// A job with what the model thinks of it, in `0.0..=1.0`.
+#[derive(Debug)]
+pub(super) struct Match<'a> {
+    pub(super) job: &'a Job,
+    pub(super) score: f64,
+}
+
+impl Matcher {
+    pub(crate) fn new() -> Self {
+        Self {
+            embed: Arc::new(Network::new("embed", &[PROFILE, 1024, 512, EMBEDDING])),
+            judge: Arc::new(Network::new("judge", &[3 * EMBEDDING, 512, 256, 1])),
+        }
+    }
+
+    /// All jobs by score, best first. Two signals: what the second network says
+    /// of the pair, and what the people most like this one applied for.
+    pub(super) fn rank<'a>(&self, me: i64, profile: &Profile, pool: &'a Pool) -> Vec<Match<'a>> {
+        let mine = self.embedding(profile);
+        let demand = self.demand(me, &mine, &pool.peers);
+        let mut matches: Vec<_> = pool
+            .jobs
+            .iter()
+            .map(|job| {
+                let fit = f64::from(self.fit(&mine, &self.embedding(&job.profile)));
+                let wanted = demand.get(&job.id).copied().unwrap_or_default();
+                Match { job, score: 0.8 * fit + 0.2 * wanted }
+            })
+            .collect();
+        matches.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.job.id.cmp(&b.job.id)));
+        matches
+    }
+
+    /// The candidates most like this one, by the similarity of embeddings.
+    fn demand(&self, me: i64, mine: &[f32], peers: &[Peer]) -> HashMap<i64, f64> {
+        let mut near: Vec<(f32, &Peer)> = peers
+            .iter()
+            .filter(|peer| peer.id != me)
+            .map(|peer| (dot(mine, &self.embedding(&peer.profile)), peer))
+            .collect();
+        near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.id.cmp(&b.1.id)));
+        near.into_iter().take(NEIGHBOURS).map(|(near, peer)| (peer.job, f64::from(near))).collect()
+    }
+
+    fn fit(&self, mine: &[f32], theirs: &[f32]) -> f32 {
+        let product = mine.iter().zip(theirs).map(|(a, b)| a * b);
+        let pair: Vec<f32> = mine.iter().chain(theirs).copied().chain(product).collect();
+        self.judge.probability(&pair)
+    }
+
+    /// A direction: similarity asks what someone is like, not how much of it.
+    fn embedding(&self, profile: &Profile) -> Vec<f32> {
+        let mut vector = self.embed.outputs(profile.vector());
+        let length = dot(&vector, &vector).sqrt().max(f32::EPSILON);
+        vector.iter_mut().for_each(|x| *x /= length);
+        vector
+    }
+}
+
+impl fmt::Debug for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Matcher").field("embed", &self.embed).finish_non_exhaustive()
+    }
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(x, y)| x * y).sum()
+}
+
+const EMBEDDING: usize = 128;
+
+const NEIGHBOURS: usize = 200;
