@@ -16,11 +16,91 @@ use crate::{Inner, InnerError};
 ///   is `Clone` nor `Infallible`.
 /// - It takes bodies that are neither `Sync` nor `Default`.
 ///
-/// A layer that does not keep it fails to compile in [`Contract::new`](crate::Contract::new):
+/// A layer that does not keep it is no argument of [`Contract::new`](crate::Contract::new). A
+/// box that forgets `Clone` is none, one that keeps it is:
 ///
+/// ```compile_fail
+/// use tower::{layer::util::Identity, util::BoxLayer};
+/// tower_keep_contract::Contract::new(|| BoxLayer::new(Identity::new()));
 /// ```
-/// # use tower::layer::util::Identity;
-/// tower_keep_contract::Contract::new(Identity::new);
+/// ```
+/// use tower::{layer::util::Identity, util::BoxCloneServiceLayer};
+/// tower_keep_contract::Contract::new(|| BoxCloneServiceLayer::new(Identity::new()));
+/// ```
+///
+/// Another error than the inner one:
+///
+/// ```compile_fail
+/// tower_keep_contract::Contract::new(tower::load_shed::LoadShedLayer::new);
+/// ```
+///
+/// A body that must be `Sync`, where `Send` is enough:
+///
+/// ```compile_fail
+/// # use http_body_util::BodyExt;
+/// use tower::util::MapResponseLayer;
+/// type Response = http::Response<tower_keep_test_support::ScriptedBody>;
+/// tower_keep_contract::Contract::new(|| {
+///     MapResponseLayer::new(|response: Response| response.map(|body| body.boxed()))
+/// });
+/// ```
+/// ```
+/// # use http_body_util::BodyExt;
+/// use tower::util::MapResponseLayer;
+/// type Response = http::Response<tower_keep_test_support::ScriptedBody>;
+/// tower_keep_contract::Contract::new(|| {
+///     MapResponseLayer::new(|response: Response| response.map(|body| body.boxed_unsync()))
+/// });
+/// ```
+///
+/// A future that is not `Send`:
+///
+/// ```compile_fail
+/// # use tower::util::AndThenLayer;
+/// type Response = http::Response<tower_keep_test_support::ScriptedBody>;
+/// tower_keep_contract::Contract::new(|| {
+///     AndThenLayer::new(|response: Response| async {
+///         let held = std::rc::Rc::new(1);
+///         tokio::task::yield_now().await;
+///         drop(held);
+///         Ok::<_, tower_keep_contract::InnerError>(response)
+///     })
+/// });
+/// ```
+/// ```
+/// # use tower::util::AndThenLayer;
+/// type Response = http::Response<tower_keep_test_support::ScriptedBody>;
+/// tower_keep_contract::Contract::new(|| {
+///     AndThenLayer::new(|response: Response| async {
+///         let held = std::sync::Arc::new(1);
+///         tokio::task::yield_now().await;
+///         drop(held);
+///         Ok::<_, tower_keep_contract::InnerError>(response)
+///     })
+/// });
+/// ```
+///
+/// A layer that wants its inner service `Sync`, or its body with a `Default`:
+///
+/// ```compile_fail
+/// #[derive(Clone)]
+/// struct WantsSync;
+/// impl<S: Sync> tower::Layer<S> for WantsSync {
+///     type Service = S;
+///     fn layer(&self, inner: S) -> S {
+///         inner
+///     }
+/// }
+/// tower_keep_contract::Contract::new(|| WantsSync);
+/// ```
+/// ```compile_fail
+/// use tower::util::MapResponseLayer;
+/// fn emptied<B: Default>(response: http::Response<B>) -> http::Response<B> {
+///     response.map(|_| B::default())
+/// }
+/// tower_keep_contract::Contract::new(|| {
+///     MapResponseLayer::new(emptied::<tower_keep_test_support::ScriptedBody>)
+/// });
 /// ```
 pub trait Wraps<ReqBody>: Clone {
     /// The response's body.

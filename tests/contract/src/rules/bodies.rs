@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use tokio::sync::mpsc;
 use tower_keep_test_support::{Gate, ScriptedBody};
 
-use super::{Named, broken, ensure};
+use super::{broken, check, ensure};
 use crate::{
     Broken, Contract, Kept, Wraps,
     exchange::{answer, exchange},
@@ -35,14 +35,17 @@ pub(crate) async fn all<L: Wraps<ScriptedBody>>(contract: &Contract<L>) -> Vec<B
 pub async fn response_bodies_pass_unchanged<L: Wraps<ScriptedBody>>(
     contract: &Contract<L>,
 ) -> Kept {
-    for kind in Kind::ALL {
-        for script in scripts_for(kind) {
-            let result = response_passes(contract, kind, *script).await;
-            let result = result.map_err(|how| format!("{kind:?} with {}: {how}", script.name));
-            result.named("bodies::response_bodies_pass_unchanged")?;
+    check("bodies::response_bodies_pass_unchanged", async {
+        for kind in Kind::ALL {
+            for script in scripts_for(kind) {
+                let result = response_passes(contract, kind, *script).await;
+                let result = result.map_err(|how| format!("{kind:?} with {}: {how}", script.name));
+                result?;
+            }
         }
-    }
-    Ok(())
+        Ok(())
+    })
+    .await
 }
 
 async fn response_passes<L: Wraps<ScriptedBody>>(
@@ -63,14 +66,17 @@ async fn response_passes<L: Wraps<ScriptedBody>>(
 
 /// The same for the body of a request on its way to the inner service.
 pub async fn request_bodies_pass_unchanged<L: Wraps<ScriptedBody>>(contract: &Contract<L>) -> Kept {
-    for kind in Kind::WITH_BODY {
-        for script in SCRIPTS {
-            let result = request_passes(contract, kind, *script).await;
-            let result = result.map_err(|how| format!("{kind:?} with {}: {how}", script.name));
-            result.named("bodies::request_bodies_pass_unchanged")?;
+    check("bodies::request_bodies_pass_unchanged", async {
+        for kind in Kind::WITH_BODY {
+            for script in SCRIPTS {
+                let result = request_passes(contract, kind, *script).await;
+                let result = result.map_err(|how| format!("{kind:?} with {}: {how}", script.name));
+                result?;
+            }
         }
-    }
-    Ok(())
+        Ok(())
+    })
+    .await
 }
 
 async fn request_passes<L: Wraps<ScriptedBody>>(
@@ -98,12 +104,15 @@ async fn request_passes<L: Wraps<ScriptedBody>>(
 /// The client has the head of a response before its first frame is made, and each frame before
 /// the next is made: nothing is buffered in front of it.
 pub async fn responses_stream<L: Wraps<ScriptedBody>>(contract: &Contract<L>) -> Kept {
-    for kind in [Kind::Get, Kind::Post, Kind::Grpc] {
-        let result = response_streams(contract, kind).await;
-        let result = result.map_err(|how| format!("{kind:?}: {how}"));
-        result.named("bodies::responses_stream")?;
-    }
-    Ok(())
+    check("bodies::responses_stream", async {
+        for kind in [Kind::Get, Kind::Post, Kind::Grpc] {
+            let result = response_streams(contract, kind).await;
+            let result = result.map_err(|how| format!("{kind:?}: {how}"));
+            result?;
+        }
+        Ok(())
+    })
+    .await
 }
 
 async fn response_streams<L: Wraps<ScriptedBody>>(
@@ -136,12 +145,15 @@ async fn response_streams<L: Wraps<ScriptedBody>>(
 /// The inner service has the head of a request before its body is made, and each frame before the
 /// next is made.
 pub async fn requests_stream<L: Wraps<ScriptedBody>>(contract: &Contract<L>) -> Kept {
-    for kind in Kind::WITH_BODY {
-        let result = request_streams(contract, kind).await;
-        let result = result.map_err(|how| format!("{kind:?}: {how}"));
-        result.named("bodies::requests_stream")?;
-    }
-    Ok(())
+    check("bodies::requests_stream", async {
+        for kind in Kind::WITH_BODY {
+            let result = request_streams(contract, kind).await;
+            let result = result.map_err(|how| format!("{kind:?}: {how}"));
+            result?;
+        }
+        Ok(())
+    })
+    .await
 }
 
 async fn request_streams<L: Wraps<ScriptedBody>>(

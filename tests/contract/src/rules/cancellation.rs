@@ -1,12 +1,13 @@
 //! A client that leaves, at whatever moment, leaves nothing behind and spoils nothing.
 
-use std::{future::poll_fn, pin::pin, task::Poll};
+use std::{pin::pin, time::Duration};
 
 use http::Request;
 use http_body_util::BodyExt;
+use tokio::time::timeout;
 use tower_keep_test_support::ScriptedBody;
 
-use super::{Named, broken, ensure, readiness::whole_call, slow};
+use super::{broken, check, readiness::whole_call, slow};
 use crate::{
     Broken, Contract, Kept, Wraps,
     exchange::{answer, exchange_of},
@@ -30,14 +31,17 @@ pub(crate) async fn all<L: Wraps<ScriptedBody>>(contract: &Contract<L>) -> Vec<B
 /// back all permits and leaves no call in flight; the same and another URI are answered after it,
 /// whole.
 pub async fn dropped_at_every_await<L: Wraps<ScriptedBody>>(contract: &Contract<L>) -> Kept {
-    for backing in [Backing::Bare, Backing::Limited, Backing::Buffered] {
-        for kind in [Kind::Get, Kind::Post] {
-            let result = drop_calls(contract, backing, kind).await;
-            let result = result.map_err(|how| format!("{kind:?} over {backing:?}, {how}"));
-            result.named("cancellation::dropped_at_every_await")?;
+    check("cancellation::dropped_at_every_await", async {
+        for backing in [Backing::Bare, Backing::Limited, Backing::Buffered] {
+            for kind in [Kind::Get, Kind::Post] {
+                let result = drop_calls(contract, backing, kind).await;
+                let result = result.map_err(|how| format!("{kind:?} over {backing:?}, {how}"));
+                result?;
+            }
         }
-    }
-    Ok(())
+        Ok(())
+    })
+    .await
 }
 
 async fn drop_calls<L: Wraps<ScriptedBody>>(
@@ -67,12 +71,15 @@ async fn drop_calls<L: Wraps<ScriptedBody>>(
 /// For every k: a response whose body is dropped after k frames leaves nothing in flight; the
 /// same and another URI are answered after it, whole.
 pub async fn dropped_after_every_frame<L: Wraps<ScriptedBody>>(contract: &Contract<L>) -> Kept {
-    for frames in 0..=3 {
-        let result = drop_body(contract, frames).await;
-        let result = result.map_err(|how| format!("dropped after {frames} frames: {how}"));
-        result.named("cancellation::dropped_after_every_frame")?;
-    }
-    Ok(())
+    check("cancellation::dropped_after_every_frame", async {
+        for frames in 0..=3 {
+            let result = drop_body(contract, frames).await;
+            let result = result.map_err(|how| format!("dropped after {frames} frames: {how}"));
+            result?;
+        }
+        Ok(())
+    })
+    .await
 }
 
 async fn drop_body<L: Wraps<ScriptedBody>>(
@@ -92,27 +99,38 @@ async fn drop_body<L: Wraps<ScriptedBody>>(
     recovers(contract, &rig, Kind::Get, &uri).await
 }
 
-/// A call that waits for a full inner service can be dropped: it takes no permit with it.
+/// A call that waits for a full inner service can be dropped, before its permit comes or just
+/// after: it takes none with it.
 pub async fn dropped_while_waiting<L: Wraps<ScriptedBody>>(contract: &Contract<L>) -> Kept {
-    drop_waiting(contract)
-        .await
-        .named("cancellation::dropped_while_waiting")
+    check(
+        "cancellation::dropped_while_waiting",
+        drop_waiting(contract),
+    )
+    .await
 }
 
 async fn drop_waiting<L: Wraps<ScriptedBody>>(contract: &Contract<L>) -> Result<(), String> {
     let rig = Rig::new(contract, Backing::Limited, slow(contract));
     for polls in 1..4 {
-        let permit = rig.fill().await;
-        let request = contract.request(Kind::Get);
-        let uri = request.uri().to_string();
-        let mut call = Box::pin(whole_call(rig.service(), request));
-        let polled = poll_times(&mut call, polls);
-        // A layer that waits for nothing but the inner service is not polled a second time.
-        let _ = tokio::time::timeout(contract.patience.min(A_MOMENT), polled).await;
-        drop(permit);
-        let_others_run().await;
-        drop(call);
-        recovers(contract, &rig, Kind::Get, &uri).await?;
+        for permit_comes_first in [true, false] {
+            let permit = rig.fill().await;
+            let request = contract.request(Kind::Get);
+            let uri = request.uri().to_string();
+            let mut call = Box::pin(whole_call(rig.service(), request));
+            let polled = poll_times(&mut call, polls);
+            // A layer that waits for nothing but the inner service is not polled a second time.
+            let _ = timeout(contract.patience.min(A_MOMENT), polled).await;
+            if permit_comes_first {
+                drop(permit);
+                let_others_run().await;
+                drop(call);
+            } else {
+                drop(call);
+                let_others_run().await;
+                drop(permit);
+            }
+            recovers(contract, &rig, Kind::Get, &uri).await?;
+        }
     }
     Ok(())
 }
@@ -120,14 +138,19 @@ async fn drop_waiting<L: Wraps<ScriptedBody>>(contract: &Contract<L>) -> Result<
 /// Calls for the same URI as one that is dropped, begun while it ran, are answered whole: whoever
 /// shares the fetch of another must not lose it with that other's client.
 pub async fn dropped_beside_others<L: Wraps<ScriptedBody>>(contract: &Contract<L>) -> Kept {
+    check(
+        "cancellation::dropped_beside_others",
+        drop_leaders(contract),
+    )
+    .await
+}
+
+async fn drop_leaders<L: Wraps<ScriptedBody>>(contract: &Contract<L>) -> Result<(), String> {
     for polls in 1..MOST_POLLS {
-        match drop_leader(contract, polls).await {
-            Ok(Leader::Finished) => break,
-            Ok(Leader::Dropped) => {}
-            Err(how) => {
-                let how = format!("the first of three was dropped after {polls} polls: {how}");
-                return Err(how).named("cancellation::dropped_beside_others");
-            }
+        let result = drop_leader(contract, polls).await;
+        let result = result.map_err(|how| format!("the first dropped after {polls} polls: {how}"));
+        if matches!(result?, Leader::Finished) {
+            break;
         }
     }
     Ok(())
@@ -146,15 +169,18 @@ async fn drop_leader<L: Wraps<ScriptedBody>>(
         .await?
         .is_some();
     let (mut one, mut other) = (rig.service(), rig.service());
-    let mut others = pin!(async {
+    let mut others = Box::pin(async {
         tokio::join!(
             exchange_of(contract, &mut one, get(contract, &uri), slow_body()),
             exchange_of(contract, &mut other, get(contract, &uri), slow_body()),
         )
     });
-    start(others.as_mut()).await?;
+    let begun = poll_times(&mut others, 1).await;
     drop(leader);
-    let (one, other) = others.await;
+    let (one, other) = match begun {
+        Some(answered) => answered,
+        None => others.await,
+    };
     one.and(other)?;
     rig.settled().await?;
     Ok(if finished {
@@ -162,15 +188,6 @@ async fn drop_leader<L: Wraps<ScriptedBody>>(
     } else {
         Leader::Dropped
     })
-}
-
-/// Polls once, so that the calls have begun.
-async fn start<F>(mut future: std::pin::Pin<&mut F>) -> Result<(), String>
-where
-    F: Future<Output = (Result<(), String>, Result<(), String>)>,
-{
-    let done = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_ready())).await;
-    ensure(!done, || "a slow origin answered at once".to_owned())
 }
 
 enum Leader {
@@ -201,4 +218,4 @@ fn get<L>(contract: &Contract<L>, uri: &str) -> Request<ScriptedBody> {
 const MOST_POLLS: usize = 256;
 
 /// Long enough for a layer's own steps, before it waits for the inner service.
-const A_MOMENT: std::time::Duration = std::time::Duration::from_millis(20);
+const A_MOMENT: Duration = Duration::from_millis(20);

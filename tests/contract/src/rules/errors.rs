@@ -7,7 +7,7 @@ use std::sync::{
 
 use tower_keep_test_support::{OriginError, ScriptedBody};
 
-use super::{Named, broken, ensure, readiness::whole_call, slow};
+use super::{broken, check, ensure, readiness::whole_call, slow};
 use crate::{
     Broken, Contract, InnerError, Kept, Wraps,
     exchange::{exchange_of, outcome},
@@ -28,14 +28,17 @@ pub(crate) async fn all<L: Wraps<ScriptedBody>>(contract: &Contract<L>) -> Vec<B
 
 /// An error of the inner service is the error of the layered one: the very same value.
 pub async fn inner_errors_come_out<L: Wraps<ScriptedBody>>(contract: &Contract<L>) -> Kept {
-    for backing in Backing::ALL {
-        for kind in Kind::ALL {
-            let result = error_comes_out(contract, backing, kind).await;
-            let result = result.map_err(|how| format!("{kind:?} over {backing:?}: {how}"));
-            result.named("errors::inner_errors_come_out")?;
+    check("errors::inner_errors_come_out", async {
+        for backing in Backing::ALL {
+            for kind in Kind::ALL {
+                let result = error_comes_out(contract, backing, kind).await;
+                let result = result.map_err(|how| format!("{kind:?} over {backing:?}: {how}"));
+                result?;
+            }
         }
-    }
-    Ok(())
+        Ok(())
+    })
+    .await
 }
 
 async fn error_comes_out<L: Wraps<ScriptedBody>>(
@@ -55,12 +58,15 @@ async fn error_comes_out<L: Wraps<ScriptedBody>>(
 /// An error of the inner `poll_ready` comes out too, from `poll_ready` or, where the layer is
 /// always ready, from the call; another clone goes on.
 pub async fn errors_of_readiness_come_out<L: Wraps<ScriptedBody>>(contract: &Contract<L>) -> Kept {
-    for backing in [Backing::Bare, Backing::Limited] {
-        let result = readiness_fails(contract, backing).await;
-        let result = result.map_err(|how| format!("{backing:?}: {how}"));
-        result.named("errors::errors_of_readiness_come_out")?;
-    }
-    Ok(())
+    check("errors::errors_of_readiness_come_out", async {
+        for backing in [Backing::Bare, Backing::Limited] {
+            let result = readiness_fails(contract, backing).await;
+            let result = result.map_err(|how| format!("{backing:?}: {how}"));
+            result?;
+        }
+        Ok(())
+    })
+    .await
 }
 
 async fn readiness_fails<L: Wraps<ScriptedBody>>(
@@ -87,14 +93,17 @@ async fn readiness_fails<L: Wraps<ScriptedBody>>(
 /// A panic in the inner `call`, in its future or in its body ends that call and no other: no lock
 /// is poisoned, no permit lost, nobody waits for an answer that will never come.
 pub async fn panics_poison_nothing<L: Wraps<ScriptedBody>>(contract: &Contract<L>) -> Kept {
-    for place in [Place::Call, Place::Future, Place::Body] {
-        for backing in [Backing::Bare, Backing::Limited] {
-            let result = panic_once(contract, backing, place).await;
-            let result = result.map_err(|how| format!("{place:?} over {backing:?}: {how}"));
-            result.named("errors::panics_poison_nothing")?;
+    check("errors::panics_poison_nothing", async {
+        for place in [Place::Call, Place::Future, Place::Body] {
+            for backing in [Backing::Bare, Backing::Limited] {
+                let result = panic_once(contract, backing, place).await;
+                let result = result.map_err(|how| format!("{place:?} over {backing:?}: {how}"));
+                result?;
+            }
         }
-    }
-    Ok(())
+        Ok(())
+    })
+    .await
 }
 
 async fn panic_once<L: Wraps<ScriptedBody>>(

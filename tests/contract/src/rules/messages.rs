@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, request};
 use tower_keep_test_support::ScriptedBody;
 
-use super::{Named, broken, ensure};
+use super::{broken, check, ensure};
 use crate::{
     Broken, Contract, Kept, Wraps,
     exchange::answer,
@@ -24,21 +24,24 @@ pub(crate) async fn all<L: Wraps<ScriptedBody>>(contract: &Contract<L>) -> Vec<B
 /// Method, URI, version, fields and extensions of a request reach the inner service as they were,
 /// for known and unknown methods, with repeated fields in order and values that are not UTF-8.
 pub async fn requests_pass_unchanged<L: Wraps<ScriptedBody>>(contract: &Contract<L>) -> Kept {
-    let unknown = Method::from_bytes(b"BREW").expect("a token is a method");
-    let known = [
-        Method::GET,
-        Method::HEAD,
-        Method::POST,
-        Method::PUT,
-        Method::PATCH,
-    ];
-    let others = [Method::DELETE, Method::OPTIONS, unknown];
-    for method in known.into_iter().chain(others) {
-        let result = request_passes(contract, &method).await;
-        let result = result.map_err(|how| format!("{method}: {how}"));
-        result.named("messages::requests_pass_unchanged")?;
-    }
-    Ok(())
+    check("messages::requests_pass_unchanged", async {
+        let unknown = Method::from_bytes(b"BREW").expect("a token is a method");
+        let known = [
+            Method::GET,
+            Method::HEAD,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+        ];
+        let others = [Method::DELETE, Method::OPTIONS, unknown];
+        for method in known.into_iter().chain(others) {
+            let result = request_passes(contract, &method).await;
+            let result = result.map_err(|how| format!("{method}: {how}"));
+            result?;
+        }
+        Ok(())
+    })
+    .await
 }
 
 async fn request_passes<L: Wraps<ScriptedBody>>(
@@ -75,14 +78,17 @@ async fn request_passes<L: Wraps<ScriptedBody>>(
 
 /// Status, version, fields and extensions of a response reach the client as they were.
 pub async fn responses_pass_unchanged<L: Wraps<ScriptedBody>>(contract: &Contract<L>) -> Kept {
-    for kind in Kind::ALL {
-        for status in STATUSES {
-            let result = response_passes(contract, kind, status).await;
-            let result = result.map_err(|how| format!("{status} to {kind:?}: {how}"));
-            result.named("messages::responses_pass_unchanged")?;
+    check("messages::responses_pass_unchanged", async {
+        for kind in Kind::ALL {
+            for status in STATUSES {
+                let result = response_passes(contract, kind, status).await;
+                let result = result.map_err(|how| format!("{status} to {kind:?}: {how}"));
+                result?;
+            }
         }
-    }
-    Ok(())
+        Ok(())
+    })
+    .await
 }
 
 async fn response_passes<L: Wraps<ScriptedBody>>(

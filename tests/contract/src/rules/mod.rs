@@ -6,20 +6,36 @@ pub mod errors;
 pub mod messages;
 pub mod readiness;
 
+use std::{
+    any::Any,
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    task::Poll,
+};
+
 use http::Response;
 use tower_keep_test_support::{OriginError, ScriptedBody};
 
 use crate::{Broken, Contract, Kept, polling::pend_once, script::slow_body};
 
-/// Puts the name of the check to what it found.
-pub(crate) trait Named {
-    fn named(self, check: &'static str) -> Kept;
+/// Runs a check under its name; a panic in it is a broken rule like any other.
+pub(crate) async fn check(
+    name: &'static str,
+    checking: impl Future<Output = Result<(), String>>,
+) -> Kept {
+    let mut checking = pin!(checking);
+    let caught = poll_fn(|cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| checking.as_mut().poll(cx)));
+        polled.unwrap_or_else(|panic| Poll::Ready(Err(said(panic.as_ref()))))
+    });
+    caught.await.map_err(|how| Broken::new(name, how))
 }
 
-impl Named for Result<(), String> {
-    fn named(self, check: &'static str) -> Kept {
-        self.map_err(|how| Broken::new(check, how))
-    }
+fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    format!("it panicked: {}", text.unwrap_or("without a message"))
 }
 
 pub(crate) fn broken<const N: usize>(kept: [Kept; N]) -> Vec<Broken> {

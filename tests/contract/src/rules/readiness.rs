@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 use tower::Service;
 use tower_keep_test_support::ScriptedBody;
 
-use super::{Named, broken, ensure, slow};
+use super::{broken, check, ensure, slow};
 use crate::{
     Broken, Contract, InnerError, Kept, Readiness, Wraps,
     exchange::{exchange, exchange_of, outcome},
@@ -34,11 +34,14 @@ pub(crate) async fn all<L: Wraps<ScriptedBody>>(contract: &Contract<L>) -> Vec<B
 /// A layer that calls a fresh clone takes a permit that it never acquired, or panics a service
 /// that relies on the contract.
 pub async fn readied_before_called<L: Wraps<ScriptedBody>>(contract: &Contract<L>) -> Kept {
-    for backing in Backing::ALL {
-        let result = calls_in_a_row(contract, backing).await;
-        over(backing, result).named("readiness::readied_before_called")?;
-    }
-    Ok(())
+    check("readiness::readied_before_called", async {
+        for backing in Backing::ALL {
+            let result = calls_in_a_row(contract, backing).await;
+            over(backing, result)?;
+        }
+        Ok(())
+    })
+    .await
 }
 
 async fn calls_in_a_row<L: Wraps<ScriptedBody>>(
@@ -63,11 +66,14 @@ async fn calls_in_a_row<L: Wraps<ScriptedBody>>(
 
 /// Many calls at the same time are all answered; where load is shed, some may be refused.
 pub async fn concurrent_calls_are_served<L: Wraps<ScriptedBody>>(contract: &Contract<L>) -> Kept {
-    for backing in Backing::ALL {
-        let result = calls_at_once(contract, backing).await;
-        over(backing, result).named("readiness::concurrent_calls_are_served")?;
-    }
-    Ok(())
+    check("readiness::concurrent_calls_are_served", async {
+        for backing in Backing::ALL {
+            let result = calls_at_once(contract, backing).await;
+            over(backing, result)?;
+        }
+        Ok(())
+    })
+    .await
 }
 
 async fn calls_at_once<L: Wraps<ScriptedBody>>(
@@ -107,11 +113,14 @@ async fn calls_at_once<L: Wraps<ScriptedBody>>(
 pub async fn readied_and_dropped_leaks_nothing<L: Wraps<ScriptedBody>>(
     contract: &Contract<L>,
 ) -> Kept {
-    for backing in [Backing::Bare, Backing::Limited, Backing::Buffered] {
-        let result = ready_and_drop(contract, backing).await;
-        over(backing, result).named("readiness::readied_and_dropped_leaks_nothing")?;
-    }
-    Ok(())
+    check("readiness::readied_and_dropped_leaks_nothing", async {
+        for backing in [Backing::Bare, Backing::Limited, Backing::Buffered] {
+            let result = ready_and_drop(contract, backing).await;
+            over(backing, result)?;
+        }
+        Ok(())
+    })
+    .await
 }
 
 async fn ready_and_drop<L: Wraps<ScriptedBody>>(
@@ -135,12 +144,11 @@ async fn ready_and_drop<L: Wraps<ScriptedBody>>(
 /// waits while the inner service is full and is answered once it no longer is, and a refusal of
 /// load shedding comes out.
 pub async fn readiness_is_as_declared<L: Wraps<ScriptedBody>>(contract: &Contract<L>) -> Kept {
-    full(contract)
-        .await
-        .named("readiness::readiness_is_as_declared")?;
-    shed(contract)
-        .await
-        .named("readiness::readiness_is_as_declared")
+    check("readiness::readiness_is_as_declared", async {
+        full(contract).await?;
+        shed(contract).await
+    })
+    .await
 }
 
 async fn full<L: Wraps<ScriptedBody>>(contract: &Contract<L>) -> Result<(), String> {

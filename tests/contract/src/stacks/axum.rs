@@ -4,7 +4,7 @@ use axum::{Router, body::Body, extract::Request, response::IntoResponse, routing
 use tower::{Layer, Service};
 
 use super::{client::visit, site::Site};
-use crate::{Contract, Kept, rules::Named, server::Server};
+use crate::{Contract, Kept, rules::check, server::Server};
 
 /// A layer that `axum::Router::layer` takes.
 pub trait OnAxum {
@@ -43,7 +43,9 @@ pub async fn on_axum<L: OnAxum>(contract: &Contract<L>) -> Kept {
         let _ = axum::serve(listener, router).await;
     })
     .await;
-    visit(server.address(), &site, contract.patience)
-        .await
-        .named("stacks::on_axum")
+    check(
+        "stacks::on_axum",
+        visit(server.address(), &site, contract.patience),
+    )
+    .await
 }

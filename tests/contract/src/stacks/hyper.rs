@@ -7,7 +7,7 @@ use hyper_util::{
 use tokio::{net::TcpListener, task::JoinSet};
 
 use super::{client::visit, site::Site};
-use crate::{Contract, Inner, Kept, Wraps, rules::Named, server::Server};
+use crate::{Contract, Inner, Kept, Wraps, rules::check, server::Server};
 use tower_keep_test_support::Origin;
 
 /// In a plain hyper server, without axum: the same over `hyper_util`'s connection builder.
@@ -20,9 +20,11 @@ pub async fn on_hyper<L: Wraps<Incoming> + 'static>(contract: &Contract<L>) -> K
     });
     let service = contract.layer().wrap(Inner::new(origin));
     let server = Server::start(|listener| serve::<L>(listener, service)).await;
-    visit(server.address(), &site, contract.patience)
-        .await
-        .named("stacks::on_hyper")
+    check(
+        "stacks::on_hyper",
+        visit(server.address(), &site, contract.patience),
+    )
+    .await
 }
 
 async fn serve<L: Wraps<Incoming> + 'static>(listener: TcpListener, service: L::Service) {

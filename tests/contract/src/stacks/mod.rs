@@ -10,7 +10,7 @@ mod tonic;
 pub use self::{
     axum::{OnAxum, on_axum},
     hyper::on_hyper,
-    tonic::{OnTonic, on_tonic},
+    tonic::{OnTonic, Serving, on_tonic},
 };
 
 use ::hyper::body::Incoming;

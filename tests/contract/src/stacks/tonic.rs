@@ -17,7 +17,7 @@ use super::grpc::{Echo, MESSAGES, METADATA, Text};
 use crate::{
     Contract, Kept,
     polling::within,
-    rules::{Named, ensure},
+    rules::{check, ensure},
     server::Server,
 };
 
@@ -60,8 +60,11 @@ pub async fn on_tonic<L: OnTonic>(contract: &Contract<L>) -> Kept {
     let routes = Routes::new(echo.clone());
     let layer = contract.layer();
     let server = Server::start(|listener| layer.serve(routes, listener)).await;
-    let result = visit(server.address(), &echo, contract.patience).await;
-    result.named("stacks::on_tonic")
+    check(
+        "stacks::on_tonic",
+        visit(server.address(), &echo, contract.patience),
+    )
+    .await
 }
 
 async fn visit(address: SocketAddr, echo: &Echo, patience: Duration) -> Result<(), String> {
