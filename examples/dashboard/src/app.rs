@@ -46,7 +46,9 @@ impl App {
             outlook: Outlook::new(),
             matcher: Matcher::new(),
         };
-        Self { router: routes().with_state(state).layer(TimingLayer) }
+        Self {
+            router: routes().with_state(state).layer(TimingLayer),
+        }
     }
 
     /// The service to serve.
@@ -61,14 +63,20 @@ fn routes() -> Router<AppState> {
         .route("/api/recruiters", get(overview::recruiters))
         .route("/api/dashboard/{recruiter}", get(overview::show))
         .route("/api/jobs", get(jobs::list))
-        .route("/api/recommendations/{candidate}", get(recommendations::show))
+        .route(
+            "/api/recommendations/{candidate}",
+            get(recommendations::show),
+        )
         .route("/api/candidates", get(candidates::list))
         .route("/api/candidates/{id}", get(candidates::show))
         .route("/api/candidates/{id}/status", patch(candidates::change))
         .route("/webhooks/calendar", post(webhook::receive))
         .fallback(async || Problem::not_found("there is nothing under this address"))
         .method_not_allowed_fallback(async || {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this address does not take this method")
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this address does not take this method",
+            )
         })
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
 }

@@ -13,14 +13,20 @@ pub struct StartError {
 
 impl StartError {
     pub(crate) fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), source: None }
+        Self {
+            what: what.into(),
+            source: None,
+        }
     }
 
     pub(crate) fn because(
         what: impl Into<String>,
         source: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Self {
-        Self { what: what.into(), source: Some(source.into()) }
+        Self {
+            what: what.into(),
+            source: Some(source.into()),
+        }
     }
 
     pub(crate) fn listen(address: SocketAddr, error: io::Error) -> Self {
@@ -53,10 +59,10 @@ impl Error for StartError {
 
 impl From<OpenError> for StartError {
     fn from(error: OpenError) -> Self {
-        let what = error.to_string();
-        match error.into_cause() {
-            Some(cause) => Self::because(what, cause),
-            None => Self::new(what),
+        // Only one level of causes: SQLite's own says the same again in other words.
+        match error.source() {
+            Some(cause) => Self::because(error.to_string(), cause.to_string()),
+            None => Self::new(error.to_string()),
         }
     }
 }

@@ -11,8 +11,14 @@ pub(crate) async fn show() -> impl IntoResponse {
     let headers = [
         (header::CONTENT_SECURITY_POLICY, POLICY.clone()),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        (
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ),
+        (
+            header::REFERRER_POLICY,
+            HeaderValue::from_static("no-referrer"),
+        ),
     ];
     (headers, Html(PAGE))
 }
@@ -32,7 +38,9 @@ static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
 });
 
 fn element<'a>(page: &'a str, open: &str, close: &str) -> &'a str {
-    let inner = page.split_once(open).and_then(|(_, rest)| rest.split_once(close));
+    let inner = page
+        .split_once(open)
+        .and_then(|(_, rest)| rest.split_once(close));
     inner.map_or("", |(inner, _)| inner)
 }
 
@@ -55,7 +63,10 @@ mod tests {
     #[test]
     fn the_page_needs_no_other_origin() {
         assert!(!PAGE.contains("http://") && !PAGE.contains("https://"));
-        assert!(!PAGE.contains("style=\"") && !PAGE.contains("onclick="), "the policy forbids them");
+        assert!(
+            !PAGE.contains("style=\"") && !PAGE.contains("onclick="),
+            "the policy forbids them"
+        );
         assert!(!PAGE.contains("innerHTML"), "data goes in as text");
     }
 }

@@ -14,18 +14,29 @@ use crate::{App, Database, Options, StartError, Volume, measure, say, serve};
 /// port is taken, or a measurement found something wrong. A store that does not
 /// answer is no error: the application starts and works without it.
 pub async fn run(options: Options) -> Result<(), StartError> {
-    if options.measure { measure(&options).await } else { serve(&options).await }
+    if options.measure {
+        measure(&options).await
+    } else {
+        serve(&options).await
+    }
 }
 
 async fn serve(options: &Options) -> Result<(), StartError> {
-    let path = options.database.clone().unwrap_or_else(|| PathBuf::from("dashboard.db"));
+    let path = options
+        .database
+        .clone()
+        .unwrap_or_else(|| PathBuf::from("dashboard.db"));
     // Bound first: a taken port should not cost the wait for a new database.
     let listener = TcpListener::bind(options.listen)
         .await
         .map_err(|error| StartError::listen(options.listen, error))?;
     let database = open(&path).await?;
     let app = App::new(database);
-    say(format_args!("database {}, store {}", path.display(), options.store));
+    say(format_args!(
+        "database {}, store {}",
+        path.display(),
+        options.store
+    ));
     let address = listener.local_addr().unwrap_or(options.listen);
     say(format_args!("open http://{address}/"));
     serve::serve(listener, app.into_router())
@@ -37,10 +48,15 @@ async fn measure(options: &Options) -> Result<(), StartError> {
     // Kept until the end: dropping it deletes the database.
     let directory = tempfile::tempdir()
         .map_err(|error| StartError::because("cannot create a temporary directory", error))?;
-    let path = options.database.clone().unwrap_or_else(|| directory.path().join("dashboard.db"));
+    let path = options
+        .database
+        .clone()
+        .unwrap_or_else(|| directory.path().join("dashboard.db"));
     let database = open(&path).await?;
     let report = measure::measure(App::new(database.clone()), &database).await?;
-    report.print(options.json).map_err(|error| StartError::because("cannot print", error))
+    report
+        .print(options.json)
+        .map_err(|error| StartError::because("cannot print", error))
 }
 
 async fn open(path: &Path) -> Result<Database, StartError> {

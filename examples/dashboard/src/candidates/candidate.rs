@@ -3,11 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::status::Status;
-use crate::{
-    database::Queries,
-    http::Problem,
-    seed::words,
-};
+use crate::{database::Queries, http::Problem, seed::words};
 
 /// The value that is cached, and the answer of the endpoint.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -37,7 +33,9 @@ impl Candidate {
             .first(ROW, [id], Self::from_row)?
             .ok_or_else(|| Problem::not_found(format!("there is no candidate {id}")))?;
         let skills = sql.all(SKILLS, [id], |row| row.get::<_, usize>(0))?;
-        let names = skills.into_iter().filter_map(|skill| words::SKILLS.get(skill));
+        let names = skills
+            .into_iter()
+            .filter_map(|skill| words::SKILLS.get(skill));
         candidate.skills = names.map(|name| (*name).to_owned()).collect();
         Ok(candidate)
     }

@@ -1,5 +1,7 @@
 //! `PATCH /api/candidates/{id}/status`.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     extract::State,
@@ -11,7 +13,7 @@ use super::{Candidate, status::Status};
 use crate::{
     app::AppState,
     cache,
-    http::{Id, Problem, QueryCount, RawBody, json},
+    http::{Id, Problem, QueryCount, RawBody, json, to_the_end},
 };
 
 #[derive(Debug, Deserialize)]
@@ -30,9 +32,22 @@ pub(crate) async fn change(
     RawBody(body): RawBody,
 ) -> Result<Response, Problem> {
     let Change { status } = json(&body)?;
-    let before = app.database.read(&count, move |sql| Candidate::load(sql, id)).await?;
-    let write = app.database.write(&count, move |sql| Candidate::change(sql, id, status));
-    let candidate = app.caches.write_candidate(id, write).await?;
-    app.caches.invalidate(cache::touched_by_candidate(&before)).await?;
+    let candidate = to_the_end(write(app, count, id, status)).await?;
     Ok(Json(&*candidate).into_response())
+}
+
+async fn write(
+    app: AppState,
+    count: QueryCount,
+    id: i64,
+    status: Status,
+) -> Result<Arc<Candidate>, Problem> {
+    let change = app
+        .database
+        .write(&count, move |sql| Candidate::change(sql, id, status));
+    let candidate = app.caches.write_candidate(id, change).await?;
+    app.caches
+        .invalidate(cache::touched_by_candidate(&candidate))
+        .await?;
+    Ok(candidate)
 }

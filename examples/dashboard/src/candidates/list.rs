@@ -44,9 +44,14 @@ pub(crate) async fn list(
     Filter(wanted): Filter<Wanted>,
 ) -> Result<impl IntoResponse, Problem> {
     if wanted.page == 0 || !(1..=MOST).contains(&wanted.per_page) {
-        return Err(Problem::bad_request(format!("page counts from 1, per_page is 1 to {MOST}")));
+        return Err(Problem::bad_request(format!(
+            "page counts from 1, per_page is 1 to {MOST}"
+        )));
     }
-    let page = app.database.read(&count, move |sql| load(sql, &wanted)).await?;
+    let page = app
+        .database
+        .read(&count, move |sql| load(sql, &wanted))
+        .await?;
     Ok((Extension(cache::candidate_list()), Json(page)))
 }
 
@@ -63,7 +68,12 @@ fn load(sql: &Queries<'_>, wanted: &Wanted) -> Result<Page, Problem> {
             mean_score: row.get(4)?,
         })
     })?;
-    Ok(Page { total, page: wanted.page, per_page: wanted.per_page, candidates })
+    Ok(Page {
+        total,
+        page: wanted.page,
+        per_page: wanted.per_page,
+        candidates,
+    })
 }
 
 fn first_page() -> u32 {

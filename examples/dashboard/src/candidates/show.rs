@@ -1,6 +1,10 @@
 //! `GET /api/candidates/{id}`.
 
-use axum::{Extension, Json, extract::State, response::{IntoResponse, Response}};
+use axum::{
+    Extension, Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
 
 use super::Candidate;
 use crate::{
@@ -18,7 +22,10 @@ pub(crate) async fn show(
     count: QueryCount,
     Id(id): Id,
 ) -> Result<Response, Problem> {
-    let load = || app.database.read(&count, move |sql| Candidate::load(sql, id));
+    let load = || {
+        app.database
+            .read(&count, move |sql| Candidate::load(sql, id))
+    };
     let candidate = if bypass.is_asked() {
         load().await?.into()
     } else {

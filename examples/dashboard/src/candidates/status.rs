@@ -52,6 +52,9 @@ impl ToSql for Status {
 impl FromSql for Status {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let text = value.as_str()?;
-        Self::ALL.into_iter().find(|status| status.name() == text).ok_or(FromSqlError::InvalidType)
+        Self::ALL
+            .into_iter()
+            .find(|status| status.name() == text)
+            .ok_or(FromSqlError::InvalidType)
     }
 }

@@ -110,11 +110,17 @@ impl Reader {
             .acquire_owned()
             .await
             .map_err(|_| Problem::internal("the database is closing"))?;
-        Ok(Self { connection: inner.idle().pop(), inner: Arc::clone(inner), _permit: permit })
+        Ok(Self {
+            connection: inner.idle().pop(),
+            inner: Arc::clone(inner),
+            _permit: permit,
+        })
     }
 
     fn connection(&self) -> Result<&Connection, Problem> {
-        self.connection.as_ref().ok_or_else(|| Problem::internal("no read connection is free"))
+        self.connection
+            .as_ref()
+            .ok_or_else(|| Problem::internal("no read connection is free"))
     }
 }
 
@@ -127,7 +133,9 @@ impl Drop for Reader {
 impl Inner {
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
         // A push or pop cannot leave the list half done, so a poisoned lock is sound.
-        self.readers.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.readers
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

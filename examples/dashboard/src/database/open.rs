@@ -22,18 +22,15 @@ pub struct OpenError {
 enum Cause {
     Sql(rusqlite::Error),
     Foreign,
+    ReadOnly,
     Version(i32),
 }
 
 impl OpenError {
     pub(super) fn new(path: &Path, cause: rusqlite::Error) -> Self {
-        Self { path: path.to_owned(), cause: Cause::Sql(cause) }
-    }
-
-    pub(crate) fn into_cause(self) -> Option<rusqlite::Error> {
-        match self.cause {
-            Cause::Sql(error) => Some(error),
-            Cause::Foreign | Cause::Version(_) => None,
+        Self {
+            path: path.to_owned(),
+            cause: Cause::Sql(cause),
         }
     }
 }
@@ -43,7 +40,11 @@ impl fmt::Display for OpenError {
         let path = self.path.display();
         match &self.cause {
             Cause::Sql(_) => write!(f, "cannot open the database {path}"),
-            Cause::Foreign => write!(f, "{path} is a database of another program; it is left alone"),
+            Cause::Foreign => write!(
+                f,
+                "{path} is a database of another program; it is left alone"
+            ),
+            Cause::ReadOnly => write!(f, "the database {path} cannot be written"),
             Cause::Version(found) => write!(
                 f,
                 "the database {path} has version {found}, this program needs {}; \
@@ -58,17 +59,27 @@ impl Error for OpenError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.cause {
             Cause::Sql(error) => Some(error),
-            Cause::Foreign | Cause::Version(_) => None,
+            Cause::Foreign | Cause::ReadOnly | Cause::Version(_) => None,
         }
     }
 }
 
 /// Opens `path` for writing, filled and ready for service.
 pub(super) fn prepare(path: &Path, volume: &Volume) -> Result<Connection, OpenError> {
-    let wrap = |cause| OpenError { path: path.to_owned(), cause };
+    let wrap = |cause| OpenError {
+        path: path.to_owned(),
+        cause,
+    };
     let mut connection = connection::writer(path).map_err(|e| wrap(Cause::Sql(e)))?;
     if state(&connection).map_err(wrap)? == State::Empty {
         fill(&mut connection, volume).map_err(wrap)?;
+    }
+    // SQLite opens a protected file for reading only, without a word.
+    if connection
+        .is_readonly("main")
+        .map_err(|e| wrap(Cause::Sql(e)))?
+    {
+        return Err(wrap(Cause::ReadOnly));
     }
     connection::settle(&connection).map_err(|e| wrap(Cause::Sql(e)))?;
     Ok(connection)

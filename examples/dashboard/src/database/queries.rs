@@ -27,7 +27,10 @@ impl<'a> Queries<'a> {
         row: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<Vec<T>> {
         self.count.add_one();
-        self.connection.prepare_cached(sql)?.query_map(params, row)?.collect()
+        self.connection
+            .prepare_cached(sql)?
+            .query_map(params, row)?
+            .collect()
     }
 
     /// The first row, if there is one.
@@ -38,7 +41,10 @@ impl<'a> Queries<'a> {
         row: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<Option<T>> {
         self.count.add_one();
-        self.connection.prepare_cached(sql)?.query_row(params, row).optional()
+        self.connection
+            .prepare_cached(sql)?
+            .query_row(params, row)
+            .optional()
     }
 
     /// The one row of an aggregate.

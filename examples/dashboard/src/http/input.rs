@@ -49,13 +49,16 @@ impl<S: Send + Sync> FromRequest<S> for RawBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        Bytes::from_request(request, state).await.map(Self).map_err(|rejection| {
-            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large")
-            } else {
-                Problem::bad_request("the body could not be read")
-            }
-        })
+        Bytes::from_request(request, state)
+            .await
+            .map(Self)
+            .map_err(|rejection| {
+                if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large")
+                } else {
+                    Problem::bad_request("the body could not be read")
+                }
+            })
     }
 }
 

@@ -5,6 +5,7 @@ mod input;
 mod problem;
 mod query_count;
 mod timing;
+mod to_the_end;
 
 pub(crate) use self::{
     bypass::{BYPASS, Bypass},
@@ -12,4 +13,5 @@ pub(crate) use self::{
     problem::Problem,
     query_count::QueryCount,
     timing::TimingLayer,
+    to_the_end::to_the_end,
 };

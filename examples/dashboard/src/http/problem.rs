@@ -16,7 +16,11 @@ pub(crate) struct Problem {
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), cause: None }
+        Self {
+            status,
+            detail: detail.into(),
+            cause: None,
+        }
     }
 
     pub(crate) fn not_found(detail: impl Into<String>) -> Self {
@@ -52,11 +56,17 @@ impl Error for Problem {
 impl From<rusqlite::Error> for Problem {
     fn from(error: rusqlite::Error) -> Self {
         let problem = if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) {
-            Self::new(StatusCode::SERVICE_UNAVAILABLE, "the database is busy; try again")
+            Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the database is busy; try again",
+            )
         } else {
             Self::internal("the database could not answer")
         };
-        Self { cause: Some(Arc::new(error)), ..problem }
+        Self {
+            cause: Some(Arc::new(error)),
+            ..problem
+        }
     }
 }
 
@@ -71,6 +81,11 @@ impl IntoResponse for Problem {
             "detail": self.detail,
         });
         let media = HeaderValue::from_static("application/problem+json");
-        (self.status, [(header::CONTENT_TYPE, media)], body.to_string()).into_response()
+        (
+            self.status,
+            [(header::CONTENT_TYPE, media)],
+            body.to_string(),
+        )
+            .into_response()
     }
 }

@@ -55,7 +55,9 @@ where
         Box::pin(async move {
             let mut response = response.await?;
             let report = report(start, &count);
-            response.headers_mut().extend(report.map(|value| (SERVER_TIMING, value)));
+            response
+                .headers_mut()
+                .extend(report.map(|value| (SERVER_TIMING, value)));
             Ok(response)
         })
     }
@@ -64,7 +66,10 @@ where
 fn report(start: Instant, count: &QueryCount) -> Option<HeaderValue> {
     let milliseconds = start.elapsed().as_secs_f64() * 1000.0;
     let queries = count.total();
-    HeaderValue::try_from(format!("total;dur={milliseconds:.3}, db;desc=\"{queries} queries\"")).ok()
+    HeaderValue::try_from(format!(
+        "total;dur={milliseconds:.3}, db;desc=\"{queries} queries\""
+    ))
+    .ok()
 }
 
 /// W3C Server Timing.

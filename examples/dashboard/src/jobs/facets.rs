@@ -34,7 +34,11 @@ fn skills(sql: &Queries<'_>, filter: &JobFilter) -> rusqlite::Result<Vec<Choice>
     let join = "JOIN job_skills k ON k.job_id = j.id";
     let mut choices = choices(sql, filter, "CAST(k.skill AS TEXT)", join)?;
     for choice in &mut choices {
-        let name = choice.value.parse().ok().and_then(|skill: usize| words::SKILLS.get(skill));
+        let name = choice
+            .value
+            .parse()
+            .ok()
+            .and_then(|skill: usize| words::SKILLS.get(skill));
         choice.value = name.copied().unwrap_or_default().to_owned();
     }
     choices.sort_by(|a, b| b.jobs.cmp(&a.jobs).then_with(|| a.value.cmp(&b.value)));
@@ -51,7 +55,10 @@ fn choices(
     let statement =
         format!("SELECT {value}, count(*) FROM jobs j {join} WHERE {WHERE} GROUP BY 1 ORDER BY 1");
     sql.all(&statement, filter.params().as_slice(), |row| {
-        Ok(Choice { value: row.get(0)?, jobs: row.get(1)? })
+        Ok(Choice {
+            value: row.get(0)?,
+            jobs: row.get(1)?,
+        })
     })
 }
 

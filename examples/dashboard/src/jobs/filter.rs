@@ -43,7 +43,11 @@ impl JobFilter {
     /// address than a wish for an empty page.
     pub(super) fn new(wanted: Wanted) -> Result<Self, Problem> {
         Ok(Self {
-            location: known("location", wanted.location, words::LOCATIONS.iter().copied())?,
+            location: known(
+                "location",
+                wanted.location,
+                words::LOCATIONS.iter().copied(),
+            )?,
             seniority: known(
                 "seniority",
                 wanted.seniority,
@@ -73,7 +77,14 @@ impl JobFilter {
 
     /// The parameters of [`WHERE`], in its order.
     pub(super) fn params(&self) -> [&dyn ToSql; 6] {
-        [&self.location, &self.seniority, &self.skill, &self.remote, &self.salary_from, &self.text]
+        [
+            &self.location,
+            &self.seniority,
+            &self.skill,
+            &self.remote,
+            &self.salary_from,
+            &self.text,
+        ]
     }
 }
 

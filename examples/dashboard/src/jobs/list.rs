@@ -47,7 +47,10 @@ pub(crate) async fn list(
 ) -> Result<impl IntoResponse, Problem> {
     let page = wanted.page.unwrap_or(1).max(1);
     let filter = JobFilter::new(wanted)?;
-    let catalog = app.database.read(&count, move |sql| load(sql, &filter, page)).await?;
+    let catalog = app
+        .database
+        .read(&count, move |sql| load(sql, &filter, page))
+        .await?;
     Ok((Extension(cache::catalog()), Json(catalog)))
 }
 
@@ -64,37 +67,47 @@ fn load(sql: &Queries<'_>, filter: &JobFilter, page: u32) -> Result<Catalog, Pro
 fn jobs(sql: &Queries<'_>, filter: &JobFilter, page: u32) -> rusqlite::Result<Vec<Job>> {
     let offset = i64::from(page - 1) * LENGTH;
     let [location, seniority, skill, remote, salary, text] = filter.params();
-    let params: [&dyn rusqlite::ToSql; 8] =
-        [location, seniority, skill, remote, salary, text, &LENGTH, &offset];
-    sql.all(&format!("{DEMAND} WHERE {WHERE} {ORDER}"), params.as_slice(), |row| {
-        Ok(Job {
-            id: row.get(0)?,
-            title: row.get(1)?,
-            company: row.get(2)?,
-            location: row.get(3)?,
-            seniority: row.get(4)?,
-            remote: row.get(5)?,
-            salary_min: row.get(6)?,
-            salary_max: row.get(7)?,
-            salary_rank: row.get(8)?,
-            posted_on: row.get(9)?,
-            applicants: row.get(10)?,
-            applicants_score: row.get(11)?,
-            interviews: row.get(12)?,
-        })
-    })
+    let params: [&dyn rusqlite::ToSql; 8] = [
+        location, seniority, skill, remote, salary, text, &LENGTH, &offset,
+    ];
+    sql.all(
+        &format!("{DEMAND} WHERE {WHERE} {ORDER}"),
+        params.as_slice(),
+        |row| {
+            Ok(Job {
+                id: row.get(0)?,
+                title: row.get(1)?,
+                company: row.get(2)?,
+                location: row.get(3)?,
+                seniority: row.get(4)?,
+                remote: row.get(5)?,
+                salary_min: row.get(6)?,
+                salary_max: row.get(7)?,
+                salary_rank: row.get(8)?,
+                posted_on: row.get(9)?,
+                applicants: row.get(10)?,
+                applicants_score: row.get(11)?,
+                interviews: row.get(12)?,
+            })
+        },
+    )
 }
 
 const LENGTH: i64 = 20;
 
-/// Demand is how many scored candidates applied, how well they did, and how
+/// Demand is how many scored candidates applied, their median score, and how
 /// often they were invited. The salary is compared with all open jobs of the
 /// same level, not only with those the visitor asked for.
 const DEMAND: &str = "
-    WITH demand AS (
-        SELECT c.job_id, count(DISTINCT c.id) AS applicants, avg(s.value) AS score
-        FROM scores s JOIN candidates c ON c.id = s.candidate_id
-        GROUP BY c.job_id),
+    WITH scored AS (
+        SELECT c.job_id, c.id, s.value,
+               row_number() OVER (PARTITION BY c.job_id ORDER BY s.value) AS place,
+               count(*) OVER (PARTITION BY c.job_id) AS places
+        FROM scores s JOIN candidates c ON c.id = s.candidate_id),
+    demand AS (
+        SELECT job_id, count(DISTINCT id) AS applicants,
+               avg(CASE WHEN place IN ((places + 1) / 2, (places + 2) / 2) THEN value END) AS score
+        FROM scored GROUP BY job_id),
     invited AS (
         SELECT c.job_id, count(*) AS interviews
         FROM interviews i JOIN candidates c ON c.id = i.candidate_id

@@ -35,9 +35,14 @@ impl Client {
     pub(super) async fn connect(address: SocketAddr) -> Result<Self, StartError> {
         let stream = TcpStream::connect(address).await.map_err(failed)?;
         stream.set_nodelay(true).map_err(failed)?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(failed)?;
         tokio::spawn(connection);
-        Ok(Self { sender, host: unused_host() })
+        Ok(Self {
+            sender,
+            host: unused_host(),
+        })
     }
 
     /// Sends `request`, past the cache if `bypass`.
@@ -46,17 +51,30 @@ impl Client {
         mut request: Request<Bytes>,
         bypass: bool,
     ) -> Result<Reply, StartError> {
-        request.headers_mut().insert(header::HOST, self.host.clone());
+        request
+            .headers_mut()
+            .insert(header::HOST, self.host.clone());
         if bypass {
-            request.headers_mut().insert(BYPASS, HeaderValue::from_static("1"));
+            request
+                .headers_mut()
+                .insert(BYPASS, HeaderValue::from_static("1"));
         }
         self.sender.ready().await.map_err(failed)?;
         let start = Instant::now();
-        let response = self.sender.send_request(request.map(Full::new)).await.map_err(failed)?;
+        let response = self
+            .sender
+            .send_request(request.map(Full::new))
+            .await
+            .map_err(failed)?;
         let (head, body) = response.into_parts();
         let body = body.collect().await.map_err(failed)?.to_bytes();
         let milliseconds = start.elapsed().as_secs_f64() * 1000.0;
-        Ok(Reply { status: head.status, milliseconds, body, headers: head.headers })
+        Ok(Reply {
+            status: head.status,
+            milliseconds,
+            body,
+            headers: head.headers,
+        })
     }
 }
 
@@ -67,7 +85,9 @@ impl Reply {
     }
 
     pub(super) fn is_hit(&self) -> bool {
-        self.cache_status().split(';').any(|parameter| parameter.trim() == "hit")
+        self.cache_status()
+            .split(';')
+            .any(|parameter| parameter.trim() == "hit")
     }
 
     /// The number of queries from `Server-Timing`.
@@ -77,14 +97,20 @@ impl Reply {
     }
 
     fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
     }
 }
 
 /// A name that no earlier measurement used: entries that it left in a shared
 /// store belong to another authority and are not found.
 fn unused_host() -> HeaderValue {
-    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
+    let now = SystemTime::UNIX_EPOCH
+        .elapsed()
+        .unwrap_or_default()
+        .as_nanos();
     HeaderValue::try_from(format!("measure-{now:x}-{:x}.localhost", process::id()))
         .unwrap_or(HeaderValue::from_static("localhost"))
 }

@@ -19,10 +19,26 @@ pub(super) struct Page {
 
 /// Slow pages a few times, quick ones often.
 pub(super) const PAGES: &[Page] = &[
-    Page { name: "dashboard", path: "/api/dashboard/7", uncached: 5 },
-    Page { name: "jobs", path: "/api/jobs?seniority=senior&remote=true", uncached: 7 },
-    Page { name: "recommendations", path: "/api/recommendations/4711", uncached: 3 },
-    Page { name: "candidate", path: "/api/candidates/4711", uncached: 100 },
+    Page {
+        name: "dashboard",
+        path: "/api/dashboard/7",
+        uncached: 5,
+    },
+    Page {
+        name: "jobs",
+        path: "/api/jobs?seniority=senior&remote=true",
+        uncached: 7,
+    },
+    Page {
+        name: "recommendations",
+        path: "/api/recommendations/4711",
+        uncached: 3,
+    },
+    Page {
+        name: "candidate",
+        path: "/api/candidates/4711",
+        uncached: 100,
+    },
 ];
 
 const CACHED: usize = 300;
@@ -39,7 +55,11 @@ impl Page {
         let mut uncached = Vec::new();
         for _ in 0..self.uncached {
             let reply = self.read(client, true).await?;
-            self.expect(!reply.is_hit(), &reply, "came from the cache in spite of the bypass")?;
+            self.expect(
+                !reply.is_hit(),
+                &reply,
+                "came from the cache in spite of the bypass",
+            )?;
             uncached.push(reply);
         }
         self.read(client, false).await?;
@@ -47,7 +67,11 @@ impl Page {
         for _ in 0..CACHED {
             let reply = self.read(client, false).await?;
             self.expect(reply.is_hit(), &reply, "should have come from the cache")?;
-            self.expect(reply.body == uncached[0].body, &reply, "differs from the uncached answer")?;
+            self.expect(
+                reply.body == uncached[0].body,
+                &reply,
+                "differs from the uncached answer",
+            )?;
             cached.push(reply);
         }
         Ok(Endpoint::new(self.name, &uncached, &cached))
@@ -78,7 +102,12 @@ pub(super) async fn webhook(
     let cached = deliver(client, &mut caller, DELIVERIES_CACHED, false).await?;
     for reply in &cached {
         let fewer = reply.queries() < uncached[0].queries();
-        expect("webhook", fewer, reply, "should have found its configuration in the cache")?;
+        expect(
+            "webhook",
+            fewer,
+            reply,
+            "should have found its configuration in the cache",
+        )?;
     }
     Ok(Endpoint::new("webhook", &uncached, &cached))
 }
@@ -92,22 +121,21 @@ async fn deliver(
     let mut replies = Vec::new();
     for _ in 0..times {
         let full = || StartError::new("webhook: the calendars of this database are full");
-        let reply = client.send(caller.next_booking().ok_or_else(full)?, bypass).await?;
+        let reply = client
+            .send(caller.next_booking().ok_or_else(full)?, bypass)
+            .await?;
         expect("webhook", reply.status.is_success(), &reply, "failed")?;
         replies.push(reply);
     }
     Ok(replies)
 }
 
-fn expect(
-    what: &str,
-    holds: bool,
-    reply: &Reply,
-    complaint: &str,
-) -> Result<(), StartError> {
+fn expect(what: &str, holds: bool, reply: &Reply, complaint: &str) -> Result<(), StartError> {
     if holds {
         return Ok(());
     }
     let (status, cache) = (reply.status, reply.cache_status());
-    Err(StartError::new(format!("{what}: a response {complaint} ({status}, Cache-Status: {cache})")))
+    Err(StartError::new(format!(
+        "{what}: a response {complaint} ({status}, Cache-Status: {cache})"
+    )))
 }

@@ -84,7 +84,12 @@ fn time(replies: &[Reply]) -> f64 {
 }
 
 fn queries(replies: &[Reply]) -> u32 {
-    median(replies.iter().filter_map(|reply| reply.queries().map(f64::from)).collect()) as u32
+    median(
+        replies
+            .iter()
+            .filter_map(|reply| reply.queries().map(f64::from))
+            .collect(),
+    ) as u32
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

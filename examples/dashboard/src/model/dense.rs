@@ -14,8 +14,12 @@ impl Dense {
     pub(super) fn new(inputs: usize, outputs: usize, random: &mut Random) -> Self {
         let deviation = (2.0 / inputs as f64).sqrt();
         Self {
-            weights: (0..inputs * outputs).map(|_| (random.normal() * deviation) as f32).collect(),
-            bias: (0..outputs).map(|_| (random.normal() * 0.05) as f32).collect(),
+            weights: (0..inputs * outputs)
+                .map(|_| (random.normal() * deviation) as f32)
+                .collect(),
+            bias: (0..outputs)
+                .map(|_| (random.normal() * 0.05) as f32)
+                .collect(),
         }
     }
 

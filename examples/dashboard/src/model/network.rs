@@ -45,7 +45,9 @@ impl Network {
 
 impl fmt::Debug for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Network").field("layers", &self.layers.len()).finish()
+        f.debug_struct("Network")
+            .field("layers", &self.layers.len())
+            .finish()
     }
 }
 

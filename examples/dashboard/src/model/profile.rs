@@ -19,7 +19,10 @@ impl Profile {
             vector[words::SKILLS.len() + index] = 1.0;
         }
         let rest = words::SKILLS.len() + words::LOCATIONS.len();
-        if let Some(index) = words::SENIORITIES.iter().position(|(name, _)| *name == seniority) {
+        if let Some(index) = words::SENIORITIES
+            .iter()
+            .position(|(name, _)| *name == seniority)
+        {
             vector[rest + index] = 1.0;
         }
         vector[rest + 5] = salary as f32 / 100_000.0;
@@ -29,7 +32,11 @@ impl Profile {
     }
 
     pub(crate) fn add_skill(&mut self, skill: usize) {
-        if let Some(slot) = self.vector.get_mut(skill).filter(|_| skill < words::SKILLS.len()) {
+        if let Some(slot) = self
+            .vector
+            .get_mut(skill)
+            .filter(|_| skill < words::SKILLS.len())
+        {
             *slot = 1.0;
         }
     }

@@ -37,16 +37,20 @@ pub(super) fn load(sql: &Queries<'_>, scope: Scope) -> Result<Interviews, Proble
 }
 
 fn upcoming(sql: &Queries<'_>, scope: Scope) -> rusqlite::Result<Vec<Upcoming>> {
-    sql.all(UPCOMING, [scope.recruiter, TODAY, TODAY + 14 * DAY], |row| {
-        Ok(Upcoming {
-            id: row.get(0)?,
-            candidate: row.get(1)?,
-            interviewer: row.get(2)?,
-            kind: row.get(3)?,
-            starts_at: row.get(4)?,
-            minutes: row.get(5)?,
-        })
-    })
+    sql.all(
+        UPCOMING,
+        [scope.recruiter, TODAY, TODAY + 14 * DAY],
+        |row| {
+            Ok(Upcoming {
+                id: row.get(0)?,
+                candidate: row.get(1)?,
+                interviewer: row.get(2)?,
+                kind: row.get(3)?,
+                starts_at: row.get(4)?,
+                minutes: row.get(5)?,
+            })
+        },
+    )
 }
 
 const UPCOMING: &str = "

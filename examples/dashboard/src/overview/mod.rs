@@ -14,8 +14,8 @@ mod sourcing;
 use axum::{Extension, Json, extract::State, response::IntoResponse};
 use serde::Serialize;
 
-pub(crate) use self::{outlook::Outlook, recruiters::recruiters};
 use self::{interviews::Interviews, outlook::Forecast, pipeline::Pipeline, row::Scope};
+pub(crate) use self::{outlook::Outlook, recruiters::recruiters};
 use self::{scores::Scores, sourcing::Sourcing};
 use crate::{
     app::AppState,
@@ -51,14 +51,20 @@ pub(crate) async fn show(
     Id(id): Id,
 ) -> Result<impl IntoResponse, Problem> {
     let outlook = app.outlook.clone();
-    let overview = app.database.read(&count, move |sql| assemble(sql, id, &outlook)).await?;
+    let overview = app
+        .database
+        .read(&count, move |sql| assemble(sql, id, &outlook))
+        .await?;
     let directive = cache::dashboard(id, overview.recruiter.company_id);
     Ok((Extension(directive), Json(overview)))
 }
 
 fn assemble(sql: &Queries<'_>, id: i64, outlook: &Outlook) -> Result<Overview, Problem> {
     let recruiter = recruiter(sql, id)?;
-    let scope = Scope { recruiter: id, company: recruiter.company_id };
+    let scope = Scope {
+        recruiter: id,
+        company: recruiter.company_id,
+    };
     Ok(Overview {
         recruiter,
         as_of: row::today(sql)?,

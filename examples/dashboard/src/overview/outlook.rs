@@ -18,14 +18,20 @@ pub(crate) struct Outlook {
     networks: Arc<[Network; 3]>,
 }
 
-/// Means over the recruiter's open candidates, and who stands out.
+/// The recruiter's open candidates in three means, each beside the company's.
 #[derive(Debug, Serialize)]
 pub(super) struct Forecast {
-    hire_this_quarter: f64,
-    accepts_offer: f64,
-    stays_a_year: f64,
+    hire_this_quarter: Score,
+    accepts_offer: Score,
+    stays_a_year: Score,
     candidates: usize,
     most_likely: Vec<Likely>,
+}
+
+#[derive(Debug, Serialize)]
+struct Score {
+    mine: f64,
+    company: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -39,6 +45,7 @@ struct Likely {
 pub(super) struct Features {
     id: i64,
     name: String,
+    mine: bool,
     values: Vec<f32>,
 }
 
@@ -56,13 +63,23 @@ impl Outlook {
 
     pub(super) fn forecast(&self, candidates: &[Features]) -> Forecast {
         let [hire, accept, stay] = &*self.networks;
-        let hires: Vec<f32> = candidates.iter().map(|c| hire.probability(&c.values)).collect();
+        let hires = ask(hire, candidates);
         Forecast {
-            hire_this_quarter: mean(hires.iter().copied()),
-            accepts_offer: mean(candidates.iter().map(|c| accept.probability(&c.values))),
-            stays_a_year: mean(candidates.iter().map(|c| stay.probability(&c.values))),
+            hire_this_quarter: Score::new(candidates, &hires),
+            accepts_offer: Score::new(candidates, &ask(accept, candidates)),
+            stays_a_year: Score::new(candidates, &ask(stay, candidates)),
             candidates: candidates.len(),
             most_likely: most_likely(candidates, &hires),
+        }
+    }
+}
+
+impl Score {
+    fn new(candidates: &[Features], answers: &[f32]) -> Self {
+        let mine = candidates.iter().zip(answers).filter(|(c, _)| c.mine);
+        Self {
+            mine: mean(mine.map(|(_, answer)| *answer)),
+            company: mean(answers.iter().copied()),
         }
     }
 }
@@ -76,8 +93,11 @@ impl fmt::Debug for Outlook {
 /// Two statements: the people, and every score they ever got.
 pub(super) fn features(sql: &Queries<'_>, scope: Scope) -> Result<Vec<Features>, Problem> {
     let mut candidates = people(sql, scope)?;
-    let place: HashMap<i64, usize> =
-        candidates.iter().enumerate().map(|(index, c)| (c.id, index)).collect();
+    let place: HashMap<i64, usize> = candidates
+        .iter()
+        .enumerate()
+        .map(|(index, c)| (c.id, index))
+        .collect();
     for (id, kind, mean, count) in marks(sql, scope)? {
         let kind = words::SCORE_KINDS.iter().position(|name| *name == kind);
         if let (Some(index), Some(kind)) = (place.get(&id), kind) {
@@ -89,7 +109,7 @@ pub(super) fn features(sql: &Queries<'_>, scope: Scope) -> Result<Vec<Features>,
 }
 
 fn people(sql: &Queries<'_>, scope: Scope) -> rusqlite::Result<Vec<Features>> {
-    sql.all(PERSON, [scope.recruiter], |row| {
+    sql.all(PERSON, [scope.company, scope.recruiter], |row| {
         let mut values = vec![0.0; FEATURES];
         values[0] = row.get::<_, f32>(2)? / 10.0;
         values[1] = row.get::<_, f32>(3)? / 100_000.0;
@@ -99,18 +119,27 @@ fn people(sql: &Queries<'_>, scope: Scope) -> rusqlite::Result<Vec<Features>> {
         if let Some(index) = words::STATUSES.iter().position(|(name, _)| *name == status) {
             values[4 + index] = 1.0;
         }
-        Ok(Features { id: row.get(0)?, name: row.get(1)?, values })
+        Ok(Features {
+            id: row.get(0)?,
+            name: row.get(1)?,
+            mine: row.get(7)?,
+            values,
+        })
     })
 }
 
 fn marks(sql: &Queries<'_>, scope: Scope) -> rusqlite::Result<Vec<(i64, String, f32, f32)>> {
-    sql.all(MARKS, [scope.recruiter], |row| {
+    sql.all(MARKS, [scope.company], |row| {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
     })
 }
 
 fn most_likely(candidates: &[Features], hires: &[f32]) -> Vec<Likely> {
-    let mut ranked: Vec<_> = candidates.iter().zip(hires).collect();
+    let mut ranked: Vec<_> = candidates
+        .iter()
+        .zip(hires)
+        .filter(|(candidate, _)| candidate.mine)
+        .collect();
     ranked.sort_by(|(a, x), (b, y)| y.total_cmp(x).then(a.id.cmp(&b.id)));
     ranked
         .into_iter()
@@ -120,6 +149,13 @@ fn most_likely(candidates: &[Features], hires: &[f32]) -> Vec<Likely> {
             name: c.name.clone(),
             hire_this_quarter: rounded(f64::from(*hire)),
         })
+        .collect()
+}
+
+fn ask(network: &Network, candidates: &[Features]) -> Vec<f32> {
+    candidates
+        .iter()
+        .map(|candidate| network.probability(&candidate.values))
         .collect()
 }
 
@@ -139,13 +175,14 @@ const PEOPLE: usize = 11;
 const FEATURES: usize = PEOPLE + 2 * words::SCORE_KINDS.len();
 
 const PERSON: &str = "
-    SELECT id, name, experience_years, expected_salary, applied_at, status_changed_at, status
+    SELECT id, name, experience_years, expected_salary, applied_at, status_changed_at, status,
+           recruiter_id = ?2
     FROM candidates
-    WHERE recruiter_id = ?1 AND status NOT IN ('hired', 'rejected', 'withdrawn')
+    WHERE company_id = ?1 AND status NOT IN ('hired', 'rejected', 'withdrawn')
     ORDER BY id";
 
 const MARKS: &str = "
     SELECT c.id, s.kind, avg(s.value), count(*)
     FROM scores s JOIN candidates c ON c.id = s.candidate_id
-    WHERE c.recruiter_id = ?1
+    WHERE c.company_id = ?1
     GROUP BY c.id, s.kind";

@@ -36,7 +36,12 @@ pub(super) fn load(sql: &Queries<'_>, scope: Scope) -> Result<Pipeline, Problem>
 
 fn waiting(sql: &Queries<'_>, scope: Scope) -> rusqlite::Result<Vec<Waiting>> {
     sql.all(WAITING, [scope.recruiter, TODAY], |row| {
-        Ok(Waiting { id: row.get(0)?, name: row.get(1)?, status: row.get(2)?, days: row.get(3)? })
+        Ok(Waiting {
+            id: row.get(0)?,
+            name: row.get(1)?,
+            status: row.get(2)?,
+            days: row.get(3)?,
+        })
     })
 }
 

@@ -24,7 +24,11 @@ pub(crate) async fn recruiters(
         .database
         .read(&count, |sql| {
             Ok(sql.all(STATEMENT, [], |row| {
-                Ok(Recruiter { id: row.get(0)?, name: row.get(1)?, company: row.get(2)? })
+                Ok(Recruiter {
+                    id: row.get(0)?,
+                    name: row.get(1)?,
+                    company: row.get(2)?,
+                })
             })?)
         })
         .await?;

@@ -3,7 +3,10 @@
 use rusqlite::{Params, Row};
 use serde::Serialize;
 
-use crate::{database::Queries, seed::{TODAY, words}};
+use crate::{
+    database::Queries,
+    seed::{TODAY, words},
+};
 
 /// Whose numbers are asked for.
 #[derive(Clone, Copy, Debug)]
@@ -30,8 +33,15 @@ pub(super) struct Rate {
 impl Rate {
     /// The same with a skill's name in the place of its number.
     pub(super) fn named(self) -> Self {
-        let name = self.label.parse().ok().and_then(|index: usize| words::SKILLS.get(index));
-        Self { label: name.map_or(self.label, |name| (*name).to_owned()), ..self }
+        let name = self
+            .label
+            .parse()
+            .ok()
+            .and_then(|index: usize| words::SKILLS.get(index));
+        Self {
+            label: name.map_or(self.label, |name| (*name).to_owned()),
+            ..self
+        }
     }
 }
 
@@ -40,7 +50,12 @@ pub(super) fn tallies<P: Params>(
     statement: &str,
     params: P,
 ) -> rusqlite::Result<Vec<Tally>> {
-    sql.all(statement, params, |row| Ok(Tally { label: row.get(0)?, count: row.get(1)? }))
+    sql.all(statement, params, |row| {
+        Ok(Tally {
+            label: row.get(0)?,
+            count: row.get(1)?,
+        })
+    })
 }
 
 pub(super) fn rates<P: Params>(
@@ -52,7 +67,11 @@ pub(super) fn rates<P: Params>(
 }
 
 fn rate(row: &Row<'_>) -> rusqlite::Result<Rate> {
-    Ok(Rate { label: row.get(0)?, count: row.get(1)?, value: row.get(2)? })
+    Ok(Rate {
+        label: row.get(0)?,
+        count: row.get(1)?,
+        value: row.get(2)?,
+    })
 }
 
 /// The data set's today, as people write it.

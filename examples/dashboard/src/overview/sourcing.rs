@@ -23,7 +23,8 @@ pub(super) fn load(sql: &Queries<'_>, scope: Scope) -> Result<Sourcing, Problem>
 /// The skills of the company's applicants with their mean score. The database
 /// knows skills by number only.
 fn skills(sql: &Queries<'_>, scope: Scope) -> rusqlite::Result<Vec<Rate>> {
-    row::rates(sql, SKILLS, [scope.company]).map(|rates| rates.into_iter().map(Rate::named).collect())
+    row::rates(sql, SKILLS, [scope.company])
+        .map(|rates| rates.into_iter().map(Rate::named).collect())
 }
 
 /// Sources by applicants, with the mean score of their candidates.

@@ -23,7 +23,7 @@ pub(super) struct Match<'a> {
 impl Matcher {
     pub(crate) fn new() -> Self {
         Self {
-            embed: Arc::new(Network::new("embed", &[PROFILE, 1024, 512, EMBEDDING])),
+            embed: Arc::new(Network::new("embed", &[PROFILE, 1024, 1024, EMBEDDING])),
             judge: Arc::new(Network::new("judge", &[3 * EMBEDDING, 512, 256, 1])),
         }
     }
@@ -39,7 +39,10 @@ impl Matcher {
             .map(|job| {
                 let fit = f64::from(self.fit(&mine, &self.embedding(&job.profile)));
                 let wanted = demand.get(&job.id).copied().unwrap_or_default();
-                Match { job, score: 0.8 * fit + 0.2 * wanted }
+                Match {
+                    job,
+                    score: 0.8 * fit + 0.2 * wanted,
+                }
             })
             .collect();
         matches.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.job.id.cmp(&b.job.id)));
@@ -54,12 +57,16 @@ impl Matcher {
             .map(|peer| (dot(mine, &self.embedding(&peer.profile)), peer))
             .collect();
         near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.id.cmp(&b.1.id)));
-        near.into_iter().take(NEIGHBOURS).map(|(near, peer)| (peer.job, f64::from(near))).collect()
+        near.into_iter()
+            .take(NEIGHBOURS)
+            .map(|(near, peer)| (peer.job, f64::from(near)))
+            .collect()
     }
 
     fn fit(&self, mine: &[f32], theirs: &[f32]) -> f32 {
-        let product = mine.iter().zip(theirs).map(|(a, b)| a * b);
-        let pair: Vec<f32> = mine.iter().chain(theirs).copied().chain(product).collect();
+        let product = mine.iter().zip(theirs).map(|(a, b)| a * b * SPREAD);
+        let each = mine.iter().chain(theirs).copied();
+        let pair: Vec<f32> = each.chain(product).map(|x| x * SPREAD).collect();
         self.judge.probability(&pair)
     }
 
@@ -74,7 +81,9 @@ impl Matcher {
 
 impl fmt::Debug for Matcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Matcher").field("embed", &self.embed).finish_non_exhaustive()
+        f.debug_struct("Matcher")
+            .field("embed", &self.embed)
+            .finish_non_exhaustive()
     }
 }
 
@@ -83,5 +92,9 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 }
 
 const EMBEDDING: usize = 128;
+
+/// The judge was made for inputs around one; a direction's are around the root
+/// of its length below that.
+const SPREAD: f32 = 11.3;
 
 const NEIGHBOURS: usize = 200;

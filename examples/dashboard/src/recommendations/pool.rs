@@ -32,14 +32,20 @@ pub(super) struct Pool {
 impl Pool {
     pub(super) fn load(sql: &Queries<'_>) -> Result<Self, Problem> {
         let mut jobs = jobs(sql)?;
-        let place: HashMap<i64, usize> =
-            jobs.iter().enumerate().map(|(index, job)| (job.id, index)).collect();
+        let place: HashMap<i64, usize> = jobs
+            .iter()
+            .enumerate()
+            .map(|(index, job)| (job.id, index))
+            .collect();
         for (job, skill) in pairs(sql, "SELECT job_id, skill FROM job_skills")? {
             if let Some(index) = place.get(&job) {
                 jobs[*index].profile.add_skill(skill);
             }
         }
-        Ok(Self { jobs, peers: peers(sql)? })
+        Ok(Self {
+            jobs,
+            peers: peers(sql)?,
+        })
     }
 }
 
@@ -47,7 +53,13 @@ fn jobs(sql: &Queries<'_>) -> rusqlite::Result<Vec<Job>> {
     sql.all(JOBS, [], |row| {
         let (location, seniority): (String, String) = (row.get(3)?, row.get(4)?);
         let profile = Profile::new(&location, &seniority, row.get(5)?, None);
-        Ok(Job { id: row.get(0)?, title: row.get(1)?, company: row.get(2)?, location, profile })
+        Ok(Job {
+            id: row.get(0)?,
+            title: row.get(1)?,
+            company: row.get(2)?,
+            location,
+            profile,
+        })
     })
 }
 
@@ -55,10 +67,17 @@ fn peers(sql: &Queries<'_>) -> rusqlite::Result<Vec<Peer>> {
     let mut peers = sql.all(PEERS, [], |row| {
         let (location, seniority): (String, String) = (row.get(2)?, row.get(3)?);
         let profile = Profile::new(&location, &seniority, row.get(4)?, Some(row.get(5)?));
-        Ok(Peer { id: row.get(0)?, job: row.get(1)?, profile })
+        Ok(Peer {
+            id: row.get(0)?,
+            job: row.get(1)?,
+            profile,
+        })
     })?;
-    let place: HashMap<i64, usize> =
-        peers.iter().enumerate().map(|(index, peer)| (peer.id, index)).collect();
+    let place: HashMap<i64, usize> = peers
+        .iter()
+        .enumerate()
+        .map(|(index, peer)| (peer.id, index))
+        .collect();
     for (peer, skill) in pairs(sql, "SELECT candidate_id, skill FROM candidate_skills")? {
         if let Some(index) = place.get(&peer) {
             peers[*index].profile.add_skill(skill);

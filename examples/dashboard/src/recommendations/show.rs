@@ -37,13 +37,18 @@ pub(crate) async fn show(
     Id(id): Id,
 ) -> Result<impl IntoResponse, Problem> {
     let matcher = app.matcher.clone();
-    let found = app.database.read(&count, move |sql| recommend(sql, id, &matcher)).await?;
+    let found = app
+        .database
+        .read(&count, move |sql| recommend(sql, id, &matcher))
+        .await?;
     Ok((Extension(cache::recommendations(id)), Json(found)))
 }
 
 fn recommend(sql: &Queries<'_>, id: i64, matcher: &Matcher) -> Result<Recommendations, Problem> {
     let name: String = sql
-        .first("SELECT name FROM candidates WHERE id = ?1", [id], |row| row.get(0))?
+        .first("SELECT name FROM candidates WHERE id = ?1", [id], |row| {
+            row.get(0)
+        })?
         .ok_or_else(|| Problem::not_found(format!("there is no candidate {id}")))?;
     let pool = Pool::load(sql)?;
     let me = pool
@@ -57,7 +62,11 @@ fn recommend(sql: &Queries<'_>, id: i64, matcher: &Matcher) -> Result<Recommenda
         name,
         compared_jobs: pool.jobs.len(),
         compared_candidates: pool.peers.len(),
-        jobs: ranked.iter().take(10).map(|found| recommended(found, &me.profile)).collect(),
+        jobs: ranked
+            .iter()
+            .take(10)
+            .map(|found| recommended(found, &me.profile))
+            .collect(),
     })
 }
 

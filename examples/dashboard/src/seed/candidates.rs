@@ -36,7 +36,13 @@ pub(super) fn fill(connection: &Connection, volume: &Volume) -> rusqlite::Result
             random.range(applied, TODAY),
         ])?;
     }
-    jobs::skills(connection, "candidate_skills", "candidate_id", volume.candidates, 8)
+    jobs::skills(
+        connection,
+        "candidate_skills",
+        "candidate_id",
+        volume.candidates,
+        8,
+    )
 }
 
 pub(super) fn fill_scores(connection: &Connection, volume: &Volume) -> rusqlite::Result<()> {
@@ -74,7 +80,11 @@ pub(super) fn fill_interviews(connection: &Connection, volume: &Volume) -> rusql
             random.weighted(words::INTERVIEW_KINDS),
             starts_at,
             15 * random.range(2, 7),
-            if starts_at >= TODAY { "planned" } else { random.weighted(OUTCOMES) },
+            if starts_at >= TODAY {
+                "planned"
+            } else {
+                random.weighted(OUTCOMES)
+            },
         ])?;
     }
     Ok(())
@@ -94,4 +104,9 @@ fn experience(random: &mut Random, seniority: &str) -> i64 {
     }
 }
 
-const OUTCOMES: &[(&str, u32)] = &[("advance", 46), ("hold", 14), ("decline", 33), ("no show", 7)];
+const OUTCOMES: &[(&str, u32)] = &[
+    ("advance", 46),
+    ("hold", 14),
+    ("decline", 33),
+    ("no show", 7),
+];

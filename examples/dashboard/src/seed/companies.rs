@@ -6,9 +6,8 @@ use super::{Random, Volume, full_name, mailbox, words};
 
 pub(super) fn fill(connection: &Connection, volume: &Volume) -> rusqlite::Result<()> {
     let mut random = Random::new("companies");
-    let mut company = connection.prepare(
-        "INSERT INTO companies (id, name, webhook_secret) VALUES (?1, ?2, ?3)",
-    )?;
+    let mut company = connection
+        .prepare("INSERT INTO companies (id, name, webhook_secret) VALUES (?1, ?2, ?3)")?;
     for id in 1..=volume.companies {
         let name = words::COMPANIES[(id - 1) as usize % words::COMPANIES.len()];
         let secret = format!("whsec-{:016x}{:016x}", random.next(), random.next());
@@ -21,10 +20,15 @@ pub(super) fn fill(connection: &Connection, volume: &Volume) -> rusqlite::Result
 }
 
 fn settings(connection: &Connection, random: &mut Random, company: i64) -> rusqlite::Result<()> {
-    let mut insert = connection
-        .prepare_cached("INSERT INTO company_settings (company_id, key, value) VALUES (?1, ?2, ?3)")?;
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO company_settings (company_id, key, value) VALUES (?1, ?2, ?3)",
+    )?;
     let notice = random.range(2, 48).to_string();
-    insert.execute(params![company, "interviews.most_per_day", random.range(3, 7).to_string()])?;
+    insert.execute(params![
+        company,
+        "interviews.most_per_day",
+        random.range(3, 7).to_string()
+    ])?;
     insert.execute(params![company, "interviews.longest_minutes", "120"])?;
     insert.execute(params![company, "interviews.notice_hours", notice])?;
     for event in 0..60 {
@@ -44,7 +48,13 @@ fn pipelines(connection: &Connection, random: &mut Random, company: i64) -> rusq
     )?;
     for role in words::ROLES {
         for (position, name) in STAGES.iter().enumerate() {
-            insert.execute(params![company, role, position as i64, name, random.range(3, 21)])?;
+            insert.execute(params![
+                company,
+                role,
+                position as i64,
+                name,
+                random.range(3, 21)
+            ])?;
         }
     }
     Ok(())
@@ -64,8 +74,8 @@ fn recruiters(connection: &Connection, volume: &Volume) -> rusqlite::Result<()> 
 
 fn interviewers(connection: &Connection, volume: &Volume) -> rusqlite::Result<()> {
     let mut random = Random::new("interviewers");
-    let mut insert =
-        connection.prepare("INSERT INTO interviewers (id, company_id, name) VALUES (?1, ?2, ?3)")?;
+    let mut insert = connection
+        .prepare("INSERT INTO interviewers (id, company_id, name) VALUES (?1, ?2, ?3)")?;
     for id in 1..=volume.companies * volume.interviewers_per_company {
         let company = (id - 1) / volume.interviewers_per_company + 1;
         insert.execute(params![id, company, full_name(&mut random)])?;
@@ -90,7 +100,14 @@ fn calendars(
             let company = (interviewer - 1) / volume.interviewers_per_company + 1;
             let (kind, days, weekdays, minutes) = rule(random, round);
             insert.execute(params![
-                company, interviewer, kind, days.0, days.1, weekdays, minutes.0, minutes.1
+                company,
+                interviewer,
+                kind,
+                days.0,
+                days.1,
+                weekdays,
+                minutes.0,
+                minutes.1
             ])?;
         }
     }
@@ -105,13 +122,23 @@ fn rule(random: &mut Random, round: i64) -> Rule {
         0 => ("working", (0, 179), 0b001_1111, (8 * 60, 18 * 60)),
         1..=3 => {
             let first = random.range(0, 170);
-            ("holiday", (first, first + random.range(0, 5)), 0b111_1111, (0, 24 * 60))
+            (
+                "holiday",
+                (first, first + random.range(0, 5)),
+                0b111_1111,
+                (0, 24 * 60),
+            )
         }
         _ => {
             let first = random.range(0, 178);
             let last = first + random.range(0, (180 - first).min(15));
             let from = 8 * 60 + 15 * random.range(0, 38);
-            ("busy", (first, last), 1 << random.range(0, 5), (from, from + 15 * random.range(1, 3)))
+            (
+                "busy",
+                (first, last),
+                1 << random.range(0, 5),
+                (from, from + 15 * random.range(1, 3)),
+            )
         }
     }
 }

@@ -40,8 +40,9 @@ pub(super) fn skills(
     most: i64,
 ) -> rusqlite::Result<()> {
     let mut random = Random::new(table);
-    let mut insert = connection
-        .prepare(&format!("INSERT OR IGNORE INTO {table} ({owner}, skill) VALUES (?1, ?2)"))?;
+    let mut insert = connection.prepare(&format!(
+        "INSERT OR IGNORE INTO {table} ({owner}, skill) VALUES (?1, ?2)"
+    ))?;
     for id in 1..=count {
         for _ in 0..random.range(2, most + 1) {
             insert.execute(params![id, random.index(words::SKILLS.len()) as i64])?;

@@ -46,7 +46,11 @@ fn progress(step: &str) {
 }
 
 fn full_name(random: &mut Random) -> String {
-    format!("{} {}", random.pick(words::FIRST_NAMES), random.pick(words::LAST_NAMES))
+    format!(
+        "{} {}",
+        random.pick(words::FIRST_NAMES),
+        random.pick(words::LAST_NAMES)
+    )
 }
 
 fn mailbox(name: &str, id: i64) -> String {

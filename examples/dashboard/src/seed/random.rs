@@ -49,7 +49,10 @@ impl Random {
     }
 
     pub(crate) fn pick<'a>(&mut self, items: &[&'a str]) -> &'a str {
-        items.get(self.index(items.len())).copied().unwrap_or_default()
+        items
+            .get(self.index(items.len()))
+            .copied()
+            .unwrap_or_default()
     }
 
     /// An item, with the probability of its weight.

@@ -41,11 +41,16 @@ impl Availability {
 
     /// Whether every quarter of the interview is free.
     pub(super) fn is_free(&self, interviewer: i64, starts_at: i64, minutes: i64) -> bool {
-        let first = (starts_at - TODAY).div_euclid(QUARTER);
-        let last = (starts_at + 60 * minutes - 1 - TODAY).div_euclid(QUARTER);
         let Some(bits) = self.interviewers.get(&interviewer) else {
             return false;
         };
+        // Checked before any arithmetic: both numbers come from outside.
+        let calendar = TODAY..TODAY + DAYS * DAY;
+        if !calendar.contains(&starts_at) || !(1..=24 * 60).contains(&minutes) {
+            return false;
+        }
+        let first = (starts_at - TODAY) / QUARTER;
+        let last = (starts_at + 60 * minutes - 1 - TODAY) / QUARTER;
         (first..=last).all(|slot| {
             usize::try_from(slot)
                 .ok()
@@ -72,7 +77,10 @@ impl Rule {
         if days && minutes && self.minutes.1 <= 24 * 60 && (1..128).contains(&self.weekdays) {
             Ok(())
         } else {
-            Err(format!("a calendar rule of interviewer {} makes no sense", self.interviewer))
+            Err(format!(
+                "a calendar rule of interviewer {} makes no sense",
+                self.interviewer
+            ))
         }
     }
 
@@ -86,7 +94,11 @@ impl Rule {
             let after = (day * DAY + self.minutes.1 * 60) / QUARTER;
             for slot in first as usize..after as usize {
                 let bit = 1_u64 << (slot % 64);
-                if self.opens { bits[slot / 64] |= bit } else { bits[slot / 64] &= !bit }
+                if self.opens {
+                    bits[slot / 64] |= bit;
+                } else {
+                    bits[slot / 64] &= !bit;
+                }
             }
         }
     }
@@ -103,13 +115,22 @@ mod tests {
     use super::*;
 
     fn rule(opens: bool, days: (i64, i64), minutes: (i64, i64)) -> Rule {
-        Rule { interviewer: 1, opens, days, weekdays: 0b11111, minutes }
+        Rule {
+            interviewer: 1,
+            opens,
+            days,
+            weekdays: 0b11111,
+            minutes,
+        }
     }
 
     #[test]
     fn later_rules_overrule_earlier_ones() {
-        let rules =
-            [rule(true, (0, 6), (540, 1020)), rule(false, (1, 1), (600, 660)), rule(true, (1, 1), (600, 615))];
+        let rules = [
+            rule(true, (0, 6), (540, 1020)),
+            rule(false, (1, 1), (600, 660)),
+            rule(true, (1, 1), (600, 615)),
+        ];
         let availability = Availability::compile(&rules).unwrap();
         let at = |day: i64, minute: i64| TODAY + day * DAY + minute * 60;
         assert!(availability.is_free(1, at(0, 540), 480));
@@ -119,7 +140,11 @@ mod tests {
         assert!(!availability.is_free(1, at(5, 600), 15), "a Saturday");
         assert!(!availability.is_free(2, at(0, 600), 15), "a stranger");
         assert!(!availability.is_free(1, at(-1, 600), 15), "in the past");
-        assert!(!availability.is_free(1, at(10_000, 600), 15), "beyond the calendar");
+        assert!(
+            !availability.is_free(1, at(10_000, 600), 15),
+            "beyond the calendar"
+        );
+        assert!(!availability.is_free(1, i64::MAX, 15) && !availability.is_free(1, i64::MIN, 15));
         assert_eq!(availability.free_times(60).next(), Some((1, at(0, 540))));
     }
 

@@ -43,7 +43,9 @@ impl Caller {
         bookings: usize,
     ) -> Result<Self, StartError> {
         database
-            .read(&QueryCount::default(), move |sql| Self::load(sql, company, bookings))
+            .read(&QueryCount::default(), move |sql| {
+                Self::load(sql, company, bookings)
+            })
             .await
             .map_err(|problem| StartError::because("cannot prepare webhook calls", problem))
     }
@@ -77,7 +79,9 @@ impl Caller {
             (SIGNATURE, &signature),
         ];
         for (name, value) in fields {
-            request.headers_mut().extend(HeaderValue::from_str(value).ok().map(|v| (name, v)));
+            request
+                .headers_mut()
+                .extend(HeaderValue::from_str(value).ok().map(|v| (name, v)));
         }
         request
     }
@@ -87,7 +91,9 @@ impl Caller {
         let candidate = "SELECT id FROM candidates WHERE company_id = ?1 ORDER BY id LIMIT 1";
         Ok(Self {
             company,
-            candidate: sql.first(candidate, [company], |row| row.get(0))?.ok_or_else(unknown)?,
+            candidate: sql
+                .first(candidate, [company], |row| row.get(0))?
+                .ok_or_else(unknown)?,
             secret: Secret::load(sql, company)?.ok_or_else(unknown)?,
             free: free(sql, &Configuration::load(sql, company)?, bookings)?,
             prefix: prefix(),
@@ -98,7 +104,9 @@ impl Caller {
 
 impl fmt::Debug for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Caller").field("company", &self.company).finish_non_exhaustive()
+        f.debug_struct("Caller")
+            .field("company", &self.company)
+            .finish_non_exhaustive()
     }
 }
 

@@ -31,8 +31,10 @@ struct Stage {
 
 impl Configuration {
     pub(crate) fn load(sql: &Queries<'_>, company: i64) -> Result<Self, Problem> {
-        let settings: BTreeMap<String, String> =
-            sql.all(SETTINGS, [company], |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect();
+        let settings: BTreeMap<String, String> = sql
+            .all(SETTINGS, [company], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .into_iter()
+            .collect();
         let rules = sql.all(RULES, [company], rule)?;
         Ok(Self {
             most_per_day: number(&settings, "interviews.most_per_day")?,
@@ -51,16 +53,25 @@ impl Configuration {
     pub(super) fn check(&self, booking: &Booking) -> Result<(), Problem> {
         if !(1..=self.longest_minutes).contains(&booking.minutes) {
             let longest = self.longest_minutes;
-            return Err(Problem::unprocessable(format!("an interview has 1 to {longest} minutes")));
+            return Err(Problem::unprocessable(format!(
+                "an interview has 1 to {longest} minutes"
+            )));
         }
         if !self.availability.knows(booking.interviewer) {
-            return Err(Problem::unprocessable("the interviewer is not one of this company"));
+            return Err(Problem::unprocessable(
+                "the interviewer is not one of this company",
+            ));
         }
         if !KINDS.contains(&booking.kind.as_str()) {
             return Err(Problem::unprocessable("there is no such kind of interview"));
         }
-        if !self.availability.is_free(booking.interviewer, booking.starts_at, booking.minutes) {
-            return Err(Problem::unprocessable("the interviewer is not available at this time"));
+        if !self
+            .availability
+            .is_free(booking.interviewer, booking.starts_at, booking.minutes)
+        {
+            return Err(Problem::unprocessable(
+                "the interviewer is not available at this time",
+            ));
         }
         Ok(())
     }
@@ -69,7 +80,9 @@ impl Configuration {
         if already < self.most_per_day {
             Ok(())
         } else {
-            Err(Problem::unprocessable("the interviewer has enough interviews on this day"))
+            Err(Problem::unprocessable(
+                "the interviewer has enough interviews on this day",
+            ))
         }
     }
 
@@ -93,13 +106,13 @@ fn number<T: std::str::FromStr>(
         .ok_or_else(|| Problem::internal(format!("the setting {key} is missing or wrong")))
 }
 
-fn pipelines(
-    sql: &Queries<'_>,
-    company: i64,
-) -> Result<BTreeMap<String, Vec<Stage>>, Problem> {
+fn pipelines(sql: &Queries<'_>, company: i64) -> Result<BTreeMap<String, Vec<Stage>>, Problem> {
     let mut pipelines: BTreeMap<String, Vec<Stage>> = BTreeMap::new();
     let rows = sql.all(STAGES, [company], |row| {
-        let stage = Stage { name: row.get(2)?, most_days: row.get(3)? };
+        let stage = Stage {
+            name: row.get(2)?,
+            most_days: row.get(3)?,
+        };
         Ok((row.get::<_, String>(0)?, row.get::<_, usize>(1)?, stage))
     })?;
     for (pipeline, position, stage) in rows {

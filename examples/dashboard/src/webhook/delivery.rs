@@ -23,7 +23,11 @@ pub(crate) struct Answer {
 
 impl Delivery {
     pub(super) fn new(company: i64, key: String, body: &[u8]) -> Self {
-        Self { company, key, digest: Sha256::digest(body).into() }
+        Self {
+            company,
+            key,
+            digest: Sha256::digest(body).into(),
+        }
     }
 
     /// The answer of an earlier delivery under this key.
@@ -32,7 +36,11 @@ impl Delivery {
     /// old answer nor a second interview would be right.
     pub(super) fn answered(&self, sql: &Queries<'_>) -> Result<Option<Answer>, Problem> {
         let found = sql.first(EARLIER, (self.company, &self.key), |row| {
-            let answer = Answer { status: row.get(1)?, body: row.get(2)?, repeated: true };
+            let answer = Answer {
+                status: row.get(1)?,
+                body: row.get(2)?,
+                repeated: true,
+            };
             Ok((row.get::<_, [u8; 32]>(0)?, answer))
         })?;
         match found {
@@ -45,10 +53,22 @@ impl Delivery {
     }
 
     /// Remembers the answer, in the transaction of what it reports.
-    pub(super) fn answer(&self, sql: &Queries<'_>, status: u16, body: &Value) -> Result<Answer, Problem> {
+    pub(super) fn answer(
+        &self,
+        sql: &Queries<'_>,
+        status: u16,
+        body: &Value,
+    ) -> Result<Answer, Problem> {
         let body = body.to_string();
-        sql.change(REMEMBER, (self.company, &self.key, self.digest, status, &body))?;
-        Ok(Answer { status, body, repeated: false })
+        sql.change(
+            REMEMBER,
+            (self.company, &self.key, self.digest, status, &body),
+        )?;
+        Ok(Answer {
+            status,
+            body,
+            repeated: false,
+        })
     }
 }
 

@@ -18,7 +18,13 @@ pub(super) struct Booking {
 impl Booking {
     /// A time, for nobody in particular yet.
     pub(super) fn new(interviewer: i64, starts_at: i64, minutes: i64) -> Self {
-        Self { candidate: 0, interviewer, kind: String::new(), starts_at, minutes }
+        Self {
+            candidate: 0,
+            interviewer,
+            kind: String::new(),
+            starts_at,
+            minutes,
+        }
     }
 
     /// A calendar service of one company books only its own candidates.

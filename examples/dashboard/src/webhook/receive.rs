@@ -1,7 +1,5 @@
 //! The endpoint: authenticate, recognise a repeat, check, insert, invalidate.
 
-use std::sync::Arc;
-
 use axum::{
     extract::State,
     response::{IntoResponse, Response},
@@ -20,7 +18,7 @@ use crate::{
     app::AppState,
     cache,
     database::Queries,
-    http::{Bypass, Problem, QueryCount, RawBody, json},
+    http::{Bypass, Problem, QueryCount, RawBody, json, to_the_end},
 };
 
 /// Which company's calendar speaks.
@@ -45,19 +43,25 @@ pub(crate) async fn receive(
     let delivery = Delivery::new(company, idempotency_key(&headers)?, &body);
     authenticate(&app, &count, company, &headers, &body).await?;
     let booking: Booking = json(&body)?;
-    let load = || app.database.read(&count, move |sql| Configuration::load(sql, company));
+    let load = || {
+        app.database
+            .read(&count, move |sql| Configuration::load(sql, company))
+    };
     let configuration = if bypass.is_asked() {
         load().await?.into()
     } else {
         app.caches.configuration(company, load).await?
     };
-    let answer = app
-        .database
-        .write(&count, move |sql| book(sql, &delivery, &booking, &configuration))
-        .await?;
-    // Also after a repeat: the first delivery may have died before this line.
-    app.caches.invalidate(cache::touched_by_interview(company)).await?;
-    Ok(answer)
+    let work = move |sql: &Queries<'_>| book(sql, &delivery, &booking, &configuration);
+    to_the_end(async move {
+        let answer = app.database.write(&count, work).await?;
+        // Also after a repeat: the first delivery may have died before this line.
+        app.caches
+            .invalidate(cache::touched_by_interview(company))
+            .await?;
+        Ok(answer)
+    })
+    .await
 }
 
 /// An unknown company and a wrong signature get the same answer.
@@ -68,12 +72,21 @@ async fn authenticate(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<(), Problem> {
-    let secret = app.database.read(count, move |sql| Secret::load(sql, company)).await?;
-    let claimed = headers.get(SIGNATURE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let secret = app
+        .database
+        .read(count, move |sql| Secret::load(sql, company))
+        .await?;
+    let claimed = headers
+        .get(SIGNATURE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     if secret.is_some_and(|secret| signature::is_valid(secret.bytes(), body, claimed)) {
         Ok(())
     } else {
-        Err(Problem::new(StatusCode::UNAUTHORIZED, "the signature is missing or wrong"))
+        Err(Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "the signature is missing or wrong",
+        ))
     }
 }
 
@@ -82,7 +95,7 @@ fn book(
     sql: &Queries<'_>,
     delivery: &Delivery,
     booking: &Booking,
-    configuration: &Arc<Configuration>,
+    configuration: &Configuration,
 ) -> Result<Answer, Problem> {
     if let Some(answer) = delivery.answered(sql)? {
         return Ok(answer);
@@ -91,7 +104,11 @@ fn book(
     booking.check_candidate(sql, delivery.company)?;
     configuration.check_day(booking.same_day(sql)?)?;
     let id = booking.insert(sql)?;
-    delivery.answer(sql, StatusCode::CREATED.as_u16(), &json!({ "interview": id }))
+    delivery.answer(
+        sql,
+        StatusCode::CREATED.as_u16(),
+        &json!({ "interview": id }),
+    )
 }
 
 fn company(headers: &HeaderMap) -> Result<i64, Problem> {
@@ -108,7 +125,9 @@ fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
         .filter(|key| (1..=LONGEST_KEY).contains(&key.len()))
         .map(str::to_owned)
         .ok_or_else(|| {
-            Problem::bad_request(format!("the idempotency-key field must have 1 to {LONGEST_KEY} characters"))
+            Problem::bad_request(format!(
+                "the idempotency-key field must have 1 to {LONGEST_KEY} characters"
+            ))
         })
 }
 
@@ -118,7 +137,9 @@ impl IntoResponse for Answer {
         let json = HeaderValue::from_static("application/json");
         let mut response = (status, [(header::CONTENT_TYPE, json)], self.body).into_response();
         if self.repeated {
-            response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+            response
+                .headers_mut()
+                .insert(REPLAYED, HeaderValue::from_static("true"));
         }
         response
     }

@@ -14,7 +14,11 @@ pub(super) fn is_valid(secret: &[u8], body: &[u8], header: &str) -> bool {
 /// What the sender puts into the header.
 pub(super) fn sign(secret: &[u8], body: &[u8]) -> String {
     let digest = mac(secret, body).map(|mac| mac.finalize().into_bytes());
-    let hex: String = digest.iter().flatten().map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = digest
+        .iter()
+        .flatten()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("{PREFIX}{hex}")
 }
 
@@ -25,12 +29,19 @@ fn mac(secret: &[u8], body: &[u8]) -> Option<Hmac<Sha256>> {
 }
 
 fn decode(hex: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let digit = |byte: u8| {
+        char::from(byte)
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok())
+    };
     let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
     if !rest.is_empty() {
         return None;
     }
-    pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect()
+    pairs
+        .iter()
+        .map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?))
+        .collect()
 }
 
 const PREFIX: &str = "sha256=";
