@@ -4,7 +4,7 @@ use http::{HeaderValue, header};
 use tower::layer::util::Identity;
 use tower_keep_contract::{Contract, Readiness};
 
-use crate::layers::{AlwaysReady, around, boxed};
+use crate::layers::{AlwaysReady, around, boxed, remembers};
 
 #[tokio::test]
 async fn no_layer_at_all_passes() {
@@ -66,4 +66,15 @@ async fn fields_can_be_given_to_all_messages() {
             HeaderValue::from_static("max-age=60"),
         );
     contract.run().await;
+}
+
+#[tokio::test]
+async fn a_layer_that_answers_from_memory_passes() {
+    Contract::new(remembers).run().await;
+}
+
+#[tokio::test]
+async fn a_memory_that_all_checks_share_passes_too() {
+    let layer = remembers();
+    Contract::new(move || layer.clone()).run().await;
 }

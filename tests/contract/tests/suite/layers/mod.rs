@@ -4,6 +4,7 @@ mod always;
 mod around;
 mod body;
 mod readiness;
+mod remembers;
 mod waits_beside;
 
 pub(crate) use self::{
@@ -11,5 +12,6 @@ pub(crate) use self::{
     around::{Around, around, boxed},
     body::{BodyFault, FaultyBodies},
     readiness::{Fault, FaultyReadiness},
+    remembers::remembers,
     waits_beside::WaitsBeside,
 };
