@@ -22,7 +22,7 @@ impl Volume {
             companies: 24,
             recruiters_per_company: 5,
             interviewers_per_company: 40,
-            rules_per_interviewer: 250,
+            rules_per_interviewer: 500,
             jobs: 12_000,
             candidates: 20_000,
             scores: 200_000,

@@ -12,7 +12,7 @@ use crate::{database::Queries, http::Problem};
 
 /// What a delivery is checked against.
 ///
-/// Compiled from some ten thousand rows in tables without an index on the
+/// Compiled from some twenty thousand rows in tables without an index on the
 /// company, it is what makes an uncached delivery slow.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Configuration {
