@@ -29,7 +29,7 @@ fn ping(stream: &mut (impl Read + Write)) -> std::io::Result<[u8; 7]> {
 fn connect(server: &RedisServer) -> TcpStream {
     let stream = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
     stream
-        .set_read_timeout(Some(Duration::from_millis(200)))
+        .set_read_timeout(Some(Duration::from_secs(1)))
         .unwrap();
     stream
 }

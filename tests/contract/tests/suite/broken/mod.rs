@@ -16,7 +16,7 @@ use crate::layers::{BodyFault, Fault, FaultyBodies, FaultyReadiness};
 
 /// Short, since a layer that hangs is waited for.
 fn contract<L: Wraps<ScriptedBody>>(make: impl Fn() -> L + 'static) -> Contract<L> {
-    Contract::new(make).patience(Duration::from_millis(150))
+    Contract::new(make).patience(Duration::from_millis(500))
 }
 
 #[track_caller]
