@@ -1,1 +1,15 @@
-//! Under construction.
+//! Tower layers that keep what a web service would otherwise compute, count or ask again.
+
+pub use tower_keep_cache::{
+    Cache, CacheDirective, CacheHandle, CacheKey, CacheLayer, CacheLayerBuilder, CacheStats,
+    CacheStatus, Class, Classes, ConfigError, Fence, ObjectCache, QueryRules, Tag,
+};
+pub use tower_keep_store::{
+    Clock, ConnectError, Mode, Outcome, OutcomeCell, Store, StoreBuilder, StoreError, Timestamp,
+};
+
+/// The types that only bounds and signatures name.
+pub mod types {
+    pub use tower_keep_cache::{ResponseBody, ResponseFuture};
+    pub use tower_keep_store::{InvalidationLog, Key, Stamp, Target, Verdict};
+}

@@ -119,7 +119,8 @@ impl InvalidationLog {
     /// Invalidates `targets`: at once in this process, and everywhere once this returns `Ok` and the
     /// record has travelled (about a millisecond). `deadline` bounds the wait.
     ///
-    /// Dropping the future does not take the invalidation back.
+    /// Dropping the future does not take the invalidation back. Returns where the record stands, or a
+    /// place after it.
     ///
     /// # Errors
     ///
@@ -130,21 +131,23 @@ impl InvalidationLog {
         targets: &[Target],
         mode: Mode,
         deadline: Duration,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Stamp, StoreError> {
         let changes: Vec<_> = targets
             .iter()
             .map(|&target| Change { target, mode })
             .collect();
-        if changes.is_empty() {
-            return Ok(());
-        }
         match &self.shared {
+            _ if changes.is_empty() => Ok(self.stamp()),
             Some(shared) => shared.append(changes, deadline).await,
-            None => {
-                self.folded.append_here(changes);
-                Ok(())
-            }
+            None => Ok(self.folded.append_here(changes)),
         }
+    }
+
+    /// Whether since `before` the record at `at` was the only one that invalidated these targets, so
+    /// that its writer's own value is the newest there is.
+    #[must_use]
+    pub fn only_hit_at(&self, before: Stamp, at: Stamp, targets: &[Target]) -> bool {
+        self.folded.read().only_hit_at(before, at, targets)
     }
 }
 
@@ -183,7 +186,7 @@ impl Folded {
     }
 
     /// The embedded log: record and table are one step.
-    fn append_here(&self, changes: Vec<Change>) {
+    fn append_here(&self, changes: Vec<Change>) -> Stamp {
         self.change(|table| {
             let stamp = table.stamp();
             let next = Record {
@@ -196,7 +199,8 @@ impl Folded {
             table
                 .apply(&next)
                 .expect("made from the table's own state, under its lock");
-        });
+            table.stamp()
+        })
     }
 }
 

@@ -79,12 +79,14 @@ impl Outbox {
 
     /// Takes out the oldest batch that the table, at `applied`, needs no doubt for any more: it has
     /// applied the record, or begun an epoch in which all that was older is refused anyway.
-    pub(super) fn next_settled(&mut self, applied: Stamp) -> Option<Batch> {
+    pub(super) fn next_settled(&mut self, applied: Stamp) -> Option<(Batch, Stamp)> {
         let oldest = self.written.front()?;
         let has_come = applied.epoch == oldest.at.epoch && applied.position >= oldest.at.position;
         let is_past = applied.epoch != oldest.at.epoch && applied.epoch != oldest.sent_in;
         if has_come || is_past {
-            self.written.pop_front().map(|written| written.batch)
+            self.written
+                .pop_front()
+                .map(|written| (written.batch, written.at))
         } else {
             None
         }

@@ -34,13 +34,20 @@ pub(super) struct Shared {
     folded: Arc<Folded>,
     outbox: Mutex<Outbox>,
     queued: Notify,
-    /// Tickets known to stand in the log, and tickets that also came back through it.
-    written: watch::Sender<u64>,
-    settled: watch::Sender<u64>,
+    /// The last batch known to stand in the log, and the last that also came back through it.
+    written: watch::Sender<Reached>,
+    settled: watch::Sender<Reached>,
     /// When it was last known that nothing was missing, in microseconds of `started`; 0 for never.
     current: AtomicU64,
     started: Instant,
     staleness_bound: Duration,
+}
+
+/// How far the outbox has got: the last ticket of a batch, and where its record stands.
+#[derive(Clone, Copy, Debug, Default)]
+struct Reached {
+    ticket: u64,
+    at: Stamp,
 }
 
 impl Shared {
@@ -56,8 +63,8 @@ impl Shared {
             folded,
             outbox: Mutex::default(),
             queued: Notify::new(),
-            written: watch::Sender::new(0),
-            settled: watch::Sender::new(0),
+            written: watch::Sender::default(),
+            settled: watch::Sender::default(),
             current: AtomicU64::new(0),
             started: Instant::now(),
             staleness_bound,
@@ -76,16 +83,19 @@ impl Shared {
         &self,
         changes: Vec<Change>,
         deadline: Duration,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Stamp, StoreError> {
         let ticket = self.queue(changes);
         if self.redis.is_suspended() {
             return Err(StoreError::unavailable());
         }
         let mut settled = self.settled.subscribe();
-        let coming_back = settled.wait_for(|settled| *settled >= ticket);
-        let came_back = matches!(timeout(deadline, coming_back).await, Ok(Ok(_)));
-        if came_back || *self.written.borrow() >= ticket {
-            Ok(())
+        let coming_back = settled.wait_for(|settled| settled.ticket >= ticket);
+        if let Ok(Ok(settled)) = timeout(deadline, coming_back).await {
+            return Ok(settled.at);
+        }
+        let written = *self.written.borrow();
+        if written.ticket >= ticket {
+            Ok(written.at)
         } else {
             Err(StoreError::timeout())
         }
@@ -109,9 +119,10 @@ impl Shared {
     fn settle(&self) {
         let mut outbox = self.outbox();
         let applied = self.folded.read().stamp();
-        while let Some(batch) = outbox.next_settled(applied) {
+        while let Some((batch, at)) = outbox.next_settled(applied) {
             self.folded.change(|table| table.settle(&batch.changes));
-            self.settled.send_replace(batch.ticket);
+            let ticket = batch.ticket;
+            self.settled.send_replace(Reached { ticket, at });
         }
     }
 
@@ -134,7 +145,7 @@ impl Shared {
             Ok(Head { at, .. }) => {
                 let ticket = batch.ticket;
                 self.outbox().written(batch, sent_in, at);
-                self.written.send_replace(ticket);
+                self.written.send_replace(Reached { ticket, at });
                 self.settle();
                 Ok(())
             }

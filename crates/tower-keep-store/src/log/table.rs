@@ -52,13 +52,18 @@ pub(super) struct Table {
 #[derive(Clone, Copy, Debug, Default)]
 struct Last {
     hard: u64,
+    /// The hard one before, which is the same position if one record names the target twice.
+    hard_before: u64,
     soft: u64,
 }
 
 impl Last {
     fn raise(&mut self, mode: Mode, position: u64) {
         match mode {
-            Mode::Hard => self.hard = self.hard.max(position),
+            Mode::Hard => {
+                self.hard_before = self.hard;
+                self.hard = position;
+            }
             Mode::Soft => self.soft = self.soft.max(position),
         }
     }
@@ -122,6 +127,21 @@ impl Table {
                 .or(self.doubt(*target));
         }
         verdict
+    }
+
+    /// Whether since `before` the one record at `at` was all that hit these targets, once each; and
+    /// nothing has since.
+    pub(super) fn only_hit_at(&self, before: Stamp, at: Stamp, targets: &[Target]) -> bool {
+        let is_only_hit = |target: &Target| {
+            self.targets.get(target).is_some_and(|last| {
+                last.hard == at.position
+                    && last.hard_before <= before.position
+                    && last.soft <= before.position
+            })
+        };
+        before.epoch == at.epoch
+            && self.verdict(before, &[]) == Verdict::Valid
+            && targets.iter().all(is_only_hit)
     }
 
     /// Takes the next record in.
@@ -300,6 +320,44 @@ mod tests {
         assert_eq!(table.verdict(stamp, &[tag(1)]), Verdict::Invalid);
         table.settle(&[hard(tag(1))]);
         assert_eq!(table.verdict(stamp, &[tag(1)]), Verdict::Valid);
+    }
+
+    #[test]
+    fn a_writer_knows_whether_it_was_the_only_one() {
+        let mut table = Table::new(8);
+        let before = append(&mut table, 1, vec![]);
+        let ours = append(&mut table, 1, vec![hard(tag(1)), hard(tag(2))]);
+        assert!(table.only_hit_at(before, ours, &[tag(1), tag(2)]));
+        assert!(
+            !table.only_hit_at(before, ours, &[tag(3)]),
+            "not hit at all"
+        );
+        let theirs = append(&mut table, 1, vec![hard(tag(1))]);
+        assert!(
+            !table.only_hit_at(before, ours, &[tag(1)]),
+            "hit again since"
+        );
+        assert!(
+            !table.only_hit_at(before, theirs, &[tag(1)]),
+            "hit before as well"
+        );
+        assert!(table.only_hit_at(ours, theirs, &[tag(1)]));
+        let both = append(&mut table, 1, vec![hard(tag(2)), hard(tag(2))]);
+        assert!(
+            !table.only_hit_at(ours, both, &[tag(2)]),
+            "two writers in one record"
+        );
+        let soft = Change {
+            target: tag(3),
+            mode: Mode::Soft,
+        };
+        let mixed = append(&mut table, 1, vec![soft, hard(tag(3))]);
+        assert!(!table.only_hit_at(both, mixed, &[tag(3)]), "softly as well");
+        let last = append(&mut table, 1, vec![hard(Target::EVERYTHING), hard(tag(4))]);
+        assert!(
+            !table.only_hit_at(mixed, last, &[tag(4)]),
+            "with everything else"
+        );
     }
 
     #[test]

@@ -1,0 +1,294 @@
+//! Lifetimes by class of data, in one place.
+
+use std::{collections::HashMap, error::Error, fmt, sync::Arc, time::Duration};
+
+use tower_keep_store::Timestamp;
+
+/// How one class of data is kept.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_keep_cache::Class;
+///
+/// let catalog = Class::fresh_for(Duration::from_secs(30 * 60))
+///     .stale_while_revalidate(Duration::from_secs(60))
+///     .stale_if_error(Duration::from_secs(3600));
+/// # let _ = catalog;
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Class {
+    pub(crate) fresh_for: Duration,
+    pub(crate) stale_while_revalidate: Duration,
+    pub(crate) stale_if_error: Duration,
+    pub(crate) jitter: f64,
+    pub(crate) largest_body: usize,
+    pub(crate) variants: usize,
+    pub(crate) first_level: bool,
+    pub(crate) store: bool,
+    pub(crate) errors: bool,
+    pub(crate) cookies: bool,
+}
+
+impl Class {
+    /// Data that is fresh for this long. There is no class without an end.
+    pub fn fresh_for(lifetime: Duration) -> Self {
+        Self {
+            fresh_for: lifetime,
+            stale_while_revalidate: Duration::ZERO,
+            stale_if_error: Duration::ZERO,
+            jitter: 0.0,
+            largest_body: DEFAULT_LARGEST_BODY,
+            variants: DEFAULT_VARIANTS,
+            first_level: true,
+            store: true,
+            errors: false,
+            cookies: false,
+        }
+    }
+
+    /// How long after its lifetime an entry may still answer while one request refreshes it in the
+    /// background (RFC 5861 §3). Default: zero.
+    pub fn stale_while_revalidate(mut self, window: Duration) -> Self {
+        self.stale_while_revalidate = window;
+        self
+    }
+
+    /// How long after its lifetime an entry may answer in place of an error of the origin (RFC 5861
+    /// §4). Default: zero.
+    pub fn stale_if_error(mut self, window: Duration) -> Self {
+        self.stale_if_error = window;
+        self
+    }
+
+    /// Shortens each lifetime by a random part of at most this fraction, so that entries stored
+    /// together do not end together. Default: 0; at most 0.9.
+    pub fn jitter(mut self, fraction: f64) -> Self {
+        self.jitter = fraction;
+        self
+    }
+
+    /// Bodies longer than this many bytes pass through and are not stored. Default: 1 MiB.
+    pub fn largest_body(mut self, bytes: usize) -> Self {
+        self.largest_body = bytes;
+        self
+    }
+
+    /// How many variants (`Vary`) of one resource are kept; a further one takes the place of the
+    /// oldest. Default: 16.
+    pub fn variants(mut self, most: usize) -> Self {
+        self.variants = most;
+        self
+    }
+
+    /// Whether entries are kept in this process. Default: yes.
+    pub fn first_level(mut self, on: bool) -> Self {
+        self.first_level = on;
+        self
+    }
+
+    /// Whether entries are kept in the store, where other processes find them. Default: yes.
+    pub fn store(mut self, on: bool) -> Self {
+        self.store = on;
+        self
+    }
+
+    /// Whether 404 and 410 are stored. Default: no.
+    pub fn errors(mut self, on: bool) -> Self {
+        self.errors = on;
+        self
+    }
+
+    /// Declares that responses do not depend on the request's cookies, so that requests with a
+    /// `Cookie` field are answered from the cache and may fill it. Default: no; then only responses
+    /// that say `public` or `s-maxage` are shared with them.
+    pub fn allow_cookies(mut self) -> Self {
+        self.cookies = true;
+        self
+    }
+
+    /// The lifetime of an entry stored now. Spread by the low digits of the clock: no two fetches end in
+    /// the same microsecond, and nothing depends on the spread being unpredictable.
+    pub(crate) fn jittered(&self, now: Timestamp) -> Duration {
+        if self.jitter == 0.0 {
+            return self.fresh_for;
+        }
+        let scrambled = now.as_micros().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 11;
+        let fraction = scrambled as f64 / (1_u64 << 53) as f64;
+        self.fresh_for.mul_f64(1.0 - self.jitter * fraction)
+    }
+
+    fn check(&self) -> Result<(), &'static str> {
+        if self.fresh_for.is_zero() {
+            return Err("it is never fresh");
+        }
+        if !(0.0..=0.9).contains(&self.jitter) {
+            return Err("its jitter is not between 0 and 0.9");
+        }
+        if self.largest_body == 0 {
+            return Err("its largest body is empty");
+        }
+        if self.variants == 0 {
+            return Err("it allows no variant");
+        }
+        if !self.first_level && !self.store {
+            return Err("it is kept nowhere: both levels are off");
+        }
+        Ok(())
+    }
+}
+
+/// The registry of classes: every lifetime of an application in one table.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_keep_cache::{Class, Classes};
+///
+/// const MINUTE: Duration = Duration::from_secs(60);
+///
+/// let classes = Classes::new()
+///     .class("merchant-config", Class::fresh_for(24 * 60 * MINUTE))
+///     .class("user-profile", Class::fresh_for(60 * MINUTE))
+///     .class("catalog", Class::fresh_for(30 * MINUTE))
+///     .class("recommendations", Class::fresh_for(5 * MINUTE))
+///     .class("search", Class::fresh_for(2 * MINUTE))
+///     .class("dashboard-statistics", Class::fresh_for(MINUTE));
+/// # let _ = classes;
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct Classes {
+    named: HashMap<Arc<str>, Arc<NamedClass>>,
+    twice: Option<Arc<str>>,
+}
+
+/// A class and the name under which it is registered.
+#[derive(Debug)]
+pub(crate) struct NamedClass {
+    pub(crate) name: Arc<str>,
+    pub(crate) class: Class,
+}
+
+impl Classes {
+    /// No classes yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a class. Faults are found when the cache is built.
+    pub fn class(mut self, name: impl Into<Arc<str>>, class: Class) -> Self {
+        let name = name.into();
+        let named = NamedClass {
+            name: name.clone(),
+            class,
+        };
+        if self.named.insert(name.clone(), Arc::new(named)).is_some() {
+            self.twice = Some(name);
+        }
+        self
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Arc<NamedClass>> {
+        self.named.get(name)
+    }
+
+    pub(crate) fn check(&self, first_level_bytes: u64) -> Result<(), ConfigError> {
+        if let Some(name) = &self.twice {
+            return Err(ConfigError::new(format!(
+                "the class {name:?} is given twice"
+            )));
+        }
+        for NamedClass { name, class } in self.named.values().map(|class| &**class) {
+            class
+                .check()
+                .map_err(|fault| ConfigError::new(format!("the class {name:?}: {fault}")))?;
+            if class.first_level && class.largest_body as u64 > first_level_bytes / 8 {
+                return Err(ConfigError::new(format!(
+                    "the class {name:?}: its largest body is over an eighth of the first level"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Options that do not go together, found when a cache is built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    message: String,
+}
+
+impl ConfigError {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+        }
+    }
+
+    pub(crate) fn unknown_class(name: &str) -> Self {
+        Self::new(format!("there is no class {name:?}"))
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for ConfigError {}
+
+pub(crate) const DEFAULT_LARGEST_BODY: usize = 1 << 20;
+pub(crate) const DEFAULT_VARIANTS: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_makes_no_sense_is_named() {
+        let hour = || Class::fresh_for(Duration::from_secs(3600));
+        for (class, fault) in [
+            (Class::fresh_for(Duration::ZERO), "never fresh"),
+            (hour().jitter(f64::NAN), "jitter"),
+            (hour().jitter(0.95), "jitter"),
+            (hour().largest_body(0), "empty"),
+            (hour().largest_body(64 << 20), "eighth"),
+            (hour().variants(0), "no variant"),
+            (hour().first_level(false).store(false), "both levels"),
+        ] {
+            let error = Classes::new()
+                .class("c", class)
+                .check(64 << 20)
+                .expect_err(fault);
+            let said = error.to_string();
+            assert!(said.contains("\"c\"") && said.contains(fault), "{said}");
+        }
+        let twice = Classes::new().class("c", hour()).class("c", hour());
+        assert!(
+            twice
+                .check(64 << 20)
+                .expect_err("twice")
+                .to_string()
+                .contains("twice")
+        );
+        assert!(Classes::new().class("c", hour()).check(64 << 20).is_ok());
+    }
+
+    #[test]
+    fn jitter_only_shortens_and_stays_within_its_fraction() {
+        let hour = Duration::from_secs(3600);
+        let class = Class::fresh_for(hour).jitter(0.1);
+        let mut seen = std::collections::HashSet::new();
+        for i in 0..1000 {
+            let lifetime = class.jittered(Timestamp::from_micros(1_700_000_000_000_000 + i));
+            assert!(lifetime <= hour && lifetime >= hour.mul_f64(0.9));
+            seen.insert(lifetime.as_secs());
+        }
+        assert!(seen.len() > 100);
+        assert_eq!(
+            Class::fresh_for(hour).jittered(Timestamp::from_secs(1)),
+            hour
+        );
+    }
+}

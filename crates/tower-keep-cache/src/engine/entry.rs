@@ -1,0 +1,192 @@
+//! An entry: a value, what it depends on, and how long it may be used.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use tower_keep_store::{InvalidationLog, Stamp, Target, Timestamp, Verdict};
+
+/// What every entry has, whatever its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Meta {
+    /// Where the log stood when the fetch began.
+    pub(crate) stamp: Stamp,
+    pub(crate) targets: Box<[Target]>,
+    /// When the value was received.
+    pub(crate) received: Timestamp,
+    pub(crate) fresh_until: Timestamp,
+    /// Until when it may answer while it is refreshed.
+    pub(crate) stale_until: Timestamp,
+    /// Until when it may answer in place of an error.
+    pub(crate) error_until: Timestamp,
+    /// How long the fetch took.
+    pub(crate) cost: Duration,
+    /// Whether it is kept in the process, and in the store.
+    pub(crate) first_level: bool,
+    pub(crate) store: bool,
+}
+
+impl Meta {
+    /// When nothing can use it any more.
+    pub(crate) fn useless_at(&self) -> Timestamp {
+        self.fresh_until.max(self.stale_until).max(self.error_until)
+    }
+}
+
+/// How an entry may be used now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Usability {
+    /// As an answer.
+    Fresh,
+    /// As an answer, while somebody refreshes it.
+    Stale,
+    /// Only if the origin fails.
+    OnError,
+    /// Not at all.
+    Not,
+}
+
+/// A value under its full key.
+#[derive(Debug)]
+pub(crate) struct Entry<V> {
+    pub(crate) key: Box<[u8]>,
+    pub(crate) meta: Meta,
+    pub(crate) value: V,
+    /// The log's generation in which the entry was last found valid.
+    verified: AtomicU64,
+    /// Not before this moment should a failed refresh be tried again.
+    retry_at: AtomicU64,
+}
+
+impl<V> Entry<V> {
+    pub(crate) fn new(key: Box<[u8]>, meta: Meta, value: V) -> Self {
+        Self {
+            key,
+            meta,
+            value,
+            verified: AtomicU64::new(NEVER),
+            retry_at: AtomicU64::new(0),
+        }
+    }
+
+    /// Judges the entry by the log and the clock.
+    pub(crate) fn usability(&self, log: &InvalidationLog, now: Timestamp) -> Usability {
+        if !log.is_current() {
+            return Usability::Not;
+        }
+        match self.verdict(log) {
+            Verdict::Invalid => Usability::Not,
+            Verdict::Soft => self.stale_usability(now),
+            Verdict::Valid if now < self.meta.fresh_until => Usability::Fresh,
+            Verdict::Valid => self.stale_usability(now),
+        }
+    }
+
+    /// Whether what was fetched may still answer those who waited for it. The log need not be current
+    /// for that: they asked while the fetch was under way.
+    pub(crate) fn is_valid(&self, log: &InvalidationLog) -> bool {
+        self.verdict(log) == Verdict::Valid
+    }
+
+    /// Puts the next refresh off.
+    pub(crate) fn refresh_failed(&self, now: Timestamp) {
+        let retry_at = now + RETRY_PAUSE;
+        self.retry_at.store(retry_at.as_micros(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn may_refresh(&self, now: Timestamp) -> bool {
+        now.as_micros() >= self.retry_at.load(Ordering::Relaxed)
+    }
+
+    /// The table is asked again only when it has changed.
+    fn verdict(&self, log: &InvalidationLog) -> Verdict {
+        let generation = log.generation();
+        if self.verified.load(Ordering::Acquire) == generation {
+            return Verdict::Valid;
+        }
+        let verdict = log.verdict(self.meta.stamp, &self.meta.targets);
+        if verdict == Verdict::Valid {
+            self.verified.store(generation, Ordering::Release);
+        }
+        verdict
+    }
+
+    fn stale_usability(&self, now: Timestamp) -> Usability {
+        let Meta {
+            fresh_until,
+            stale_until,
+            error_until,
+            ..
+        } = self.meta;
+        // Without a window of its own, an entry that is softly invalid is not stale but useless.
+        if now < stale_until && stale_until > fresh_until {
+            Usability::Stale
+        } else if now < error_until && error_until > fresh_until {
+            Usability::OnError
+        } else {
+            Usability::Not
+        }
+    }
+}
+
+const NEVER: u64 = u64::MAX;
+
+/// How long a dead origin is left alone by the refreshes of one entry.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use tower_keep_store::{Mode, Store};
+
+    use super::*;
+
+    fn entry(log: &InvalidationLog, stale: u64, error: u64) -> Entry<()> {
+        let meta = Meta {
+            stamp: log.stamp(),
+            targets: Box::new([Target::new("tag", b"a")]),
+            received: Timestamp::from_secs(100),
+            fresh_until: Timestamp::from_secs(110),
+            stale_until: Timestamp::from_secs(110 + stale),
+            error_until: Timestamp::from_secs(110 + error),
+            cost: Duration::ZERO,
+            first_level: true,
+            store: true,
+        };
+        Entry::new(Box::default(), meta, ())
+    }
+
+    #[test]
+    fn an_entry_ages_through_its_windows() {
+        let store = Store::memory();
+        let log = store.log();
+        let entry = entry(log, 5, 20);
+        let at = |secs| entry.usability(log, Timestamp::from_secs(secs));
+        assert_eq!(at(109), Usability::Fresh);
+        assert_eq!(at(110), Usability::Stale);
+        assert_eq!(at(115), Usability::OnError);
+        assert_eq!(at(130), Usability::Not);
+        assert_eq!(entry.meta.useless_at(), Timestamp::from_secs(130));
+    }
+
+    #[tokio::test]
+    async fn soft_makes_it_stale_where_it_may_be_and_hard_useless() {
+        let store = Store::memory();
+        let log = store.log();
+        let now = Timestamp::from_secs(101);
+        let [lenient, strict] = [entry(log, 5, 0), entry(log, 0, 0)];
+        assert_eq!(strict.usability(log, now), Usability::Fresh);
+        let targets = [Target::new("tag", b"a")];
+        let deadline = Duration::from_secs(1);
+        log.append(&targets, Mode::Soft, deadline)
+            .await
+            .expect("embedded");
+        assert_eq!(lenient.usability(log, now), Usability::Stale);
+        assert_eq!(strict.usability(log, now), Usability::Not);
+        log.append(&targets, Mode::Hard, deadline)
+            .await
+            .expect("embedded");
+        assert_eq!(lenient.usability(log, now), Usability::Not);
+        assert!(!lenient.is_valid(log));
+    }
+}

@@ -1,0 +1,327 @@
+//! One fetch per key: who asks first leads, who asks meanwhile follows.
+//!
+//! A leader ends its flight by [landing](Lead::land) an entry, or by [releasing](Lead::release) the
+//! followers to run on their own. If it does neither (it was cancelled, it panicked), dropping its
+//! guard abandons the flight, and the next to look leads.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout},
+};
+
+use super::entry::Entry;
+
+/// The flights under way.
+#[derive(Debug)]
+pub(crate) struct Flights<V> {
+    shards: [Mutex<HashMap<Box<[u8]>, Arc<Flight<V>>>>; SHARDS],
+    hasher: RandomState,
+    /// How long followers wait; and after how long a leader is taken for lost.
+    patience: Duration,
+}
+
+/// One fetch under way.
+#[derive(Debug)]
+pub(crate) struct Flight<V> {
+    state: watch::Sender<State<V>>,
+    began: Instant,
+}
+
+#[derive(Debug)]
+enum State<V> {
+    Flying,
+    Ended(Ending<V>),
+}
+
+/// How a flight ended for its followers.
+#[derive(Debug)]
+pub(crate) enum Ending<V> {
+    /// With an entry, and where it came from.
+    Landed(Arc<Entry<V>>, Source),
+    /// Each on its own: what came cannot be shared.
+    Released,
+    /// Without an end: somebody else has to lead.
+    Abandoned,
+    /// It takes too long: go on alone.
+    OutOfPatience,
+}
+
+impl<V> Clone for Ending<V> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Landed(entry, source) => Self::Landed(entry.clone(), *source),
+            Self::Released => Self::Released,
+            Self::Abandoned => Self::Abandoned,
+            Self::OutOfPatience => Self::OutOfPatience,
+        }
+    }
+}
+
+/// Where a leader found the entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// In the store: nobody asked the origin.
+    Store,
+    /// At the origin.
+    Origin,
+    /// Here, past its time: the origin failed.
+    Stale,
+}
+
+/// What joining a flight makes of a request.
+#[derive(Debug)]
+pub(crate) enum Joined<V> {
+    Leading(Lead<V>),
+    Following(Follow<V>),
+}
+
+impl<V> Flights<V> {
+    pub(crate) fn new(patience: Duration) -> Self {
+        Self {
+            shards: std::array::from_fn(|_| Mutex::default()),
+            hasher: RandomState::new(),
+            patience,
+        }
+    }
+
+    /// Follows the flight for `key`, or leads a new one.
+    pub(crate) fn join(self: &Arc<Self>, key: &[u8]) -> Joined<V> {
+        let mut shard = self.shard(key);
+        if let Some(flight) = shard.get(key)
+            && flight.began.elapsed() < self.patience
+        {
+            return Joined::Following(Follow {
+                state: flight.state.subscribe(),
+                patience: self.patience,
+            });
+        }
+        Joined::Leading(self.begin(key, &mut shard))
+    }
+
+    /// Leads, unless somebody does.
+    pub(crate) fn lead(self: &Arc<Self>, key: &[u8]) -> Option<Lead<V>> {
+        let mut shard = self.shard(key);
+        (!shard.contains_key(key)).then(|| self.begin(key, &mut shard))
+    }
+
+    /// Follows, if somebody leads.
+    pub(crate) fn follow(&self, key: &[u8]) -> Option<Follow<V>> {
+        let state = self.shard(key).get(key)?.state.subscribe();
+        Some(Follow {
+            state,
+            patience: self.patience,
+        })
+    }
+
+    /// How many fetches are under way.
+    pub(crate) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| locked(shard).len()).sum()
+    }
+
+    fn begin(
+        self: &Arc<Self>,
+        key: &[u8],
+        shard: &mut HashMap<Box<[u8]>, Arc<Flight<V>>>,
+    ) -> Lead<V> {
+        let flight = Arc::new(Flight {
+            state: watch::Sender::new(State::Flying),
+            began: Instant::now(),
+        });
+        // A flight that was taken for lost still ends for those who follow it.
+        shard.insert(key.into(), flight.clone());
+        Lead {
+            flights: self.clone(),
+            key: key.into(),
+            flight,
+        }
+    }
+
+    fn end(&self, key: &[u8], flight: &Arc<Flight<V>>, ending: Ending<V>) {
+        {
+            let mut shard = self.shard(key);
+            if shard
+                .get(key)
+                .is_some_and(|current| Arc::ptr_eq(current, flight))
+            {
+                shard.remove(key);
+            }
+        }
+        flight.state.send_if_modified(|state| {
+            let is_first = matches!(state, State::Flying);
+            if is_first {
+                *state = State::Ended(ending);
+            }
+            is_first
+        });
+    }
+
+    fn shard(&self, key: &[u8]) -> MutexGuard<'_, HashMap<Box<[u8]>, Arc<Flight<V>>>> {
+        // Shards are a power of two: the remainder is in range.
+        let index = self.hasher.hash_one(key) as usize % SHARDS;
+        locked(&self.shards[index])
+    }
+}
+
+impl<V> Flight<V> {
+    /// Whether anybody waits for it.
+    pub(crate) fn is_followed(&self) -> bool {
+        self.state.receiver_count() > 0 && matches!(*self.state.borrow(), State::Flying)
+    }
+}
+
+/// The guard of whoever leads.
+#[derive(Debug)]
+pub(crate) struct Lead<V> {
+    flights: Arc<Flights<V>>,
+    key: Box<[u8]>,
+    flight: Arc<Flight<V>>,
+}
+
+impl<V> Lead<V> {
+    pub(crate) fn flight(&self) -> &Arc<Flight<V>> {
+        &self.flight
+    }
+
+    /// Gives the followers what they wait for.
+    pub(crate) fn land(self, entry: Arc<Entry<V>>, source: Source) {
+        self.flights
+            .end(&self.key, &self.flight, Ending::Landed(entry, source));
+    }
+
+    /// Sends the followers on their own way, all at once.
+    pub(crate) fn release(self) {
+        self.flights.end(&self.key, &self.flight, Ending::Released);
+    }
+}
+
+impl<V> Drop for Lead<V> {
+    fn drop(&mut self) {
+        self.flights.end(&self.key, &self.flight, Ending::Abandoned);
+    }
+}
+
+/// The place of one who waits.
+#[derive(Debug)]
+pub(crate) struct Follow<V> {
+    state: watch::Receiver<State<V>>,
+    patience: Duration,
+}
+
+impl<V> Follow<V> {
+    pub(crate) async fn wait(mut self) -> Ending<V> {
+        let ended = self
+            .state
+            .wait_for(|state| matches!(state, State::Ended(_)));
+        match timeout(self.patience, ended).await {
+            Ok(Ok(state)) => match &*state {
+                State::Ended(ending) => ending.clone(),
+                State::Flying => Ending::Abandoned,
+            },
+            Ok(Err(_)) => Ending::Abandoned,
+            Err(_) => Ending::OutOfPatience,
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+const SHARDS: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::{super::envelope::tests::entry, *};
+
+    fn flights(patience: Duration) -> Arc<Flights<u32>> {
+        Arc::new(Flights::new(patience))
+    }
+
+    fn lead(flights: &Arc<Flights<u32>>) -> Lead<u32> {
+        match flights.join(b"k") {
+            Joined::Leading(lead) => lead,
+            Joined::Following(_) => panic!("nobody else leads"),
+        }
+    }
+
+    fn follow(flights: &Arc<Flights<u32>>) -> Follow<u32> {
+        match flights.join(b"k") {
+            Joined::Following(follow) => follow,
+            Joined::Leading(_) => panic!("somebody leads"),
+        }
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[tokio::test]
+    async fn followers_get_what_the_leader_landed() {
+        let flights = flights(LONG);
+        let leader = lead(&flights);
+        let [one, two] = [follow(&flights), follow(&flights)];
+        assert!(leader.flight().is_followed());
+        leader.land(Arc::new(entry(b"k", 7)), Source::Origin);
+        for follower in [one, two] {
+            let Ending::Landed(entry, Source::Origin) = follower.wait().await else {
+                panic!("it landed");
+            };
+            assert_eq!(entry.value, 7);
+        }
+        assert_eq!(flights.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_leader_that_vanishes_leaves_the_lead_to_the_next() {
+        let flights = flights(LONG);
+        let leader = lead(&flights);
+        let follower = follow(&flights);
+        drop(leader);
+        assert!(matches!(follower.wait().await, Ending::Abandoned));
+        lead(&flights).release();
+        assert_eq!(flights.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_leader_that_takes_too_long_is_overtaken_and_harms_nobody() {
+        let flights = flights(Duration::ZERO);
+        let lost = lead(&flights);
+        let next = lead(&flights);
+        drop(lost);
+        assert_eq!(
+            flights.len(),
+            1,
+            "the lost one did not end the other's flight"
+        );
+        next.release();
+        assert_eq!(flights.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn followers_do_not_wait_for_ever() {
+        let flights = flights(Duration::from_millis(5));
+        let _leader = lead(&flights);
+        if let Some(follower) = flights.follow(b"k") {
+            assert!(matches!(follower.wait().await, Ending::OutOfPatience));
+        }
+    }
+
+    #[tokio::test]
+    async fn released_followers_go_at_once_and_other_keys_are_not_concerned() {
+        let flights = flights(LONG);
+        let leader = lead(&flights);
+        let follower = follow(&flights);
+        let Joined::Leading(_other) = flights.join(b"other") else {
+            panic!("another key");
+        };
+        leader.release();
+        assert!(matches!(follower.wait().await, Ending::Released));
+        assert!(flights.lead(b"other").is_none());
+        assert!(flights.lead(b"k").is_some());
+    }
+}

@@ -1,0 +1,229 @@
+//! Two levels, one log, one fetch per key: what `CacheLayer` and `ObjectCache` have in common.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use quick_cache::{OptionsBuilder, Weighter, sync::Cache};
+use tokio::sync::Semaphore;
+use tower_keep_store::{InvalidationLog, Key, Store, Timestamp};
+
+use self::{
+    entry::{Entry, Usability},
+    envelope::Value,
+    flight::Flights,
+};
+
+pub(crate) mod entry;
+pub(crate) mod envelope;
+pub(crate) mod flight;
+
+/// The levels and the flights of one kind of value.
+#[derive(Debug)]
+pub(crate) struct Engine<V> {
+    store: Store,
+    /// The first part of the keys in the store.
+    kind: &'static str,
+    first: Cache<Box<[u8]>, Arc<Entry<V>>, ByWeight>,
+    pub(crate) flights: Arc<Flights<V>>,
+    counts: Counts,
+    writes: Arc<Semaphore>,
+}
+
+/// What an operator may want to know. All since start.
+#[derive(Debug, Default)]
+struct Counts {
+    unreadable: AtomicU64,
+    unwritten: AtomicU64,
+    failed_reads: AtomicU64,
+}
+
+/// Counters of a cache since it was built.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CacheStats {
+    /// Entries in the first level.
+    pub entries: u64,
+    /// Their bytes, keys and bookkeeping included.
+    pub bytes: u64,
+    /// Fetches under way.
+    pub in_flight: u64,
+    /// Records of the store that were not entries of ours: cut, altered, of another version or key.
+    /// Each was a miss.
+    pub unreadable: u64,
+    /// Entries that did not reach the store: it failed, or too many writes were under way.
+    pub unwritten: u64,
+    /// Reads that the store did not answer. Each was a miss.
+    pub failed_reads: u64,
+}
+
+#[derive(Clone, Debug)]
+struct ByWeight;
+
+impl<V: Value> Weighter<Box<[u8]>, Arc<Entry<V>>> for ByWeight {
+    fn weight(&self, _: &Box<[u8]>, entry: &Arc<Entry<V>>) -> u64 {
+        // The key stands in the map and in the entry.
+        let targets = 8 * entry.meta.targets.len();
+        (2 * entry.key.len() + targets + entry.value.weight()) as u64 + ENTRY_OVERHEAD
+    }
+}
+
+impl<V: Value> Engine<V> {
+    pub(crate) fn new(
+        store: Store,
+        kind: &'static str,
+        first_level_bytes: u64,
+        patience: Duration,
+    ) -> Self {
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity((first_level_bytes / 4096).clamp(64, 1 << 18) as usize)
+            .weight_capacity(first_level_bytes)
+            // Each shard holds an eighth, so that is the largest entry.
+            .shards(8)
+            .build()
+            .expect("every option is given");
+        // Follow the log from the start, so that the first request finds it current.
+        let _followed = store.log();
+        Self {
+            store,
+            kind,
+            first: Cache::with_options(options, ByWeight, Default::default(), Default::default()),
+            flights: Arc::new(Flights::new(patience)),
+            counts: Counts::default(),
+            writes: Arc::new(Semaphore::new(MOST_WRITES)),
+        }
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) fn log(&self) -> &InvalidationLog {
+        self.store.log()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.store.clock().now()
+    }
+
+    /// Looks into the first level.
+    pub(crate) fn first(&self, key: &[u8]) -> Option<(Arc<Entry<V>>, Usability)> {
+        let entry = self.first.get(key)?;
+        let usability = entry.usability(self.log(), self.now());
+        if usability == Usability::Not && self.log().is_current() {
+            // Only this one: another may have taken its place meanwhile.
+            self.first
+                .remove_if(key, |present| Arc::ptr_eq(present, &entry));
+        }
+        (usability != Usability::Not).then_some((entry, usability))
+    }
+
+    /// Looks into the store, and keeps what it finds in the first level. One round trip.
+    pub(crate) async fn second(&self, key: &[u8]) -> Option<(Arc<Entry<V>>, Usability)> {
+        let record = match self.store.get(&self.name(key)).await {
+            Ok(record) => record?,
+            Err(_) => {
+                self.counts.failed_reads.fetch_add(1, Ordering::Relaxed);
+                return None;
+            }
+        };
+        let Some(entry) = envelope::decode(record, key) else {
+            self.counts.unreadable.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!("a record of the store is not an entry of this cache: taken as a miss");
+            return None;
+        };
+        let entry = Arc::new(entry);
+        let usability = entry.usability(self.log(), self.now());
+        if usability == Usability::Not {
+            return None;
+        }
+        self.keep(&entry);
+        Some((entry, usability))
+    }
+
+    /// Stores an entry: at once here, in the background in the store.
+    pub(crate) fn insert(self: &Arc<Self>, entry: Entry<V>) -> Arc<Entry<V>> {
+        let entry = Arc::new(entry);
+        self.keep(&entry);
+        if entry.meta.store && !(self.store.is_embedded() && entry.meta.first_level) {
+            self.write(entry.clone());
+        }
+        entry
+    }
+
+    /// Takes an entry away. Not an invalidation: others may still have it.
+    pub(crate) fn remove(self: &Arc<Self>, key: &[u8]) {
+        self.first.remove(key);
+        let engine = self.clone();
+        let name = self.name(key);
+        spawn(async move {
+            let _gone_or_expires = engine.store.remove(&name).await;
+        });
+    }
+
+    pub(crate) fn stats(&self) -> CacheStats {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        CacheStats {
+            entries: self.first.len() as u64,
+            bytes: self.first.weight(),
+            in_flight: self.flights.len() as u64,
+            unreadable: read(&self.counts.unreadable),
+            unwritten: read(&self.counts.unwritten),
+            failed_reads: read(&self.counts.failed_reads),
+        }
+    }
+
+    fn keep(&self, entry: &Arc<Entry<V>>) {
+        if entry.meta.first_level {
+            self.first.insert(entry.key.clone(), entry.clone());
+        }
+    }
+
+    fn write(self: &Arc<Self>, entry: Arc<Entry<V>>) {
+        let Ok(permit) = self.writes.clone().try_acquire_owned() else {
+            self.counts.unwritten.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        let engine = self.clone();
+        spawn(async move {
+            let _permit = permit;
+            if !engine.write_now(&entry).await {
+                engine.counts.unwritten.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    }
+
+    async fn write_now(&self, entry: &Entry<V>) -> bool {
+        let ttl = entry.meta.useless_at().since(self.now());
+        let Some(record) = envelope::encode(entry) else {
+            return false;
+        };
+        ttl.is_zero()
+            || self
+                .store
+                .put(&self.name(&entry.key), record, ttl)
+                .await
+                .is_ok()
+    }
+
+    fn name(&self, key: &[u8]) -> Key {
+        Key::new(self.kind, key)
+    }
+}
+
+/// Runs work that nobody waits for, where there is a runtime to run it on.
+pub(crate) fn spawn(work: impl Future<Output = ()> + Send + 'static) {
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        runtime.spawn(work);
+    }
+}
+
+/// What an entry costs beyond its key and value.
+const ENTRY_OVERHEAD: u64 = 256;
+
+/// Writes into the store under way at one time.
+const MOST_WRITES: usize = 256;

@@ -1,0 +1,183 @@
+//! From a response on its way to an entry.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, response};
+use sha2::{Digest, Sha256};
+use tower_keep_store::{Stamp, Target};
+
+use crate::{
+    engine::{
+        entry::{Entry, Meta},
+        flight::{Lead, Source},
+    },
+    http::{
+        entry::{Stored, StoredResponse, Variants, add_entity_tag, kept_headers, promised_length},
+        freshness::Times,
+        storing::StoragePlan,
+        validation::tag_of,
+        vary::variant_of,
+    },
+    shared::{Shared, variant_key},
+};
+
+/// Everything of an entry but its body. Whoever waits for the entry waits for this to be
+/// [completed](Self::complete), released or dropped.
+pub(crate) struct Fill {
+    shared: Arc<Shared>,
+    lead: Option<Lead<Stored>>,
+    key: Vec<u8>,
+    meta: Meta,
+    status: StatusCode,
+    headers: HeaderMap,
+    promised_length: Option<u64>,
+    variant: Option<Variant>,
+    plan: StoragePlan,
+}
+
+/// Which variant the request selected.
+#[derive(Debug)]
+struct Variant {
+    names: Box<[http::HeaderName]>,
+    digest: [u8; 16],
+}
+
+/// The request whose answer it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FilledBy<'a> {
+    /// The key of the resource, not of a variant.
+    pub(crate) key: &'a [u8],
+    pub(crate) target: Option<Target>,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) stamp: Stamp,
+    pub(crate) times: Times,
+}
+
+impl Fill {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        lead: Option<Lead<Stored>>,
+        mut plan: StoragePlan,
+        request: FilledBy<'_>,
+        head: &response::Parts,
+    ) -> Self {
+        let times = request.times;
+        let meta = Meta {
+            stamp: request.stamp,
+            targets: plan.targets.drain(..).chain(request.target).collect(),
+            received: times.received,
+            fresh_until: plan.fresh_until,
+            stale_until: plan.fresh_until + plan.stale_while_revalidate,
+            error_until: plan.fresh_until + plan.stale_if_error,
+            cost: times.received.since(times.sent),
+            first_level: plan.first_level,
+            store: plan.store,
+        };
+        let variant = plan.variance.take().map(|names| Variant {
+            digest: variant_of(&names, request.headers),
+            names,
+        });
+        Self {
+            shared,
+            lead,
+            key: request.key.to_vec(),
+            meta,
+            status: head.status,
+            headers: kept_headers(head, times.received),
+            promised_length: promised_length(&head.headers),
+            variant,
+            plan,
+        }
+    }
+
+    pub(crate) fn largest_body(&self) -> usize {
+        self.plan.largest_body
+    }
+
+    /// How long the rest of a body may take once the client has gone.
+    pub(crate) fn patience(&self) -> Duration {
+        self.shared.patience
+    }
+
+    /// It will not be an entry: those who wait go on alone.
+    pub(crate) fn release(mut self) {
+        if let Some(lead) = self.lead.take() {
+            lead.release();
+        }
+    }
+
+    /// The body has passed as a whole.
+    pub(crate) fn complete(mut self, body: Bytes, trailers: Option<HeaderMap>) {
+        let length = body.len() as u64;
+        if self
+            .promised_length
+            .is_some_and(|promised| promised != length)
+        {
+            tracing::debug!("a body was not as long as its head promised: not stored");
+            return self.release();
+        }
+        if self.shared.entity_tags && self.status == StatusCode::OK {
+            let digest = Sha256::digest(&body);
+            add_entity_tag(&mut self.headers, &tag_of(&digest[..16]));
+        }
+        let key = match self.variant.take() {
+            None => std::mem::take(&mut self.key),
+            Some(variant) => self.place_variant(variant),
+        };
+        let response = StoredResponse {
+            status: self.status,
+            headers: self.headers,
+            body,
+            trailers,
+            initial_age: self.plan.initial_age,
+            shared_with: self.plan.shared_with,
+        };
+        let entry = Entry::new(key.into(), self.meta, Stored::Response(response));
+        let entry = self.shared.engine.insert(entry);
+        if let Some(lead) = self.lead {
+            lead.land(entry, Source::Origin);
+        }
+    }
+
+    /// Notes the variant under the resource's own key; returns the variant's key. One that is too many
+    /// takes the place of the oldest.
+    fn place_variant(&self, variant: Variant) -> Vec<u8> {
+        let engine = &self.shared.engine;
+        let mut known = match engine.first(&self.key) {
+            Some((entry, _)) => match &entry.value {
+                Stored::Variants(present) if present.names == variant.names => {
+                    present.known.clone()
+                }
+                _ => Vec::new(),
+            },
+            None => Vec::new(),
+        };
+        known.retain(|digest| *digest != variant.digest);
+        known.push(variant.digest);
+        while known.len() > self.plan.variants {
+            let oldest = known.remove(0);
+            engine.remove(&variant_key(&self.key, &oldest));
+        }
+        let variants = Variants {
+            names: variant.names,
+            known,
+        };
+        let marker = Entry::new(
+            self.key.clone().into(),
+            self.meta.clone(),
+            Stored::Variants(variants),
+        );
+        engine.insert(marker);
+        variant_key(&self.key, &variant.digest)
+    }
+}
+
+impl fmt::Debug for Fill {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fill")
+            .field("status", &self.status)
+            .field("meta", &self.meta)
+            .finish_non_exhaustive()
+    }
+}

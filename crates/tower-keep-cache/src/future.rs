@@ -1,0 +1,190 @@
+//! The response future: it polls, and decides nothing.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll, ready},
+};
+
+use http::{Request, Response};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tower::util::Oneshot;
+use tower_service::Service;
+
+use crate::{
+    body::ResponseBody,
+    engine::{flight::Flight, spawn},
+    http::{
+        entry::Stored,
+        status::{CacheStatus, Report},
+    },
+};
+
+/// The work that only some requests need, and that may go on without its client.
+pub(crate) type Running<B, E> =
+    Pin<Box<dyn Future<Output = Result<Response<ResponseBody<B>>, E>> + Send>>;
+
+/// Where the work leaves the flight that it leads, once it leads one.
+pub(crate) type Led = Arc<OnceLock<Arc<Flight<Stored>>>>;
+
+pin_project! {
+    /// The future of [`Cache`](crate::Cache)'s responses.
+    pub struct ResponseFuture<S, ReqBody, ResBody>
+    where
+        S: Service<Request<ReqBody>>,
+        ResBody: Body,
+        ResBody: Send,
+        ResBody: 'static,
+    {
+        #[pin]
+        state: FutureState<S, ReqBody, ResBody, S::Error>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum FutureState<S, ReqBody, ResBody, E>
+    where
+        S: Service<Request<ReqBody>>,
+        ResBody: Body,
+        ResBody: Send,
+        ResBody: 'static,
+    {
+        Ready { response: Option<Response<ResponseBody<ResBody>>> },
+        Passing {
+            #[pin]
+            inner: Oneshot<S, Request<ReqBody>>,
+            status: CacheStatus,
+            report: Report,
+        },
+        Running { work: Detaching<ResBody, E> },
+    }
+}
+
+impl<S, ReqBody, ResBody> ResponseFuture<S, ReqBody, ResBody>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ResBody: Body + Send + 'static,
+{
+    pub(crate) fn ready(response: Response<ResponseBody<ResBody>>) -> Self {
+        Self {
+            state: FutureState::Ready {
+                response: Some(response),
+            },
+        }
+    }
+
+    pub(crate) fn passing(
+        inner: S,
+        request: Request<ReqBody>,
+        status: CacheStatus,
+        report: Report,
+    ) -> Self {
+        Self {
+            state: FutureState::Passing {
+                inner: Oneshot::new(inner, request),
+                status,
+                report,
+            },
+        }
+    }
+
+    pub(crate) fn running(work: Running<ResBody, S::Error>, led: Led) -> Self
+    where
+        S: 'static,
+        ReqBody: 'static,
+    {
+        Self {
+            state: FutureState::Running {
+                work: Detaching {
+                    work: Some(work),
+                    detach: detach::<ResBody, S::Error>,
+                    led,
+                },
+            },
+        }
+    }
+}
+
+impl<S, ReqBody, ResBody> Future for ResponseFuture<S, ReqBody, ResBody>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ResBody: Body + Send + 'static,
+{
+    type Output = Result<Response<ResponseBody<ResBody>>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().state.project() {
+            StateProj::Ready { response } => Poll::Ready(Ok(response
+                .take()
+                .expect("a future is not polled after it is done"))),
+            StateProj::Passing {
+                inner,
+                status,
+                report,
+            } => {
+                let response = ready!(inner.poll(cx))?;
+                let mut response = response.map(ResponseBody::passing);
+                status.write(*report, response.headers_mut());
+                Poll::Ready(Ok(response))
+            }
+            StateProj::Running { work } => work.poll(cx),
+        }
+    }
+}
+
+impl<S, ReqBody, ResBody> fmt::Debug for ResponseFuture<S, ReqBody, ResBody>
+where
+    S: Service<Request<ReqBody>>,
+    ResBody: Body + Send + 'static,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            FutureState::Ready { .. } => "ready",
+            FutureState::Passing { .. } => "passing",
+            FutureState::Running { .. } => "running",
+        };
+        f.debug_tuple("ResponseFuture").field(&state).finish()
+    }
+}
+
+/// Work that goes on in the background if its client leaves while others wait for it.
+struct Detaching<B: Body + Send + 'static, E> {
+    work: Option<Running<B, E>>,
+    /// Known to be possible where the work was made; a destructor may not ask for it.
+    detach: fn(Running<B, E>),
+    led: Led,
+}
+
+impl<B: Body + Send + 'static, E> Detaching<B, E> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<ResponseBody<B>>, E>> {
+        let work = self
+            .work
+            .as_mut()
+            .expect("a future is not polled after it is done");
+        let response = ready!(work.as_mut().poll(cx));
+        self.work = None;
+        Poll::Ready(response)
+    }
+}
+
+impl<B: Body + Send + 'static, E> Drop for Detaching<B, E> {
+    fn drop(&mut self) {
+        let is_followed = self.led.get().is_some_and(|flight| flight.is_followed());
+        if let Some(work) = self.work.take()
+            && is_followed
+        {
+            (self.detach)(work);
+        }
+    }
+}
+
+fn detach<B: Body + Send + 'static, E: 'static>(work: Running<B, E>) {
+    spawn(async move {
+        // The body, dropped, is read to its end by its own means.
+        drop(work.await);
+    });
+}

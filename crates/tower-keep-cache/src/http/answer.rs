@@ -1,0 +1,96 @@
+//! Responses made of what is stored.
+
+use std::time::Duration;
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
+    header::{AGE, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_LOCATION},
+};
+use http_body::Body;
+use tower_keep_store::Timestamp;
+
+use super::{
+    entry::StoredResponse,
+    status::{CacheStatus, Report},
+    validation::is_not_modified,
+};
+use crate::{body::ResponseBody, engine::entry::Meta};
+
+/// What of a request shapes the answer from a stored response.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) head: bool,
+    pub(crate) headers: &'a HeaderMap,
+}
+
+/// The stored response, as this request is to see it: whole, without its body for HEAD, or as 304 if
+/// the client has it already.
+pub(crate) fn from_stored<B: Body + Send + 'static>(
+    stored: &StoredResponse,
+    meta: &Meta,
+    asked: Asked<'_>,
+    now: Timestamp,
+) -> Response<ResponseBody<B>> {
+    let is_not_modified =
+        stored.status == StatusCode::OK && is_not_modified(asked.headers, &stored.headers);
+    // Room for Age and Cache-Status, so that adding them does not move the rest.
+    let mut headers = HeaderMap::with_capacity(stored.headers.len() + 2);
+    for (name, value) in &stored.headers {
+        if !(is_not_modified && describes_content(name)) {
+            headers.append(name, value.clone());
+        }
+    }
+    headers.insert(AGE, age(stored, meta, now).as_secs().into());
+    let body = if is_not_modified {
+        ResponseBody::empty()
+    } else if asked.head {
+        if stored.trailers.is_none() && !stored.body.is_empty() {
+            headers.insert(CONTENT_LENGTH, stored.body.len().into());
+        }
+        ResponseBody::empty()
+    } else {
+        ResponseBody::stored(stored.body.clone(), stored.trailers.clone())
+    };
+    let mut response = Response::new(body);
+    *response.headers_mut() = headers;
+    *response.status_mut() = if is_not_modified {
+        StatusCode::NOT_MODIFIED
+    } else {
+        stored.status
+    };
+    response
+}
+
+/// `only-if-cached`, and it is not (RFC 9111 §5.2.1.7).
+pub(crate) fn not_cached<B: Body + Send + 'static>(
+    status: CacheStatus,
+) -> Response<ResponseBody<B>> {
+    let mut response = Response::new(ResponseBody::empty());
+    *response.status_mut() = StatusCode::GATEWAY_TIMEOUT;
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    status.write(Report::Refused, headers);
+    response
+}
+
+/// Seconds of freshness that are left; negative once there are none.
+pub(crate) fn seconds_left(meta: &Meta, now: Timestamp) -> i64 {
+    let seconds = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    if now < meta.fresh_until {
+        seconds(meta.fresh_until.since(now))
+    } else {
+        -seconds(now.since(meta.fresh_until))
+    }
+}
+
+/// RFC 9111 §4.2.3, `current_age`.
+fn age(stored: &StoredResponse, meta: &Meta, now: Timestamp) -> Duration {
+    stored.initial_age + now.since(meta.received)
+}
+
+/// What a 304 does not repeat (RFC 9110 §15.4.5).
+fn describes_content(name: &HeaderName) -> bool {
+    name.as_str().starts_with("content-") && name != CONTENT_LOCATION
+        // A policy for the page, not a property of the bytes.
+        && name != http::header::CONTENT_SECURITY_POLICY
+}

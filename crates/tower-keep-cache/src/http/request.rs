@@ -1,0 +1,176 @@
+//! What is to be done with a request, judged by its head alone.
+
+use http::{
+    HeaderMap, HeaderName, Method,
+    header::{
+        AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, IF_MATCH, IF_RANGE,
+        IF_UNMODIFIED_SINCE, RANGE, TRANSFER_ENCODING, UPGRADE,
+    },
+    request::Parts,
+};
+
+use super::control::Control;
+
+/// The way a request takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plan {
+    /// Ask the cache.
+    Lookup(Lookup),
+    /// An unsafe method: to the origin, and if that does not fail, what is stored is out of date.
+    Invalidate,
+    /// To the origin, and nothing else.
+    Bypass,
+}
+
+/// What the head of a GET or HEAD says about how to answer and what to store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lookup {
+    pub(crate) head: bool,
+    /// The request carries `Cookie` or `Authorization`: only what is declared to be the same for all
+    /// may answer it.
+    pub(crate) identified: Identified,
+    pub(crate) no_store: bool,
+    pub(crate) only_if_cached: bool,
+}
+
+/// By what a request says who sends it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Identified {
+    pub(crate) cookie: bool,
+    pub(crate) authorization: bool,
+}
+
+impl Identified {
+    pub(crate) fn at_all(self) -> bool {
+        self.cookie || self.authorization
+    }
+}
+
+/// `has_body`: whether the request's body may have data.
+pub(crate) fn plan(request: &Parts, has_body: bool) -> Plan {
+    let headers = &request.headers;
+    let head = match request.method {
+        Method::GET => false,
+        Method::HEAD => true,
+        Method::OPTIONS | Method::TRACE | Method::CONNECT => return Plan::Bypass,
+        // gRPC says nothing by its method, and a record for every call would be the larger harm.
+        _ if is_grpc(headers) => return Plan::Bypass,
+        // RFC 9111 §4.4: "including methods whose safety is unknown".
+        _ => return Plan::Invalidate,
+    };
+    let declares_body = headers.contains_key(TRANSFER_ENCODING)
+        || headers
+            .get(CONTENT_LENGTH)
+            .is_some_and(|length| length != "0");
+    if has_body
+        || declares_body
+        || NOT_FOR_A_CACHE
+            .iter()
+            .any(|name| headers.contains_key(name))
+    {
+        return Plan::Bypass;
+    }
+    let control = Control::of(headers);
+    Plan::Lookup(Lookup {
+        head,
+        identified: Identified {
+            cookie: headers.contains_key(COOKIE),
+            authorization: headers.contains_key(AUTHORIZATION),
+        },
+        no_store: control.no_store,
+        only_if_cached: control.only_if_cached,
+    })
+}
+
+fn is_grpc(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
+}
+
+/// Fields that make the answer another one than the URI's: ranges and preconditions that only the
+/// origin judges, upgrades, and fields by which frameworks let a request become another one than the
+/// cache has seen.
+static NOT_FOR_A_CACHE: [HeaderName; 10] = [
+    RANGE,
+    IF_RANGE,
+    IF_MATCH,
+    IF_UNMODIFIED_SINCE,
+    UPGRADE,
+    HeaderName::from_static("x-http-method-override"),
+    HeaderName::from_static("x-http-method"),
+    HeaderName::from_static("x-method-override"),
+    HeaderName::from_static("x-original-url"),
+    HeaderName::from_static("x-rewrite-url"),
+];
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn planned(method: &str, fields: &[(&str, &str)]) -> Plan {
+        let mut request = Request::builder().method(method).uri("/");
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        plan(&request.body(()).expect("a request").into_parts().0, false)
+    }
+
+    #[test]
+    fn methods_choose_the_way() {
+        assert!(matches!(
+            planned("GET", &[]),
+            Plan::Lookup(Lookup { head: false, .. })
+        ));
+        assert!(matches!(
+            planned("HEAD", &[]),
+            Plan::Lookup(Lookup { head: true, .. })
+        ));
+        for method in ["POST", "PUT", "PATCH", "DELETE", "PURGE", "get"] {
+            assert_eq!(planned(method, &[]), Plan::Invalidate, "{method}");
+        }
+        assert_eq!(planned("OPTIONS", &[]), Plan::Bypass);
+        assert_eq!(
+            planned("POST", &[("content-type", "application/grpc+proto")]),
+            Plan::Bypass
+        );
+    }
+
+    #[test]
+    fn a_get_that_asks_for_something_else_than_its_uri_passes_by() {
+        for field in [
+            ("range", "bytes=0-1"),
+            ("if-range", "\"a\""),
+            ("if-match", "*"),
+            ("upgrade", "websocket"),
+            ("content-length", "5"),
+            ("transfer-encoding", "chunked"),
+            ("x-http-method-override", "DELETE"),
+            ("x-original-url", "/admin"),
+        ] {
+            assert_eq!(planned("GET", &[field]), Plan::Bypass, "{field:?}");
+        }
+        assert!(matches!(
+            planned("GET", &[("content-length", "0")]),
+            Plan::Lookup(_)
+        ));
+        let with_body = Request::get("/")
+            .body(())
+            .expect("a request")
+            .into_parts()
+            .0;
+        assert_eq!(plan(&with_body, true), Plan::Bypass);
+    }
+
+    #[test]
+    fn who_asks_and_what_for_is_noted() {
+        let Plan::Lookup(lookup) =
+            planned("GET", &[("cookie", "a=b"), ("cache-control", "No-Store")])
+        else {
+            panic!("a lookup");
+        };
+        assert!(lookup.identified.cookie && !lookup.identified.authorization && lookup.no_store);
+    }
+}

@@ -1,0 +1,142 @@
+//! Conditional requests answered from a stored response (RFC 9110 §13, RFC 9111 §4.3.2).
+
+use http::{
+    HeaderMap,
+    header::{ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED},
+};
+
+use super::freshness::date;
+
+/// Whether the client's copy is the stored one, so that 304 says it all.
+///
+/// `If-None-Match` is compared weakly and, where present, decides alone (RFC 9110 §13.1.3).
+pub(crate) fn is_not_modified(request: &HeaderMap, stored: &HeaderMap) -> bool {
+    if request.contains_key(IF_NONE_MATCH) {
+        let Some(tag) = stored.get(ETAG) else {
+            return names_any(request);
+        };
+        let opaque = opaque(tag.as_bytes());
+        return request
+            .get_all(IF_NONE_MATCH)
+            .iter()
+            .flat_map(|line| tags(line.as_bytes()))
+            .any(|candidate| candidate == b"*" || self::opaque(candidate) == opaque);
+    }
+    match (
+        date(request, &IF_MODIFIED_SINCE),
+        date(stored, &LAST_MODIFIED),
+    ) {
+        (Some(since), Some(modified)) => modified <= since,
+        _ => false,
+    }
+}
+
+/// Whether the request asks the origin itself a question: it carries a validator that is not one of
+/// [ours](tag_of), which no origin knows.
+pub(crate) fn is_conditional_at_origin(request: &HeaderMap) -> bool {
+    if !request.contains_key(IF_NONE_MATCH) {
+        return request.contains_key(IF_MODIFIED_SINCE);
+    }
+    !request
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .flat_map(|line| tags(line.as_bytes()))
+        .all(|tag| opaque(tag).starts_with(OURS))
+}
+
+/// The entity tag for a stored body that came without one.
+pub(crate) fn tag_of(digest: &[u8]) -> String {
+    use std::fmt::Write;
+
+    let mut tag = String::with_capacity(OURS.len() + 2 * digest.len() + 1);
+    tag.push_str("\"keep-");
+    for byte in digest {
+        let _infallible = write!(tag, "{byte:02x}");
+    }
+    tag.push('"');
+    tag
+}
+
+fn names_any(request: &HeaderMap) -> bool {
+    request
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .any(|line| line.as_bytes().trim_ascii() == b"*")
+}
+
+/// The members of a list of entity tags. Commas inside quotes do not separate.
+fn tags(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut quoted = false;
+    line.split(move |byte| {
+        quoted ^= *byte == b'"';
+        *byte == b',' && !quoted
+    })
+    .map(<[u8]>::trim_ascii)
+}
+
+fn opaque(tag: &[u8]) -> &[u8] {
+    tag.strip_prefix(b"W/").unwrap_or(tag)
+}
+
+const OURS: &[u8] = b"\"keep-";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: http::HeaderName, value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(name, value.parse().expect("a field value"))])
+    }
+
+    fn matches(asked: &'static str, stored: &'static str) -> bool {
+        is_not_modified(&headers(IF_NONE_MATCH, asked), &headers(ETAG, stored))
+    }
+
+    #[test]
+    fn tags_are_compared_weakly_and_in_lists() {
+        assert!(matches("\"a\"", "\"a\""));
+        assert!(matches("W/\"a\"", "\"a\""));
+        assert!(matches("\"a\"", "W/\"a\""));
+        assert!(matches("\"x\", W/\"a\" ,\"y\"", "\"a\""));
+        assert!(matches("*", "\"a\""));
+        assert!(matches("\"a,b\"", "\"a,b\""));
+        assert!(!matches("\"a,b\"", "\"b\""));
+        assert!(!matches("a", "\"a\""));
+        assert!(!matches("\"A\"", "\"a\""));
+    }
+
+    #[test]
+    fn dates_count_only_where_no_tag_was_sent() {
+        let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+        let stored = headers(LAST_MODIFIED, date);
+        assert!(is_not_modified(&headers(IF_MODIFIED_SINCE, date), &stored));
+        assert!(!is_not_modified(
+            &headers(IF_MODIFIED_SINCE, "Sun, 06 Nov 1994 08:49:36 GMT"),
+            &stored
+        ));
+        assert!(!is_not_modified(
+            &headers(IF_MODIFIED_SINCE, "never"),
+            &stored
+        ));
+        let mut both = headers(IF_MODIFIED_SINCE, date);
+        both.extend(headers(IF_NONE_MATCH, "\"a\""));
+        assert!(!is_not_modified(&both, &stored));
+    }
+
+    #[test]
+    fn only_tags_of_our_own_leave_the_origin_out_of_it() {
+        let ours = tag_of(&[1, 2, 254]);
+        assert_eq!(ours, "\"keep-0102fe\"");
+        assert!(!is_conditional_at_origin(&headers(
+            IF_NONE_MATCH,
+            "\"keep-0102fe\""
+        )));
+        assert!(is_conditional_at_origin(&headers(
+            IF_NONE_MATCH,
+            "\"keep-01\", \"v7\""
+        )));
+        assert!(is_conditional_at_origin(&headers(IF_NONE_MATCH, "*")));
+        assert!(is_conditional_at_origin(&headers(IF_MODIFIED_SINCE, "x")));
+        assert!(!is_conditional_at_origin(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,254 @@
+//! The layer and its options.
+
+use std::{sync::Arc, time::Duration};
+
+use http::{HeaderName, request::Parts};
+use tower_keep_store::Store;
+use tower_layer::Layer;
+
+use crate::{
+    class::{Classes, ConfigError, DEFAULT_LARGEST_BODY, NamedClass},
+    engine::Engine,
+    handle::CacheHandle,
+    http::{
+        key::{KeyRules, QueryRules},
+        status::CacheStatus,
+        storing::StoringRules,
+    },
+    service::Cache,
+    shared::Shared,
+};
+
+/// Caches the responses of the service that it wraps. See the [crate documentation](crate).
+///
+/// Clones, and the services that they make, share everything.
+#[derive(Clone, Debug)]
+pub struct CacheLayer {
+    shared: Arc<Shared>,
+}
+
+impl CacheLayer {
+    /// The safe preset: stores only responses that state their own lifetime (`Cache-Control`,
+    /// `Expires`), or name a class.
+    #[must_use]
+    pub fn new(store: Store) -> Self {
+        Self::builder(store).finish()
+    }
+
+    /// Options first, then [`build`](CacheLayerBuilder::build).
+    pub fn builder(store: Store) -> CacheLayerBuilder {
+        CacheLayerBuilder {
+            store,
+            classes: Classes::new(),
+            class: None,
+            keys: KeyRules::default(),
+            status: CacheStatus::On,
+            bypass: None,
+            entity_tags: true,
+            invalidate_on_unsafe: true,
+            strip_set_cookie: false,
+            first_level_bytes: 64 << 20,
+            patience: Duration::from_secs(10),
+        }
+    }
+
+    /// The same cache for a route whose responses are of this class, unless they state a lifetime of
+    /// their own.
+    ///
+    /// # Errors
+    ///
+    /// There is no such class.
+    pub fn class(&self, name: &str) -> Result<Self, ConfigError> {
+        let mut shared = Shared::clone(&self.shared);
+        shared.storing.class = Some(find_class(&shared.storing.classes, name)?);
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// The way to invalidate and to look in from outside.
+    #[must_use]
+    pub fn handle(&self) -> CacheHandle {
+        CacheHandle::new(self.shared.clone())
+    }
+}
+
+impl<S> Layer<S> for CacheLayer {
+    type Service = Cache<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Cache::new(inner, self.shared.clone())
+    }
+}
+
+/// Options of a [`CacheLayer`].
+#[must_use]
+pub struct CacheLayerBuilder {
+    store: Store,
+    classes: Classes,
+    class: Option<Arc<str>>,
+    keys: KeyRules,
+    status: CacheStatus,
+    bypass: Option<Arc<dyn Fn(&Parts) -> bool + Send + Sync>>,
+    entity_tags: bool,
+    invalidate_on_unsafe: bool,
+    strip_set_cookie: bool,
+    first_level_bytes: u64,
+    patience: Duration,
+}
+
+impl CacheLayerBuilder {
+    /// The classes that handlers, routes and object caches may name. Default: none.
+    pub fn classes(mut self, classes: Classes) -> Self {
+        self.classes = classes;
+        self
+    }
+
+    /// The class of responses that state no lifetime of their own. Default: none; they are not stored.
+    pub fn class(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.class = Some(name.into());
+        self
+    }
+
+    /// How the query is part of the key. Default: all of it, as it is.
+    pub fn query(mut self, rules: QueryRules) -> Self {
+        self.keys.query = rules;
+        self
+    }
+
+    /// Makes this request field part of every key. For what the handler looks at and the response's
+    /// `Vary` does not name, such as a tenant's header.
+    pub fn key_header(self, name: HeaderName) -> Self {
+        self.key_part(move |request| {
+            let lines = request.headers.get_all(&name).iter();
+            let mut value = Vec::new();
+            for line in lines {
+                tower_keep_store::push_part(&mut value, line.as_bytes());
+            }
+            (!value.is_empty()).then_some(value)
+        })
+    }
+
+    /// Makes what `part` finds in a request part of every key: a tenant, a role, one cookie.
+    pub fn key_part(
+        mut self,
+        part: impl Fn(&Parts) -> Option<Vec<u8>> + Send + Sync + 'static,
+    ) -> Self {
+        self.keys.parts.push(Arc::new(part));
+        self
+    }
+
+    /// Requests for which `predicate` is true go to the origin, and their responses are not stored.
+    /// Whoever can make it true can make the origin work.
+    pub fn bypass_when(
+        mut self,
+        predicate: impl Fn(&Parts) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.bypass = Some(Arc::new(predicate));
+        self
+    }
+
+    /// Whether responses say what the cache did. Default: [`CacheStatus::On`].
+    pub fn cache_status(mut self, status: CacheStatus) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// Whether stored responses without an `ETag` get one, so that clients can be answered with 304.
+    /// Default: yes.
+    pub fn entity_tags(mut self, on: bool) -> Self {
+        self.entity_tags = on;
+        self
+    }
+
+    /// Whether a request with an unsafe method that does not fail invalidates what is stored for its
+    /// URI (RFC 9111 §4.4). One record in the log for each. Default: yes.
+    pub fn invalidate_on_unsafe(mut self, on: bool) -> Self {
+        self.invalidate_on_unsafe = on;
+        self
+    }
+
+    /// Stores responses that set a cookie, without the cookie. Dangerous where the rest of the response
+    /// is meant for one visitor too. Default: they are not stored.
+    pub fn danger_strip_set_cookie(mut self) -> Self {
+        self.strip_set_cookie = true;
+        self
+    }
+
+    /// Bytes that the first level, in this process, may hold. Default: 64 MiB. The largest entry is an
+    /// eighth of it.
+    pub fn first_level_bytes(mut self, bytes: u64) -> Self {
+        self.first_level_bytes = bytes;
+        self
+    }
+
+    /// How long one request waits for another's fetch before it asks the origin itself, and how long a
+    /// body is read on after its client has left. Default: 10 s.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// The layer.
+    ///
+    /// # Errors
+    ///
+    /// Options that do not go together; the error names them.
+    pub fn build(self) -> Result<CacheLayer, ConfigError> {
+        self.classes.check(self.first_level_bytes)?;
+        if self.first_level_bytes / 8 < DEFAULT_LARGEST_BODY as u64 {
+            return Err(ConfigError::new(
+                "first_level_bytes: under 8 MiB it cannot hold a body of 1 MiB",
+            ));
+        }
+        if self.patience.is_zero() {
+            return Err(ConfigError::new("patience: zero would collapse nothing"));
+        }
+        if let Some(name) = &self.class {
+            find_class(&self.classes, name)?;
+        }
+        Ok(self.finish())
+    }
+
+    /// The layer of options that are known to go together.
+    fn finish(self) -> CacheLayer {
+        let class = self.class.as_ref().and_then(|name| self.classes.get(name));
+        let storing = StoringRules {
+            class: class.cloned(),
+            classes: self.classes,
+            strip_set_cookie: self.strip_set_cookie,
+        };
+        let engine = Engine::new(self.store, "c", self.first_level_bytes, self.patience);
+        CacheLayer {
+            shared: Arc::new(Shared {
+                engine: Arc::new(engine),
+                keys: self.keys,
+                storing,
+                status: self.status,
+                bypass: self.bypass,
+                entity_tags: self.entity_tags,
+                invalidate_on_unsafe: self.invalidate_on_unsafe,
+                first_level_bytes: self.first_level_bytes,
+                patience: self.patience,
+            }),
+        }
+    }
+}
+
+impl std::fmt::Debug for CacheLayerBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CacheLayerBuilder")
+            .field("store", &self.store)
+            .field("classes", &self.classes)
+            .field("class", &self.class)
+            .field("keys", &self.keys)
+            .finish_non_exhaustive()
+    }
+}
+
+fn find_class(classes: &Classes, name: &str) -> Result<Arc<NamedClass>, ConfigError> {
+    classes
+        .get(name)
+        .cloned()
+        .ok_or_else(|| ConfigError::unknown_class(name))
+}

@@ -1,0 +1,514 @@
+//! Values in application code: cache-aside and write-through.
+
+use std::{fmt, io, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use serde::{Serialize, de::DeserializeOwned};
+use tower_keep_store::{Mode, Stamp, Store, StoreError, Target, push_part};
+
+use crate::{
+    class::{Class, Classes, ConfigError, NamedClass},
+    directive::Tag,
+    engine::{
+        CacheStats, Engine,
+        entry::{Entry, Meta, Usability},
+        envelope::Value,
+        flight::{Ending, Joined, Lead, Source},
+        spawn,
+    },
+};
+
+/// A cache for values of one type and class: load once, share, invalidate by key or tag.
+///
+/// What happens in [`get_or_load`](Self::get_or_load): the first level, then whoever loads this key
+/// already, then the store (one round trip), then the loader. An error is never stored. A value that
+/// was loaded while something that it depends on was invalidated goes to those who waited for it
+/// before that, and to nobody else.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use tower_keep_cache::{Class, ObjectCache, Tag};
+/// use tower_keep_store::Store;
+///
+/// let hour = Class::fresh_for(Duration::from_secs(3600));
+/// let names: ObjectCache<String> = ObjectCache::of_class(Store::memory(), "user-profile", hour)?;
+/// for _ in 0..2 {
+///     let name = names
+///         .get_or_load(("user", 7), &[Tag::of("user", 7)], || async {
+///             // Here stands the query. It runs once.
+///             Ok::<_, std::io::Error>("Ada".to_owned())
+///         })
+///         .await?;
+///     assert_eq!(*name, "Ada");
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct ObjectCache<T> {
+    engine: Arc<Engine<Object<T>>>,
+    class: Arc<NamedClass>,
+}
+
+/// What a value is stored under: a name and any number of parts. No choice of parts gives the key of
+/// another choice.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[must_use]
+pub struct CacheKey(Vec<u8>);
+
+impl CacheKey {
+    /// The key of this name.
+    pub fn new(name: &str) -> Self {
+        Self(Vec::new()).part(name)
+    }
+
+    /// The same with one more part.
+    pub fn part(mut self, part: impl fmt::Display) -> Self {
+        push_part(&mut self.0, part.to_string().as_bytes());
+        self
+    }
+}
+
+impl From<&str> for CacheKey {
+    fn from(name: &str) -> Self {
+        Self::new(name)
+    }
+}
+
+impl<D: fmt::Display> From<(&str, D)> for CacheKey {
+    fn from((name, part): (&str, D)) -> Self {
+        Self::new(name).part(part)
+    }
+}
+
+/// A moment before a change or a read, from which on nothing may have been invalidated if a value made
+/// since then is to be stored.
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct Fence(Stamp);
+
+struct Object<T> {
+    value: Arc<T>,
+    weight: usize,
+}
+
+impl<T> ObjectCache<T>
+where
+    T: Serialize + DeserializeOwned + Send + Sync + 'static,
+{
+    /// A cache on its own. With a [`CacheLayer`](crate::CacheLayer), take
+    /// [`CacheHandle::objects`](crate::CacheHandle::objects), and both share their classes.
+    ///
+    /// # Errors
+    ///
+    /// The class makes no sense; the error names the fault.
+    pub fn of_class(store: Store, name: &str, class: Class) -> Result<Self, ConfigError> {
+        let classes = Classes::new().class(name, class);
+        classes.check(FIRST_LEVEL_BYTES)?;
+        let class = classes.get(name).expect("just registered").clone();
+        Ok(Self::new(store, class, FIRST_LEVEL_BYTES, PATIENCE))
+    }
+
+    pub(crate) fn new(
+        store: Store,
+        class: Arc<NamedClass>,
+        first_level_bytes: u64,
+        patience: Duration,
+    ) -> Self {
+        Self {
+            engine: Arc::new(Engine::new(store, "o", first_level_bytes, patience)),
+            class,
+        }
+    }
+
+    /// The value under `key`, loaded if it is not there. `tags` are what a loaded value depends on.
+    ///
+    /// Concurrent calls for one key share one load. If the caller that loads is dropped, another one
+    /// loads. A value in its `stale_while_revalidate` window is served at once to all but the one that
+    /// refreshes it; one in its `stale_if_error` window is served when the loader fails.
+    ///
+    /// To remember that something does *not* exist, make `T` an `Option` and load `None`; otherwise
+    /// see [`find_or_load`](Self::find_or_load).
+    ///
+    /// # Errors
+    ///
+    /// The loader's. The store's failures are misses.
+    pub async fn get_or_load<E, F>(
+        &self,
+        key: impl Into<CacheKey>,
+        tags: &[Tag],
+        load: impl FnOnce() -> F,
+    ) -> Result<Arc<T>, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        self.get(key.into(), tags, load, |_| true).await
+    }
+
+    /// As [`get_or_load`](Self::get_or_load) for a value that may not exist; its absence is not stored.
+    ///
+    /// # Errors
+    ///
+    /// The loader's.
+    pub async fn find_or_load<E, F>(
+        &self,
+        key: impl Into<CacheKey>,
+        tags: &[Tag],
+        load: impl FnOnce() -> F,
+    ) -> Result<Option<Arc<T>>, E>
+    where
+        F: Future<Output = Result<Option<T>, E>>,
+    {
+        let loading = || async move {
+            match load().await {
+                Ok(found) => found.ok_or(None),
+                Err(error) => Err(Some(error)),
+            }
+        };
+        // Absence is an answer: nothing stale stands in for it.
+        match self.get(key.into(), tags, loading, Option::is_some).await {
+            Ok(value) => Ok(Some(value)),
+            Err(None) => Ok(None),
+            Err(Some(error)) => Err(error),
+        }
+    }
+
+    /// Takes note of the moment; see [`put`](Self::put).
+    pub fn fence(&self) -> Fence {
+        Fence(self.engine.log().stamp())
+    }
+
+    /// Stores a value that was read after `fence` was taken, unless something that it depends on has
+    /// been invalidated since. For values that come by another way than the loader.
+    ///
+    /// Not for changes: what other processes hold stays. Changes go through [`write`](Self::write).
+    pub fn put(&self, fence: Fence, key: impl Into<CacheKey>, tags: &[Tag], value: T) -> Arc<T> {
+        let key = self.key(&key.into());
+        let value = Arc::new(value);
+        self.insert(key, tags, value.clone(), fence.0, Duration::ZERO);
+        value
+    }
+
+    /// Write-through: runs `change`, which commits and returns the value as it is then; invalidates the
+    /// key and the tags everywhere; stores the new value.
+    ///
+    /// Of concurrent writers to one key none knows whose commit came last, so none of their values is
+    /// stored, and the next read loads. If the caller is dropped while the change runs, the key and the
+    /// tags are invalidated all the same, because the change may have been made.
+    ///
+    /// # Errors
+    ///
+    /// Those of `change`; the key and the tags are then invalidated as well. That the store cannot be
+    /// reached is no error: the invalidation is in force here, and is written when it can be.
+    pub async fn write<E>(
+        &self,
+        key: impl Into<CacheKey>,
+        tags: &[Tag],
+        change: impl Future<Output = Result<T, E>>,
+    ) -> Result<Arc<T>, E> {
+        let key = self.key(&key.into());
+        let targets = targets(&key, tags);
+        let before = self.engine.log().stamp();
+        let uncertain = Uncertain {
+            store: self.engine.store().clone(),
+            targets: targets.clone(),
+        };
+        let result = change.await;
+        let appended = uncertain.settle().await;
+        let value = Arc::new(result?);
+        if let Ok(at) = appended
+            && self.engine.log().only_hit_at(before, at, &targets)
+        {
+            self.insert(key, tags, value.clone(), at, Duration::ZERO);
+        }
+        Ok(value)
+    }
+
+    /// Invalidates one value, everywhere.
+    ///
+    /// # Errors
+    ///
+    /// The store did not take it in time. It is in force in this process, and will be written.
+    pub async fn invalidate(&self, key: impl Into<CacheKey>, mode: Mode) -> Result<(), StoreError> {
+        let target = key_target(&self.key(&key.into()));
+        let deadline = self.engine.store().step_deadline();
+        self.engine.log().append(&[target], mode, deadline).await?;
+        Ok(())
+    }
+
+    /// Counters since this cache was built.
+    #[must_use]
+    pub fn stats(&self) -> CacheStats {
+        self.engine.stats()
+    }
+
+    async fn get<E, F>(
+        &self,
+        key: CacheKey,
+        tags: &[Tag],
+        load: impl FnOnce() -> F,
+        is_failure: impl Fn(&E) -> bool,
+    ) -> Result<Arc<T>, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        let key = self.key(&key);
+        let mut fallback = None;
+        let lead = match self.find_way(&key, &mut fallback).await {
+            Way::Answer(value) => return Ok(value),
+            Way::Load(lead) => lead,
+        };
+        let stamp = self.engine.log().stamp();
+        let began = self.engine.now();
+        match load().await {
+            Ok(value) => {
+                let value = Arc::new(value);
+                let cost = self.engine.now().since(began);
+                let entry = self.insert(key, tags, value.clone(), stamp, cost);
+                if let Some(lead) = lead {
+                    lead.land(entry, Source::Origin);
+                }
+                Ok(value)
+            }
+            Err(error) => {
+                let fallback = fallback
+                    .filter(|stale: &Arc<Entry<_>>| stale.is_valid(self.engine.log()))
+                    .filter(|_| is_failure(&error));
+                match (fallback, lead) {
+                    (Some(stale), lead) => {
+                        stale.refresh_failed(self.engine.now());
+                        let value = stale.value.value.clone();
+                        if let Some(lead) = lead {
+                            lead.land(stale, Source::Stale);
+                        }
+                        Ok(value)
+                    }
+                    (None, lead) => {
+                        if let Some(lead) = lead {
+                            lead.release();
+                        }
+                        Err(error)
+                    }
+                }
+            }
+        }
+    }
+
+    async fn find_way(&self, key: &[u8], fallback: &mut Option<Arc<Entry<Object<T>>>>) -> Way<T> {
+        let engine = &self.engine;
+        for _ in 0..MOST_ROUNDS {
+            if let Some((entry, usability)) = engine.first(key) {
+                match usability {
+                    Usability::Fresh => return Way::Answer(entry.value.value.clone()),
+                    Usability::Stale => {
+                        let may_lead = entry.may_refresh(engine.now());
+                        let lead = may_lead.then(|| engine.flights.lead(key)).flatten();
+                        let Some(lead) = lead else {
+                            return Way::Answer(entry.value.value.clone());
+                        };
+                        *fallback = Some(entry);
+                        return self.ask_store(key, lead, fallback).await;
+                    }
+                    Usability::OnError => *fallback = Some(entry),
+                    Usability::Not => {}
+                }
+            }
+            let follow = match engine.flights.join(key) {
+                Joined::Leading(lead) => return self.ask_store(key, lead, fallback).await,
+                Joined::Following(follow) => follow,
+            };
+            match follow.wait().await {
+                Ending::Landed(entry, _) if entry.is_valid(engine.log()) => {
+                    return Way::Answer(entry.value.value.clone());
+                }
+                Ending::Landed(..) | Ending::Abandoned => {}
+                Ending::Released | Ending::OutOfPatience => break,
+            }
+        }
+        Way::Load(None)
+    }
+
+    async fn ask_store(
+        &self,
+        key: &[u8],
+        lead: Lead<Object<T>>,
+        fallback: &mut Option<Arc<Entry<Object<T>>>>,
+    ) -> Way<T> {
+        match self.engine.second(key).await {
+            Some((entry, Usability::Fresh)) => {
+                let value = entry.value.value.clone();
+                lead.land(entry, Source::Store);
+                Way::Answer(value)
+            }
+            Some((entry, _)) => {
+                *fallback = Some(entry);
+                Way::Load(Some(lead))
+            }
+            None => Way::Load(Some(lead)),
+        }
+    }
+
+    fn insert(
+        &self,
+        key: Vec<u8>,
+        tags: &[Tag],
+        value: Arc<T>,
+        stamp: Stamp,
+        cost: Duration,
+    ) -> Arc<Entry<Object<T>>> {
+        let class = &self.class.class;
+        let now = self.engine.now();
+        let fresh_until = now + class.jittered(now);
+        let mut targets = targets(&key, tags);
+        targets.push(Target::new("class", self.class.name.as_bytes()));
+        let object = Object::new(value);
+        let fits = object.weight <= class.largest_body;
+        let meta = Meta {
+            stamp,
+            targets: targets.into(),
+            received: now,
+            fresh_until,
+            stale_until: fresh_until + class.stale_while_revalidate,
+            error_until: fresh_until + class.stale_if_error,
+            cost,
+            first_level: class.first_level && fits,
+            store: class.store && fits,
+        };
+        self.engine.insert(Entry::new(key.into(), meta, object))
+    }
+
+    /// Values of one class and key may be of another type elsewhere: then they do not decode, and are
+    /// misses.
+    fn key(&self, key: &CacheKey) -> Vec<u8> {
+        let mut full = vec![FORMAT];
+        push_part(&mut full, self.class.name.as_bytes());
+        full.extend_from_slice(&key.0);
+        full
+    }
+}
+
+impl<T> Clone for ObjectCache<T> {
+    fn clone(&self) -> Self {
+        Self {
+            engine: self.engine.clone(),
+            class: self.class.clone(),
+        }
+    }
+}
+
+impl<T> fmt::Debug for ObjectCache<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ObjectCache")
+            .field("class", &self.class)
+            .finish_non_exhaustive()
+    }
+}
+
+enum Way<T> {
+    Answer(Arc<T>),
+    Load(Option<Lead<Object<T>>>),
+}
+
+impl<T: Serialize> Object<T> {
+    fn new(value: Arc<T>) -> Self {
+        let mut counter = Counter(0);
+        // What cannot be written cannot be weighed either; it stays out of both levels.
+        let written = rmp_serde::encode::write_named(&mut counter, &*value);
+        let weight = written.map_or(usize::MAX, |()| counter.0);
+        Self { value, weight }
+    }
+}
+
+impl<T> Value for Object<T>
+where
+    T: Serialize + DeserializeOwned + Send + Sync + 'static,
+{
+    const KIND: u8 = 2;
+
+    fn encode(&self, out: &mut Vec<u8>) -> bool {
+        // With the names of fields, so that versions of a type that differ by one can read each other.
+        rmp_serde::encode::write_named(out, &*self.value).is_ok()
+    }
+
+    fn decode(bytes: Bytes) -> Option<Self> {
+        let value = rmp_serde::from_slice(&bytes).ok()?;
+        Some(Self {
+            value: Arc::new(value),
+            weight: bytes.len(),
+        })
+    }
+
+    fn weight(&self) -> usize {
+        self.weight
+    }
+}
+
+struct Counter(usize);
+
+impl io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A change under way, which may or may not have been made.
+struct Uncertain {
+    store: Store,
+    targets: Vec<Target>,
+}
+
+impl Uncertain {
+    /// Invalidates what the change may have changed.
+    async fn settle(mut self) -> Result<Stamp, StoreError> {
+        let targets = std::mem::take(&mut self.targets);
+        let deadline = self.store.step_deadline();
+        let appended = self
+            .store
+            .log()
+            .append(&targets, Mode::Hard, deadline)
+            .await;
+        if let Err(error) = &appended {
+            tracing::warn!(%error, "an invalidation could not be written yet");
+        }
+        appended
+    }
+}
+
+impl Drop for Uncertain {
+    fn drop(&mut self) {
+        if self.targets.is_empty() {
+            return;
+        }
+        let rest = Self {
+            store: self.store.clone(),
+            targets: std::mem::take(&mut self.targets),
+        };
+        spawn(async move {
+            let _written_or_waiting = rest.settle().await;
+        });
+    }
+}
+
+fn targets(key: &[u8], tags: &[Tag]) -> Vec<Target> {
+    let tags = tags.iter().map(|tag| Target::from(*tag));
+    std::iter::once(key_target(key)).chain(tags).collect()
+}
+
+fn key_target(key: &[u8]) -> Target {
+    Target::new("object", key)
+}
+
+/// First byte of every key; another one when their making changes.
+const FORMAT: u8 = 1;
+
+const FIRST_LEVEL_BYTES: u64 = 16 << 20;
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often a caller looks again when what it waited for was not for it; then it loads itself.
+const MOST_ROUNDS: usize = 4;

@@ -1,0 +1,202 @@
+//! The service: a plan for each request, and a hit answered on the spot.
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use http_body::Body;
+use tower_keep_store::{Outcome, OutcomeCell};
+use tower_service::Service;
+
+use crate::{
+    body::ResponseBody,
+    engine::{
+        entry::{Entry, Usability},
+        spawn,
+    },
+    fetch::{Fetch, Origin, Pending},
+    future::ResponseFuture,
+    http::{
+        answer::{self, Asked},
+        entry::Stored,
+        request::{Lookup, Plan, plan},
+        status::{Forward, Report},
+    },
+    shared::{Found, Shared, State, flight_key},
+    unsafe_method::invalidating,
+};
+
+/// What [`CacheLayer`](crate::CacheLayer) makes of a service.
+///
+/// Always ready: a hit is answered while the origin is full. What goes to the origin waits, in the
+/// response future, until a clone of the inner service is ready, and is then called on that clone.
+#[derive(Clone, Debug)]
+pub struct Cache<S> {
+    inner: S,
+    shared: Arc<Shared>,
+}
+
+impl<S> Cache<S> {
+    pub(crate) fn new(inner: S, shared: Arc<Shared>) -> Self {
+        Self { inner, shared }
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for Cache<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
+    S::Future: Send,
+    ReqBody: Body + Send + 'static,
+    ResBody: Body + Send + 'static,
+{
+    type Response = Response<ResponseBody<ResBody>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, ReqBody, ResBody>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let has_body = !is_empty(request.body());
+        let (head, body) = request.into_parts();
+        let cell = head.extensions.get::<OutcomeCell>().cloned();
+        let lookup = match plan(&head, has_body) {
+            Plan::Lookup(lookup) if !self.shared.bypasses(&head) => lookup,
+            Plan::Invalidate if self.shared.invalidate_on_unsafe => {
+                let request = Request::from_parts(head, body);
+                return invalidating(self.shared.clone(), self.inner.clone(), request, cell);
+            }
+            Plan::Lookup(_) | Plan::Bypass | Plan::Invalidate => {
+                return self.pass(Request::from_parts(head, body), cell);
+            }
+        };
+        let Some(key) = self.shared.keys.key(&head) else {
+            return self.pass(Request::from_parts(head, body), cell);
+        };
+        let found = self.shared.find(key, &head.headers);
+        let asked = Asked {
+            head: lookup.head,
+            headers: &head.headers,
+        };
+        let stale = match &found.state {
+            State::Present(entry, Usability::Fresh) if admits(entry, &lookup) => {
+                return ResponseFuture::ready(hit(&self.shared, entry, asked, Outcome::Hit, cell));
+            }
+            State::Present(entry, Usability::Stale) if admits(entry, &lookup) => Some((
+                entry.clone(),
+                hit(&self.shared, entry, asked, Outcome::Stale, cell.clone()),
+            )),
+            _ => None,
+        };
+        let request = Pending {
+            head,
+            body,
+            lookup,
+            cell,
+        };
+        let origin = Origin::new(self.inner.clone());
+        match stale {
+            Some((entry, response)) => {
+                self.refresh(&entry, &found, origin, request);
+                ResponseFuture::ready(response)
+            }
+            None => Fetch::new(self.shared.clone(), origin, request, found).into_future(),
+        }
+    }
+}
+
+impl<S> Cache<S> {
+    fn pass<ReqBody, ResBody>(
+        &self,
+        request: Request<ReqBody>,
+        cell: Option<OutcomeCell>,
+    ) -> ResponseFuture<S, ReqBody, ResBody>
+    where
+        S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+        ResBody: Body + Send + 'static,
+    {
+        if let Some(cell) = cell {
+            cell.set(Outcome::Bypass);
+        }
+        let report = Report::Forward {
+            why: Forward::Bypass,
+            stored: false,
+            detail: None,
+        };
+        ResponseFuture::passing(self.inner.clone(), request, self.shared.status, report)
+    }
+
+    /// Fetches anew in the background what was answered stale, with the request that it answered;
+    /// unless somebody does, or a refresh failed just now.
+    fn refresh<ReqBody, ResBody>(
+        &self,
+        entry: &Arc<Entry<Stored>>,
+        found: &Found,
+        origin: Origin<S>,
+        request: Pending<ReqBody>,
+    ) where
+        S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
+        S::Future: Send,
+        ReqBody: Body + Send + 'static,
+        ResBody: Body + Send + 'static,
+    {
+        let engine = &self.shared.engine;
+        let leads = !request.lookup.head && entry.may_refresh(engine.now());
+        let flight = flight_key(&found.key, &request.lookup);
+        let Some(lead) = leads.then(|| engine.flights.lead(&flight)).flatten() else {
+            return;
+        };
+        let resource = found.resource().to_vec();
+        let refresh = Fetch::refreshing(
+            self.shared.clone(),
+            origin,
+            request,
+            entry.clone(),
+            resource,
+            lead,
+        );
+        spawn(refresh.in_background());
+    }
+}
+
+/// Whether the entry is a response that this request may be answered with.
+pub(crate) fn admits(entry: &Entry<Stored>, lookup: &Lookup) -> bool {
+    entry
+        .value
+        .response()
+        .is_some_and(|response| response.shared_with.admits(lookup.identified))
+}
+
+/// Answers from an entry that [admits](admits) the request.
+pub(crate) fn hit<B: Body + Send + 'static>(
+    shared: &Shared,
+    entry: &Entry<Stored>,
+    asked: Asked<'_>,
+    outcome: Outcome,
+    cell: Option<OutcomeCell>,
+) -> Response<ResponseBody<B>> {
+    let now = shared.engine.now();
+    if let Some(cell) = cell {
+        cell.set(outcome);
+    }
+    let report = match outcome {
+        Outcome::Collapsed => Report::Collapsed,
+        _ => Report::Hit {
+            ttl: answer::seconds_left(&entry.meta, now),
+        },
+    };
+    let stored = entry
+        .value
+        .response()
+        .expect("only responses are found usable");
+    let mut response = answer::from_stored(stored, &entry.meta, asked, now);
+    shared.status.write(report, response.headers_mut());
+    response
+}
+
+fn is_empty(body: &impl Body) -> bool {
+    body.is_end_stream() || body.size_hint().upper() == Some(0)
+}

@@ -1,0 +1,178 @@
+//! What all services of a layer share.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use http::{HeaderMap, request::Parts};
+use tower_keep_store::{Stamp, Timestamp};
+
+use crate::{
+    engine::{
+        Engine,
+        entry::{Entry, Meta, Usability},
+    },
+    http::{
+        entry::{SharedWith, Stored, StoredResponse},
+        key::KeyRules,
+        request::{Identified, Lookup},
+        status::CacheStatus,
+        storing::StoringRules,
+        vary::variant_of,
+    },
+};
+
+type Predicate = dyn Fn(&Parts) -> bool + Send + Sync;
+
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) engine: Arc<Engine<Stored>>,
+    pub(crate) keys: KeyRules,
+    pub(crate) storing: StoringRules,
+    pub(crate) status: CacheStatus,
+    pub(crate) bypass: Option<Arc<Predicate>>,
+    pub(crate) entity_tags: bool,
+    pub(crate) invalidate_on_unsafe: bool,
+    pub(crate) first_level_bytes: u64,
+    /// How long one request waits for another's fetch.
+    pub(crate) patience: Duration,
+}
+
+/// What the first level knows of a request.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// The key of the variant that the request selects, or of the resource if it has none.
+    pub(crate) key: Vec<u8>,
+    /// The key of the resource, where it is another one.
+    pub(crate) resource: Option<Vec<u8>>,
+    pub(crate) state: State,
+}
+
+#[derive(Debug)]
+pub(crate) enum State {
+    Absent,
+    Present(Arc<Entry<Stored>>, Usability),
+    /// Responses to this key are not shared: do not wait for one another.
+    Unshared,
+}
+
+impl Found {
+    pub(crate) fn resource(&self) -> &[u8] {
+        self.resource.as_deref().unwrap_or(&self.key)
+    }
+
+    pub(crate) fn is_variant(&self) -> bool {
+        self.resource.is_some()
+    }
+}
+
+impl Shared {
+    /// Looks a resource's key up in the first level, and on to the variant that the request selects.
+    pub(crate) fn find(&self, key: Vec<u8>, headers: &HeaderMap) -> Found {
+        let Some((entry, usability)) = self.engine.first(&key) else {
+            return Found {
+                key,
+                resource: None,
+                state: State::Absent,
+            };
+        };
+        match &entry.value {
+            Stored::Response(_) => Found {
+                key,
+                resource: None,
+                state: State::Present(entry, usability),
+            },
+            Stored::Unshared => Found {
+                key,
+                resource: None,
+                state: State::Unshared,
+            },
+            Stored::Variants(variants) => {
+                let variant = variant_key(&key, &variant_of(&variants.names, headers));
+                let state = match self.engine.first(&variant) {
+                    Some((entry, usability)) => match entry.value {
+                        Stored::Response(_) => State::Present(entry, usability),
+                        Stored::Variants(_) => State::Absent,
+                        Stored::Unshared => State::Unshared,
+                    },
+                    None => State::Absent,
+                };
+                Found {
+                    key: variant,
+                    resource: Some(key),
+                    state,
+                }
+            }
+        }
+    }
+
+    /// Remembers for a while that responses to this key cannot be shared.
+    pub(crate) fn mark_unshared(&self, key: Vec<u8>, stamp: Stamp, now: Timestamp) {
+        let meta = Meta {
+            stamp,
+            targets: Box::default(),
+            received: now,
+            fresh_until: now + UNSHARED_FOR,
+            stale_until: now,
+            error_until: now,
+            cost: Duration::ZERO,
+            first_level: true,
+            store: false,
+        };
+        self.engine
+            .insert(Entry::new(key.into(), meta, Stored::Unshared));
+    }
+
+    pub(crate) fn bypasses(&self, request: &Parts) -> bool {
+        self.bypass.as_ref().is_some_and(|bypass| bypass(request))
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("engine", &self.engine)
+            .field("keys", &self.keys)
+            .field("storing", &self.storing)
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Stored {
+    pub(crate) fn response(&self) -> Option<&StoredResponse> {
+        match self {
+            Self::Response(response) => Some(response),
+            Self::Variants(_) | Self::Unshared => None,
+        }
+    }
+}
+
+impl SharedWith {
+    /// Whether a response may answer who says this of himself.
+    pub(crate) fn admits(self, identified: Identified) -> bool {
+        (self.cookie || !identified.cookie) && (self.authorization || !identified.authorization)
+    }
+}
+
+/// The key of one variant of a resource.
+pub(crate) fn variant_key(resource: &[u8], digest: &[u8; 16]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(resource.len() + 17);
+    key.extend_from_slice(resource);
+    key.push(b'v');
+    key.extend_from_slice(digest);
+    key
+}
+
+/// The key under which requests of this sort wait for one another. Those who say who they are do not
+/// make the others wait for an answer that may be meant for one alone.
+pub(crate) fn flight_key(key: &[u8], lookup: &Lookup) -> Vec<u8> {
+    let mut flight = key.to_vec();
+    if lookup.identified.at_all() {
+        flight.push(b'i');
+        flight.push(u8::from(lookup.identified.cookie));
+        flight.push(u8::from(lookup.identified.authorization));
+    }
+    flight
+}
+
+/// How long it is remembered that responses to a key cannot be shared.
+const UNSHARED_FOR: Duration = Duration::from_secs(10);
