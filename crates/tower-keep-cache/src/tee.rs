@@ -62,13 +62,16 @@ impl<B: Body + Send + 'static> Tee<B> {
         let Some(inner) = &mut self.inner else {
             return Poll::Ready(None);
         };
-        let frame = match ready!(inner.as_mut().poll_frame(cx)) {
+        // Should the inner body panic, nothing is left to complete: it may not be polled again.
+        let fill = self.fill.take();
+        let polled = inner.as_mut().poll_frame(cx);
+        if !matches!(polled, Poll::Ready(Some(Err(_)))) {
+            // After an error, too, what has passed is no response.
+            self.fill = fill;
+        }
+        let frame = match ready!(polled) {
             Some(Ok(frame)) => with_bytes(frame),
-            Some(Err(error)) => {
-                // Aborted: what has passed is no response.
-                self.fill = None;
-                return Poll::Ready(Some(Err(error)));
-            }
+            Some(Err(error)) => return Poll::Ready(Some(Err(error))),
             None => {
                 self.finish();
                 return Poll::Ready(None);

@@ -107,9 +107,14 @@ impl Visitor {
         })
     }
 
-    /// A body that breaks must not look like one that ended.
+    /// A body that breaks must not look like one that ended. HTTP/2 may reset the stream before the
+    /// head was sent: that does not look so either.
     async fn broken(self) -> Result<(), String> {
-        let response = self.ask("GET", "/broken", ScriptedBody::empty()).await?;
+        let request = self.request("GET", "/broken", ScriptedBody::empty());
+        let response = within(self.patience, "the response", self.send(request)).await?;
+        let Ok(response) = response else {
+            return Ok(());
+        };
         let whole = within(self.patience, "the error", response.into_body().collect()).await?;
         ensure(whole.is_err(), || "it ended well".to_owned())
     }
