@@ -6,11 +6,13 @@ use axum::{
     routing::{get, patch, post},
 };
 use http::StatusCode;
+use tower_keep::Store;
 
 use crate::{
-    cache::Caches,
+    cache::{self, Caches},
     candidates,
     database::Database,
+    error::StartError,
     http::{Problem, TimingLayer},
     jobs,
     overview::{self, Outlook},
@@ -33,22 +35,27 @@ pub struct App {
 pub(crate) struct AppState {
     pub(crate) database: Database,
     pub(crate) caches: Caches,
-    pub(crate) outlook: Outlook,
-    pub(crate) matcher: Matcher,
 }
 
 impl App {
     /// Builds the application.
-    pub fn new(database: Database) -> Self {
-        let state = AppState {
-            database,
-            caches: Caches,
-            outlook: Outlook::new(),
-            matcher: Matcher::new(),
-        };
-        Self {
-            router: routes().with_state(state).layer(TimingLayer),
-        }
+    ///
+    /// # Errors
+    ///
+    /// When the cache's options do not go together.
+    pub fn new(database: Database, store: &Store) -> Result<Self, StartError> {
+        let (cache, caches) = cache::build(store)?;
+        let state = AppState { database, caches };
+        // The report stands outside: it is about this request, and never stored.
+        let router = routes().with_state(state).layer(cache).layer(TimingLayer);
+        Ok(Self { router })
+    }
+
+    /// Makes the model's weights now instead of at the first request that needs
+    /// them. Blocks for some tenths of a second.
+    pub fn prepare_model() {
+        Outlook::prepare();
+        Matcher::shared();
     }
 
     /// The service to serve.

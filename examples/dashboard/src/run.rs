@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use tokio::net::TcpListener;
+use tower_keep::{ConnectError, Store};
 
 use crate::{App, Database, Options, StartError, Volume, measure, say, serve};
 
@@ -30,13 +31,9 @@ async fn serve(options: &Options) -> Result<(), StartError> {
     let listener = TcpListener::bind(options.listen)
         .await
         .map_err(|error| StartError::listen(options.listen, error))?;
-    let database = open(&path).await?;
-    let app = App::new(database);
-    say(format_args!(
-        "database {}, store {}",
-        path.display(),
-        options.store
-    ));
+    let store = Store::connect(&options.store).map_err(no_store)?;
+    let app = App::new(open(&path).await?, &store)?;
+    say(format_args!("database {}", path.display()));
     let address = listener.local_addr().unwrap_or(options.listen);
     say(format_args!("open http://{address}/"));
     serve::serve(listener, app.into_router())
@@ -52,17 +49,30 @@ async fn measure(options: &Options) -> Result<(), StartError> {
         .database
         .clone()
         .unwrap_or_else(|| directory.path().join("dashboard.db"));
+    // A namespace of its own: what others left in a shared store is not found.
+    let store = Store::builder()
+        .namespace(measure::namespace())
+        .connect(&options.store)
+        .map_err(no_store)?;
     let database = open(&path).await?;
-    let report = measure::measure(App::new(database.clone()), &database).await?;
+    let app = App::new(database.clone(), &store)?;
+    let report = measure::measure(app, &database).await?;
     report
         .print(options.json)
         .map_err(|error| StartError::because("cannot print", error))
 }
 
+fn no_store(error: ConnectError) -> StartError {
+    StartError::because("cannot use the store", error)
+}
+
 async fn open(path: &Path) -> Result<Database, StartError> {
     let path = path.to_owned();
-    tokio::task::spawn_blocking(move || Database::open(&path, &Volume::full()))
-        .await
-        .map_err(|error| StartError::because("opening the database failed", error))?
-        .map_err(StartError::from)
+    tokio::task::spawn_blocking(move || {
+        App::prepare_model();
+        Database::open(&path, &Volume::full())
+    })
+    .await
+    .map_err(|error| StartError::because("opening the database failed", error))?
+    .map_err(StartError::from)
 }

@@ -1,5 +1,7 @@
 //! The database file: filled once, shared, refused when it is something else.
 
+#![allow(clippy::unwrap_used)]
+
 use std::{fs, thread};
 
 use dashboard::{Database, Volume};

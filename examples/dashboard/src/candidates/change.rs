@@ -48,6 +48,6 @@ async fn write(
     let candidate = app.caches.write_candidate(id, change).await?;
     app.caches
         .invalidate(cache::touched_by_candidate(&candidate))
-        .await?;
+        .await;
     Ok(candidate)
 }

@@ -1,10 +1,6 @@
 //! One client, one connection.
 
-use std::{
-    net::SocketAddr,
-    process,
-    time::{Instant, SystemTime},
-};
+use std::{net::SocketAddr, time::Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
@@ -41,7 +37,7 @@ impl Client {
         tokio::spawn(connection);
         Ok(Self {
             sender,
-            host: unused_host(),
+            host: HeaderValue::try_from(address.to_string()).map_err(failed)?,
         })
     }
 
@@ -102,17 +98,6 @@ impl Reply {
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default()
     }
-}
-
-/// A name that no earlier measurement used: entries that it left in a shared
-/// store belong to another authority and are not found.
-fn unused_host() -> HeaderValue {
-    let now = SystemTime::UNIX_EPOCH
-        .elapsed()
-        .unwrap_or_default()
-        .as_nanos();
-    HeaderValue::try_from(format!("measure-{now:x}-{:x}.localhost", process::id()))
-        .unwrap_or(HeaderValue::from_static("localhost"))
 }
 
 fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StartError {

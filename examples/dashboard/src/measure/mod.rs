@@ -9,6 +9,8 @@ mod client;
 mod probe;
 mod report;
 
+use std::{process, time::SystemTime};
+
 use tokio::net::TcpListener;
 
 use self::{client::Client, report::Report};
@@ -33,4 +35,10 @@ async fn endpoints(mut client: Client, database: &Database) -> Result<Report, St
     let caller = Caller::new(database, 1, probe::DELIVERIES).await?;
     report.add(probe::webhook(&mut client, caller).await?);
     Ok(report)
+}
+
+/// A namespace that no earlier measurement used.
+pub(crate) fn namespace() -> String {
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    format!("measure-{:x}-{:x}", now.as_nanos(), process::id())
 }

@@ -50,16 +50,15 @@ pub(crate) async fn show(
     count: QueryCount,
     Id(id): Id,
 ) -> Result<impl IntoResponse, Problem> {
-    let outlook = app.outlook.clone();
     let overview = app
         .database
-        .read(&count, move |sql| assemble(sql, id, &outlook))
+        .read(&count, move |sql| assemble(sql, id))
         .await?;
     let directive = cache::dashboard(id, overview.recruiter.company_id);
     Ok((Extension(directive), Json(overview)))
 }
 
-fn assemble(sql: &Queries<'_>, id: i64, outlook: &Outlook) -> Result<Overview, Problem> {
+fn assemble(sql: &Queries<'_>, id: i64) -> Result<Overview, Problem> {
     let recruiter = recruiter(sql, id)?;
     let scope = Scope {
         recruiter: id,
@@ -72,7 +71,7 @@ fn assemble(sql: &Queries<'_>, id: i64, outlook: &Outlook) -> Result<Overview, P
         scores: scores::load(sql, scope)?,
         interviews: interviews::load(sql, scope)?,
         sourcing: sourcing::load(sql, scope)?,
-        forecast: outlook.forecast(&outlook::features(sql, scope)?),
+        forecast: Outlook::forecast(&outlook::features(sql, scope)?),
     })
 }
 

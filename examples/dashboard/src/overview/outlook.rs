@@ -1,6 +1,6 @@
 //! Three scores by the model: what the coming quarter looks like.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{collections::HashMap, sync::LazyLock};
 
 use serde::Serialize;
 
@@ -12,11 +12,9 @@ use crate::{
     seed::{TODAY, words},
 };
 
-/// The three networks. Cloning shares the weights.
-#[derive(Clone)]
-pub(crate) struct Outlook {
-    networks: Arc<[Network; 3]>,
-}
+/// The three networks, made at their first use and shared by all.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outlook;
 
 /// The recruiter's open candidates in three means, each beside the company's.
 #[derive(Debug, Serialize)]
@@ -50,19 +48,13 @@ pub(super) struct Features {
 }
 
 impl Outlook {
-    pub(crate) fn new() -> Self {
-        let network = |name| Network::new(name, &[FEATURES, 1536, 1536, 512, 1]);
-        Self {
-            networks: Arc::new([
-                network("hire this quarter"),
-                network("accepts offer"),
-                network("stays a year"),
-            ]),
-        }
+    /// Makes the networks now, so that no request has to wait for them.
+    pub(crate) fn prepare() {
+        LazyLock::force(&NETWORKS);
     }
 
-    pub(super) fn forecast(&self, candidates: &[Features]) -> Forecast {
-        let [hire, accept, stay] = &*self.networks;
+    pub(super) fn forecast(candidates: &[Features]) -> Forecast {
+        let [hire, accept, stay] = &*NETWORKS;
         let hires = ask(hire, candidates);
         Forecast {
             hire_this_quarter: Score::new(candidates, &hires),
@@ -81,12 +73,6 @@ impl Score {
             mine: mean(mine.map(|(_, answer)| *answer)),
             company: mean(answers.iter().copied()),
         }
-    }
-}
-
-impl fmt::Debug for Outlook {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Outlook").field(&self.networks).finish()
     }
 }
 
@@ -167,6 +153,11 @@ fn mean(values: impl Iterator<Item = f32>) -> f64 {
 fn rounded(value: f64) -> f64 {
     (value * 10_000.0).round() / 10_000.0
 }
+
+static NETWORKS: LazyLock<[Network; 3]> = LazyLock::new(|| {
+    ["hire this quarter", "accepts offer", "stays a year"]
+        .map(|name| Network::new(name, &[FEATURES, 1920, 1920, 512, 1]))
+});
 
 /// Features of the person: numbers, then the status as one of seven.
 const PEOPLE: usize = 11;

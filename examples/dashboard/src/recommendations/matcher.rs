@@ -1,16 +1,16 @@
 //! How well a candidate and a job fit.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{collections::HashMap, sync::LazyLock};
 
 use super::pool::{Job, Peer, Pool};
 use crate::model::{Network, PROFILE, Profile};
 
 /// Two networks: one embeds people and jobs, one judges a pair of embeddings.
-/// Cloning shares the weights.
-#[derive(Clone)]
+/// Made at their first use and shared by all.
+#[derive(Debug)]
 pub(crate) struct Matcher {
-    embed: Arc<Network>,
-    judge: Arc<Network>,
+    embed: Network,
+    judge: Network,
 }
 
 /// A job with what the model thinks of it, in `0.0..=1.0`.
@@ -20,12 +20,14 @@ pub(super) struct Match<'a> {
     pub(super) score: f64,
 }
 
+static MATCHER: LazyLock<Matcher> = LazyLock::new(|| Matcher {
+    embed: Network::new("embed", &[PROFILE, 1152, 1152, EMBEDDING]),
+    judge: Network::new("judge", &[3 * EMBEDDING, 512, 256, 1]),
+});
+
 impl Matcher {
-    pub(crate) fn new() -> Self {
-        Self {
-            embed: Arc::new(Network::new("embed", &[PROFILE, 1024, 1024, EMBEDDING])),
-            judge: Arc::new(Network::new("judge", &[3 * EMBEDDING, 512, 256, 1])),
-        }
+    pub(crate) fn shared() -> &'static Self {
+        &MATCHER
     }
 
     /// All jobs by score, best first. Two signals: what the second network says
@@ -76,14 +78,6 @@ impl Matcher {
         let length = dot(&vector, &vector).sqrt().max(f32::EPSILON);
         vector.iter_mut().for_each(|x| *x /= length);
         vector
-    }
-}
-
-impl fmt::Debug for Matcher {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Matcher")
-            .field("embed", &self.embed)
-            .finish_non_exhaustive()
     }
 }
 

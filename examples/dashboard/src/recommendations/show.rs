@@ -36,15 +36,14 @@ pub(crate) async fn show(
     count: QueryCount,
     Id(id): Id,
 ) -> Result<impl IntoResponse, Problem> {
-    let matcher = app.matcher.clone();
     let found = app
         .database
-        .read(&count, move |sql| recommend(sql, id, &matcher))
+        .read(&count, move |sql| recommend(sql, id))
         .await?;
     Ok((Extension(cache::recommendations(id)), Json(found)))
 }
 
-fn recommend(sql: &Queries<'_>, id: i64, matcher: &Matcher) -> Result<Recommendations, Problem> {
+fn recommend(sql: &Queries<'_>, id: i64) -> Result<Recommendations, Problem> {
     let name: String = sql
         .first("SELECT name FROM candidates WHERE id = ?1", [id], |row| {
             row.get(0)
@@ -56,7 +55,7 @@ fn recommend(sql: &Queries<'_>, id: i64, matcher: &Matcher) -> Result<Recommenda
         .iter()
         .find(|peer| peer.id == id)
         .ok_or_else(|| Problem::not_found(format!("there is no candidate {id}")))?;
-    let ranked = matcher.rank(id, &me.profile, &pool);
+    let ranked = Matcher::shared().rank(id, &me.profile, &pool);
     Ok(Recommendations {
         candidate: id,
         name,

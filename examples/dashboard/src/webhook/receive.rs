@@ -58,7 +58,7 @@ pub(crate) async fn receive(
         // Also after a repeat: the first delivery may have died before this line.
         app.caches
             .invalidate(cache::touched_by_interview(company))
-            .await?;
+            .await;
         Ok(answer)
     })
     .await

@@ -1,0 +1,139 @@
+//! An application on a small database of its own.
+
+#![allow(clippy::unwrap_used, dead_code)]
+
+use std::path::Path;
+
+use axum::{Router, body::Body};
+use bytes::Bytes;
+use dashboard::{App, Database, Volume};
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tempfile::TempDir;
+use tower::ServiceExt;
+use tower_keep::Store;
+
+/// One process's worth of the application.
+pub(crate) struct Site {
+    pub(crate) database: Database,
+    pub(crate) store: Store,
+    router: Router,
+    directory: Option<TempDir>,
+}
+
+/// A response, read to its end.
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Site {
+    pub(crate) fn new() -> Self {
+        Self::on(Store::memory())
+    }
+
+    pub(crate) fn on(store: Store) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let site = Self::open(directory.path(), store);
+        Self {
+            directory: Some(directory),
+            ..site
+        }
+    }
+
+    /// Another application on the same database file and the same store.
+    pub(crate) fn sibling(&self) -> Self {
+        self.sibling_on(self.store.clone())
+    }
+
+    pub(crate) fn sibling_on(&self, store: Store) -> Self {
+        Self::open(self.directory.as_ref().unwrap().path(), store)
+    }
+
+    fn open(directory: &Path, store: Store) -> Self {
+        let database = Database::open(&directory.join("test.db"), &Volume::small()).unwrap();
+        let router = App::new(database.clone(), &store).unwrap().into_router();
+        Self {
+            database,
+            store,
+            router,
+            directory: None,
+        }
+    }
+
+    pub(crate) async fn send(&self, request: Request<impl Into<Body>>) -> Reply {
+        let response = self
+            .router
+            .clone()
+            .oneshot(request.map(Into::into))
+            .await
+            .unwrap();
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Reply {
+            status: head.status,
+            headers: head.headers,
+            body,
+        }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        self.send(
+            Request::get(path)
+                .header("host", "test")
+                .body(Body::empty())
+                .unwrap(),
+        )
+        .await
+    }
+
+    pub(crate) async fn get_bypassed(&self, path: &str) -> Reply {
+        let request = Request::get(path)
+            .header("host", "test")
+            .header("x-bypass-cache", "1");
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) async fn change_status(&self, candidate: i64, body: &str) -> Reply {
+        let request = Request::builder()
+            .method(Method::PATCH)
+            .uri(format!("/api/candidates/{candidate}/status"))
+            .header("host", "test")
+            .header("content-type", "application/json");
+        self.send(request.body(body.to_owned()).unwrap()).await
+    }
+}
+
+impl Reply {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn is_hit(&self) -> bool {
+        self.header("cache-status")
+            .split(';')
+            .any(|part| part.trim() == "hit")
+    }
+
+    /// The number of queries that `Server-Timing` reports.
+    pub(crate) fn queries(&self) -> u32 {
+        let (_, db) = self.header("server-timing").split_once("desc=\"").unwrap();
+        db.split_once(' ').unwrap().0.parse().unwrap()
+    }
+
+    /// Asserts that this is a refusal with this status, said the standard way.
+    pub(crate) fn expect_problem(&self, status: u16) {
+        assert_eq!(self.status, status, "{:?}", self.body);
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        assert_eq!(self.json()["status"], status);
+        assert!(!self.json()["detail"].as_str().unwrap().is_empty());
+    }
+}
