@@ -1,5 +1,102 @@
-//! A Tower layer that caches HTTP responses.
-#![doc = ""]
+//! A Tower layer that caches HTTP responses, and a cache for values in application code, on one engine.
+//!
+//! # What happens to a request
+//!
+//! 1. By its method and fields it is looked up, passed by, or (an unsafe method) passed on and, unless
+//!    it fails, followed by the invalidation of its URI. A GET with a body, a range, a precondition or a
+//!    method override passes by.
+//! 2. Its key is made of scheme, host, path, query and what the builder declares. A request with an
+//!    ambiguous host passes by.
+//! 3. The first level, in this process, answers a hit within `call`: nothing is boxed, the origin need
+//!    not be ready. A client that has the response already gets 304; HEAD gets the head.
+//! 4. Otherwise the first request for a key asks the store, then the origin; those that come meanwhile
+//!    follow it.
+//! 5. The origin's response goes to the client frame by frame as it comes. If it may be stored, a copy
+//!    is collected on the way, and becomes an entry when the body has passed as a whole: in the first
+//!    level at once, in the store in the background.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use http::{Request, Response};
+//! use tower::{Layer, ServiceExt, service_fn};
+//! use tower_keep_cache::CacheLayer;
+//! use tower_keep_store::Store;
+//!
+//! let origin = service_fn(|_: Request<String>| async {
+//!     let response = Response::builder().header("cache-control", "max-age=60");
+//!     Ok::<_, std::convert::Infallible>(response.body("a page".to_owned()).expect("a response"))
+//! });
+//! let page = CacheLayer::new(Store::memory()).layer(origin);
+//!
+//! let ask = || page.clone().oneshot(Request::new(String::new()));
+//! let miss = ask().await?;
+//! assert_eq!(miss.headers()["cache-status"], "tower-keep;fwd=uri-miss;stored");
+//! # use http_body::Body;
+//! # let mut body = Box::pin(miss.into_body());
+//! # std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await;
+//! // … once the body has been read:
+//! let hit = ask().await?;
+//! assert!(hit.headers().contains_key("age"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is stored
+//!
+//! [`CacheLayer::new`] stores a response only if it states a lifetime (`s-maxage`, `max-age`,
+//! `Expires`), names a [`Class`] in a [`CacheDirective`], or comes by a route with a class; never an
+//! error, a part, a response with `Set-Cookie`, `private`, `no-store`, `no-cache`, `Vary: *`, `Vary:
+//! Cookie`, or an event stream. Requests with `Cookie` or `Authorization` share only what says `public`,
+//! `s-maxage` (for `Authorization` also `must-revalidate`), or belongs to a class that [allows
+//! cookies](Class::allow_cookies).
+//!
+//! The key has the path and query as this layer sees them. In axum, a layer on a router that is *nested*
+//! into another sees paths without their prefix: put one layer around the outermost router.
+//!
+//! # In the store
+//!
+//! | key | type | time to live | commands |
+//! |---|---|---|---|
+//! | `namespace:c:{digest}` | string: a response, or the fields by which a resource varies | until nothing can use it | `GET` for a request that the first level does not answer; `SET` for a stored one |
+//! | `namespace:o:{digest}` | string: a value of an [`ObjectCache`] | the same | the same |
+//! | `namespace:log` | stream: see [`InvalidationLog`](tower_keep_store::InvalidationLog) | a day, renewed | one script for an invalidation, or several that come together |
+//!
+//! Records are versioned, checked by a sum and compared with the full key; what is not readable is a
+//! miss and is [counted](CacheStats::unreadable). A resource with variants costs a process one `GET`
+//! more, once. On the embedded store the first level *is* the store, for classes that use it.
+//!
+//! # When the store is slow or down
+//!
+//! A step that exceeds the store's deadline is a miss, and after a few a circuit breaker answers for the
+//! store at once: requests go to the origin, still one for a key at a time. The first level goes on
+//! until the invalidation log has not been heard for the staleness bound (5 s); then it cannot know what
+//! others invalidated, and waits. Invalidations made meanwhile are in force here and are written later.
+//!
+//! # What is atomic, and what may race
+//!
+//! An entry is usable only if nothing that it depends on was invalidated after its fetch *began*. A
+//! fetch that an invalidation overtakes is answered to the client that asked before it, and to nobody
+//! else, whichever is stored last and wherever. Two fetches of one key may both be stored; either is
+//! valid. The list of a resource's variants is kept without locks: a lost update costs a miss.
+//!
+//! # Cancel safety
+//!
+//! A client that leaves while others follow its fetch leaves the fetch running; if nobody follows, the
+//! fetch ends with it. A body that has begun is read on to its end in the background, for at most the
+//! [patience](CacheLayerBuilder::patience). An unsafe request that is dropped while the origin works on
+//! it invalidates all the same.
+//!
+//! # Among other layers
+//!
+//! Inside of rate limits and sessions, outside of concurrency limits, load shedding and time-outs, so
+//! that hits do not count against them. [`Cache`] is always ready; it drives the readiness of a clone of
+//! the inner service when it needs the origin.
+//!
+//! # What it does not do yet
+//!
+//! Revalidate at the origin (304 from there), store or combine ranges, heuristic freshness, targeted
+//! `CDN-Cache-Control`, one fetch for a *cluster*, gRPC, transcoding.
 
 mod body;
 mod class;
