@@ -116,7 +116,7 @@ where
                     Ok(response)
                 }
                 Way::Nowhere => {
-                    set(&self.request.cell, Outcome::Miss);
+                    set(self.request.cell.as_ref(), Outcome::Miss);
                     Ok(answer::not_cached(self.shared.status))
                 }
                 Way::Alone(why) => self.ask_origin(None, why).await,
@@ -318,7 +318,7 @@ where
         match Oneshot::new(self.origin.0, request).await {
             Ok(response) => Ok(asking.receive(response)),
             Err(error) => asking.fall_back().ok_or_else(|| {
-                set(&asking.cell, Outcome::Error);
+                set(asking.cell.as_ref(), Outcome::Error);
                 asking.release();
                 error
             }),
@@ -418,7 +418,7 @@ impl Asking {
         {
             return stale;
         }
-        set(&self.cell, self.outcome());
+        set(self.cell.as_ref(), self.outcome());
         let (head, body) = response.into_parts();
         match self.decide(&head) {
             Ok(fill) => self.finish(head, ResponseBody::storing(Tee::new(body, fill)), None),
@@ -515,7 +515,7 @@ impl Asking {
     }
 }
 
-pub(crate) fn set(cell: &Option<OutcomeCell>, outcome: Outcome) {
+pub(crate) fn set(cell: Option<&OutcomeCell>, outcome: Outcome) {
     if let Some(cell) = cell {
         cell.set(outcome);
     }

@@ -16,7 +16,7 @@ use crate::{
         storing::StoringRules,
     },
     service::Cache,
-    shared::Shared,
+    shared::{Predicate, Shared},
 };
 
 /// Caches the responses of the service that it wraps. See the [crate documentation](crate).
@@ -89,7 +89,7 @@ pub struct CacheLayerBuilder {
     class: Option<Arc<str>>,
     keys: KeyRules,
     status: CacheStatus,
-    bypass: Option<Arc<dyn Fn(&Parts) -> bool + Send + Sync>>,
+    bypass: Option<Arc<Predicate>>,
     entity_tags: bool,
     invalidate_on_unsafe: bool,
     strip_set_cookie: bool,

@@ -67,7 +67,12 @@ where
             Plan::Lookup(lookup) if !self.shared.bypasses(&head) => lookup,
             Plan::Invalidate if self.shared.invalidate_on_unsafe => {
                 let request = Request::from_parts(head, body);
-                return invalidating(self.shared.clone(), self.inner.clone(), request, cell);
+                return invalidating(
+                    self.shared.clone(),
+                    self.inner.clone(),
+                    request,
+                    cell.as_ref(),
+                );
             }
             Plan::Lookup(_) | Plan::Bypass | Plan::Invalidate => {
                 return self.pass(Request::from_parts(head, body), cell);

@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-type Predicate = dyn Fn(&Parts) -> bool + Send + Sync;
+pub(crate) type Predicate = dyn Fn(&Parts) -> bool + Send + Sync;
 
 #[derive(Clone)]
 pub(crate) struct Shared {

@@ -83,15 +83,13 @@ impl<B: Body + Send + 'static> Tee<B> {
     }
 
     pub(crate) fn is_end_stream(&self) -> bool {
-        self.inner
-            .as_ref()
-            .is_none_or(|inner| inner.is_end_stream())
+        self.inner.as_ref().is_none_or(Body::is_end_stream)
     }
 
     pub(crate) fn size_hint(&self) -> SizeHint {
         self.inner
             .as_ref()
-            .map_or_else(|| SizeHint::with_exact(0), |inner| inner.size_hint())
+            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 
     fn collect(&mut self, frame: &Frame<Bytes>) {

@@ -29,7 +29,7 @@ pub(crate) fn invalidating<S, ReqBody, ResBody>(
     shared: Arc<Shared>,
     inner: S,
     request: Request<ReqBody>,
-    cell: Option<OutcomeCell>,
+    cell: Option<&OutcomeCell>,
 ) -> ResponseFuture<S, ReqBody, ResBody>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Send + 'static,
@@ -37,7 +37,7 @@ where
     ReqBody: Send + 'static,
     ResBody: Body + Send + 'static,
 {
-    set(&cell, Outcome::Bypass);
+    set(cell, Outcome::Bypass);
     let (head, body) = request.into_parts();
     let target = shared.keys.target(&head);
     let host = authority(&head).unwrap_or_default().to_vec();

@@ -61,7 +61,6 @@ impl Store {
     }
 
     /// Options first, then [`memory`](StoreBuilder::memory) or [`connect`](StoreBuilder::connect).
-    #[must_use]
     pub fn builder() -> StoreBuilder {
         StoreBuilder::default()
     }

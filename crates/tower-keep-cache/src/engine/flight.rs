@@ -21,11 +21,13 @@ use super::entry::Entry;
 /// The flights under way.
 #[derive(Debug)]
 pub(crate) struct Flights<V> {
-    shards: [Mutex<HashMap<Box<[u8]>, Arc<Flight<V>>>>; SHARDS],
+    shards: [Mutex<Shard<V>>; SHARDS],
     hasher: RandomState,
     /// How long followers wait; and after how long a leader is taken for lost.
     patience: Duration,
 }
+
+type Shard<V> = HashMap<Box<[u8]>, Arc<Flight<V>>>;
 
 /// One fetch under way.
 #[derive(Debug)]
@@ -125,11 +127,7 @@ impl<V> Flights<V> {
         self.shards.iter().map(|shard| locked(shard).len()).sum()
     }
 
-    fn begin(
-        self: &Arc<Self>,
-        key: &[u8],
-        shard: &mut HashMap<Box<[u8]>, Arc<Flight<V>>>,
-    ) -> Lead<V> {
+    fn begin(self: &Arc<Self>, key: &[u8], shard: &mut Shard<V>) -> Lead<V> {
         let flight = Arc::new(Flight {
             state: watch::Sender::new(State::Flying),
             began: Instant::now(),
@@ -162,7 +160,7 @@ impl<V> Flights<V> {
         });
     }
 
-    fn shard(&self, key: &[u8]) -> MutexGuard<'_, HashMap<Box<[u8]>, Arc<Flight<V>>>> {
+    fn shard(&self, key: &[u8]) -> MutexGuard<'_, Shard<V>> {
         // Shards are a power of two: the remainder is in range.
         let index = self.hasher.hash_one(key) as usize % SHARDS;
         locked(&self.shards[index])

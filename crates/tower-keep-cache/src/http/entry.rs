@@ -15,6 +15,10 @@ use tower_keep_store::Timestamp;
 use super::status::CACHE_STATUS;
 
 /// What a key leads to.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are responses, and a box would cost each hit a step"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Stored {
     /// A whole response.

@@ -312,8 +312,8 @@ async fn next_records(
     let reply: Option<StreamReadReply> = in_time(read.query_async(connection)).await?;
     let streams = reply.unwrap_or_default().keys;
     streams
-        .into_iter()
-        .flat_map(|stream| stream.ids)
+        .iter()
+        .flat_map(|stream| &stream.ids)
         .map(parse)
         .collect()
 }
@@ -384,14 +384,14 @@ impl FromRedisValue for Head {
     }
 }
 
-fn parse(id: StreamId) -> RedisResult<Record> {
-    let bytes = |field: &str| match id.map.get(field) {
+fn parse(line: &StreamId) -> RedisResult<Record> {
+    let bytes = |field: &str| match line.map.get(field) {
         Some(Value::BulkString(bytes)) => Some(bytes.as_slice()),
         _ => None,
     };
     let record = || {
         Some(Record {
-            position: id.id.strip_suffix("-0")?.parse().ok()?,
+            position: line.id.strip_suffix("-0")?.parse().ok()?,
             epoch: number(bytes("e")?)?,
             previous: number(bytes("p")?)?,
             nonce: number(bytes("n")?)?,
