@@ -3,6 +3,7 @@
 use axum::{
     Router,
     extract::DefaultBodyLimit,
+    middleware,
     routing::{get, patch, post},
 };
 use http::StatusCode;
@@ -13,7 +14,7 @@ use crate::{
     candidates,
     database::Database,
     error::StartError,
-    http::{Problem, TimingLayer},
+    http::{Problem, TimingLayer, ask_each_time},
     jobs,
     overview::{self, Outlook},
     page,
@@ -46,8 +47,12 @@ impl App {
     pub fn new(database: Database, store: &Store) -> Result<Self, StartError> {
         let (cache, caches) = cache::build(store)?;
         let state = AppState { database, caches };
-        // The report stands outside: it is about this request, and never stored.
-        let router = routes().with_state(state).layer(cache).layer(TimingLayer);
+        // What is about this request only stands outside the cache, and is never stored.
+        let router = routes()
+            .with_state(state)
+            .layer(cache)
+            .layer(middleware::map_response(ask_each_time))
+            .layer(TimingLayer);
         Ok(Self { router })
     }
 

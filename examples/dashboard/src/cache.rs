@@ -44,11 +44,17 @@ pub(crate) fn build(store: &Store) -> Result<(CacheLayer, Caches), StartError> {
 fn classes() -> Classes {
     Classes::new()
         .class("merchant-config", Class::fresh_for(24 * HOUR))
-        .class("user-profile", Class::fresh_for(HOUR))
-        .class("catalog", Class::fresh_for(30 * MINUTE))
-        .class("recommendations", Class::fresh_for(5 * MINUTE))
-        .class("search", Class::fresh_for(2 * MINUTE))
-        .class("dashboard-statistics", Class::fresh_for(MINUTE))
+        .class("user-profile", page(HOUR))
+        .class("catalog", page(30 * MINUTE))
+        .class("recommendations", page(5 * MINUTE))
+        .class("search", page(2 * MINUTE))
+        .class("dashboard-statistics", page(MINUTE))
+}
+
+/// No page here depends on a cookie. Requests carry some all the same: browsers
+/// send those of every other application on the same host, whatever its port.
+fn page(lifetime: Duration) -> Class {
+    Class::fresh_for(lifetime).allow_cookies()
 }
 
 /// A dashboard shows its recruiter's candidates and its company's numbers.

@@ -54,6 +54,10 @@ async fn measure(options: &Options) -> Result<(), StartError> {
         .namespace(measure::namespace())
         .connect(&options.store)
         .map_err(no_store)?;
+    store
+        .ping()
+        .await
+        .map_err(|error| StartError::because("the store must answer to be measured", error))?;
     let database = open(&path).await?;
     let app = App::new(database.clone(), &store)?;
     let report = measure::measure(app, &database).await?;

@@ -176,3 +176,31 @@ async fn the_page_allows_only_itself() {
     assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'sha256-"));
     assert!(!policy.contains("unsafe"));
 }
+
+#[tokio::test]
+async fn a_browser_asks_each_time_and_gets_a_304() {
+    let site = Site::new();
+    let path = "/api/candidates/2";
+    site.get(path).await;
+    let hit = site.get(path).await;
+    assert_eq!(hit.header("cache-control"), "private, no-cache");
+    let ask = Request::get(path)
+        .header("host", "test")
+        .header("if-none-match", hit.header("etag"))
+        .body("")
+        .unwrap();
+    let same = site.send(ask).await;
+    assert_eq!(same.status, StatusCode::NOT_MODIFIED);
+    assert!(same.body.is_empty());
+}
+
+#[tokio::test]
+async fn cookies_of_other_applications_do_not_matter() {
+    let site = Site::new();
+    let path = "/api/candidates/2";
+    site.get(path).await;
+    let request = Request::get(path)
+        .header("host", "test")
+        .header("cookie", "theirs=1");
+    assert!(site.send(request.body("").unwrap()).await.is_hit());
+}

@@ -1,6 +1,7 @@
 //! What every endpoint shares: problems, limits, the query count, its report.
 
 mod bypass;
+mod downstream;
 mod input;
 mod problem;
 mod query_count;
@@ -9,6 +10,7 @@ mod to_the_end;
 
 pub(crate) use self::{
     bypass::{BYPASS, Bypass},
+    downstream::ask_each_time,
     input::{Filter, Id, RawBody, json},
     problem::Problem,
     query_count::QueryCount,
