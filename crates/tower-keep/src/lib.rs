@@ -1,4 +1,4 @@
-//! Tower layers that keep what a web service would otherwise compute, count or ask again.
+#![doc = include_str!("../README.md")]
 
 pub use tower_keep_cache::{
     Cache, CacheDirective, CacheHandle, CacheKey, CacheLayer, CacheLayerBuilder, CacheStats,
