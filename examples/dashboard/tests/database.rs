@@ -25,7 +25,7 @@ fn two_starts_at_once_fill_it_once() {
     };
     assert_eq!(
         (count("candidates"), count("scores"), count("interviews")),
-        (240, 2_400, 720)
+        (120, 1_200, 360)
     );
 }
 

@@ -38,10 +38,10 @@ impl Volume {
             recruiters_per_company: 2,
             interviewers_per_company: 4,
             rules_per_interviewer: 25,
-            jobs: 90,
-            candidates: 240,
-            scores: 2_400,
-            interviews: 720,
+            jobs: 60,
+            candidates: 120,
+            scores: 1_200,
+            interviews: 360,
         }
     }
 }
