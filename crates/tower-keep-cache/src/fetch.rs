@@ -8,7 +8,7 @@ use std::sync::Arc;
 use http::{HeaderMap, Request, Response, request::Parts, response};
 use http_body::Body;
 use tower::util::Oneshot;
-use tower_keep_store::{Outcome, OutcomeCell, Stamp, Target, Timestamp};
+use tower_keep_store::{Moment, Outcome, OutcomeCell, Stamp, Target, Timestamp};
 use tower_service::Service;
 
 use crate::{
@@ -59,6 +59,8 @@ pub(crate) struct Fetch<S, ReqBody> {
     request: Pending<ReqBody>,
     found: Found,
     led: Led,
+    /// When the request came.
+    asked: Moment,
     /// What answers if the origin fails.
     fallback: Option<Arc<Entry<Stored>>>,
 }
@@ -91,6 +93,7 @@ where
         found: Found,
     ) -> Self {
         Self {
+            asked: shared.engine.log().moment(),
             shared,
             origin,
             request,
@@ -188,7 +191,7 @@ where
         match follow.wait().await {
             Ending::Landed(entry, source) => {
                 let is_ours = entry.key[..] == self.found.key[..]
-                    && entry.is_valid(self.shared.engine.log())
+                    && self.is_for_us(&entry, source)
                     && admits(&entry, &self.request.lookup);
                 let outcome = match source {
                     Source::Store => Outcome::Hit,
@@ -199,6 +202,16 @@ where
             }
             Ending::Released | Ending::OutOfPatience => Some(self.alone()),
             Ending::Abandoned => None,
+        }
+    }
+
+    /// A stale entry stands in for an error; another one was fetched, and may answer all who asked
+    /// before it was invalidated.
+    fn is_for_us(&self, entry: &Entry<Stored>, source: Source) -> bool {
+        let log = self.shared.engine.log();
+        match source {
+            Source::Stale => entry.is_valid(log),
+            Source::Store | Source::Origin => entry.may_answer(log, self.asked),
         }
     }
 

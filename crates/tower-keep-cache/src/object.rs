@@ -297,6 +297,7 @@ where
 
     async fn find_way(&self, key: &[u8], fallback: &mut Option<Arc<Entry<Object<T>>>>) -> Way<T> {
         let engine = &self.engine;
+        let asked = engine.log().moment();
         for _ in 0..MOST_ROUNDS {
             if let Some((entry, usability)) = engine.first(key) {
                 match usability {
@@ -319,7 +320,10 @@ where
                 Joined::Following(follow) => follow,
             };
             match follow.wait().await {
-                Ending::Landed(entry, _) if entry.is_valid(engine.log()) => {
+                Ending::Landed(entry, Source::Stale) if entry.is_valid(engine.log()) => {
+                    return Way::Answer(entry.value.value.clone());
+                }
+                Ending::Landed(entry, _) if entry.may_answer(engine.log(), asked) => {
                     return Way::Answer(entry.value.value.clone());
                 }
                 Ending::Landed(..) | Ending::Abandoned => {}

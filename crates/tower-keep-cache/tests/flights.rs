@@ -378,3 +378,59 @@ async fn a_soft_invalidation_is_bridged_by_one_refresh() {
         assert_eq!(ask(&cache, get("/a")).await.text(), "3");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asked_before_an_invalidation_need_not_wait_again() {
+    for place in Place::both().await {
+        let gate = Gate::closed();
+        let origin = gated(&gate, MINUTE);
+        let layer = place.layer().build().expect("good options");
+        let cache = service(&layer, &origin);
+        let leader = tokio::spawn(asking(&cache, get("/a")));
+        waits_at(&gate, 1).await;
+        let mut before: Vec<_> = (0..5).map(|_| asking(&cache, get("/a"))).collect();
+        begin(&mut before).await;
+        let before = tokio::spawn(finish(before));
+        let uri = "/a".parse().expect("a URI");
+        layer
+            .handle()
+            .purge("example.com", &uri)
+            .await
+            .expect("written");
+        gate.let_through(1);
+        assert_eq!(leader.await.expect("no panic").text(), "1");
+        for answer in before.await.expect("no panic") {
+            assert_eq!(
+                (answer.text(), answer.outcome),
+                ("1", Some(Outcome::Collapsed))
+            );
+        }
+        gate.open();
+        assert_eq!(ask(&cache, get("/a")).await.text(), "2", "but nobody after");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_are_collapsed_while_the_store_has_never_been_there() {
+    let mut server = tower_keep_test_support::RedisServer::start();
+    server.kill();
+    let store = tower_keep_store::Store::connect(&server.url()).expect("a good URL");
+    let gate = Gate::closed();
+    let origin = gated(&gate, MINUTE);
+    let layer = CacheLayer::new(store);
+    let cache = service(&layer, &origin);
+    let leader = tokio::spawn(asking(&cache, get("/a")));
+    waits_at(&gate, 1).await;
+    let mut others: Vec<_> = (0..20).map(|_| asking(&cache, get("/a"))).collect();
+    begin(&mut others).await;
+    let others = tokio::spawn(finish(others));
+    gate.open();
+    leader.await.expect("no panic");
+    others.await.expect("no panic");
+    assert_eq!(origin.calls(), 1);
+    assert_eq!(
+        layer.handle().stats().entries,
+        0,
+        "what cannot be judged is not kept"
+    );
+}

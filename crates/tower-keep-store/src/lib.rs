@@ -60,7 +60,7 @@ pub use self::{
     clock::{Clock, Timestamp},
     error::{ConnectError, StoreError},
     key::{Key, push_part},
-    log::{InvalidationLog, Mode, Stamp, Target, Verdict},
+    log::{InvalidationLog, Mode, Moment, Stamp, Target, Verdict},
     outcome::{Outcome, OutcomeCell},
     store::{Store, StoreBuilder},
 };

@@ -11,5 +11,5 @@ pub use tower_keep_store::{
 /// The types that only bounds and signatures name.
 pub mod types {
     pub use tower_keep_cache::{ResponseBody, ResponseFuture};
-    pub use tower_keep_store::{InvalidationLog, Key, Stamp, Target, Verdict};
+    pub use tower_keep_store::{InvalidationLog, Key, Moment, Stamp, Target, Verdict};
 }

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use tower_keep_store::{InvalidationLog, Stamp, Target, Timestamp, Verdict};
+use tower_keep_store::{InvalidationLog, Moment, Stamp, Target, Timestamp, Verdict};
 
 /// What every entry has, whatever its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,10 +83,15 @@ impl<V> Entry<V> {
         }
     }
 
-    /// Whether what was fetched may still answer those who waited for it. The log need not be current
-    /// for that: they asked while the fetch was under way.
+    /// Whether it may still stand in for an error, as far as is known here.
     pub(crate) fn is_valid(&self, log: &InvalidationLog) -> bool {
-        self.verdict(log) == Verdict::Valid
+        self.verdict(log) != Verdict::Invalid
+    }
+
+    /// Whether it may answer who asked at that moment and waited for it. The log need not be current for
+    /// that: the fetch was under way.
+    pub(crate) fn may_answer(&self, log: &InvalidationLog, asked: Moment) -> bool {
+        log.may_answer(self.meta.stamp, asked, &self.meta.targets)
     }
 
     /// Puts the next refresh off.

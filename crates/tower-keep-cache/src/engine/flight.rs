@@ -45,7 +45,7 @@ enum State<V> {
 /// How a flight ended for its followers.
 #[derive(Debug)]
 pub(crate) enum Ending<V> {
-    /// With an entry, and where it came from.
+    /// With an entry, and where it came from. Whether it may answer is for the follower to judge.
     Landed(Arc<Entry<V>>, Source),
     /// Each on its own: what came cannot be shared.
     Released,

@@ -10,7 +10,7 @@ use std::{
 
 use quick_cache::{OptionsBuilder, Weighter, sync::Cache};
 use tokio::sync::Semaphore;
-use tower_keep_store::{InvalidationLog, Key, Store, Timestamp};
+use tower_keep_store::{InvalidationLog, Key, Stamp, Store, Timestamp};
 
 use self::{
     entry::{Entry, Usability},
@@ -148,6 +148,10 @@ impl<V: Value> Engine<V> {
     /// Stores an entry: at once here, in the background in the store.
     pub(crate) fn insert(self: &Arc<Self>, entry: Entry<V>) -> Arc<Entry<V>> {
         let entry = Arc::new(entry);
+        if entry.meta.stamp == Stamp::default() {
+            // The log is not known yet: nobody could ever tell whether it is valid.
+            return entry;
+        }
         self.keep(&entry);
         if entry.meta.store && !(self.store.is_embedded() && entry.meta.first_level) {
             self.write(entry.clone());

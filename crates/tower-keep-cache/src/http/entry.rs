@@ -69,6 +69,9 @@ pub(crate) fn kept_headers(head: &response::Parts, received: Timestamp) -> Heade
     for name in NOT_KEPT.iter().chain(&named) {
         headers.remove(name);
     }
+    if promised_length(&headers).is_none() {
+        headers.remove(CONTENT_LENGTH);
+    }
     // A stored response says when it was made (RFC 9110 §6.6.1).
     headers.entry(DATE).or_insert_with(|| {
         HeaderValue::from_str(&httpdate::fmt_http_date(received.into()))
@@ -86,7 +89,9 @@ pub(crate) fn add_entity_tag(headers: &mut HeaderMap, tag: &str) {
 
 /// The length that the head promises, if it promises one.
 pub(crate) fn promised_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let length = lengths.next()?.to_str().ok()?.parse().ok()?;
+    lengths.next().is_none().then_some(length)
 }
 
 static NOT_KEPT: [HeaderName; 12] = [
@@ -119,6 +124,7 @@ mod tests {
             .header("transfer-encoding", "chunked")
             .header("proxy-authenticate", "x")
             .header("age", "7")
+            .header("content-length", "5, 5")
             .header("trailer", "x-sum")
             .header("x-kept", "a")
             .header("x-kept", "b")

@@ -42,7 +42,7 @@ use self::{
     table::{Gap, Table},
 };
 pub use self::{
-    table::{Stamp, Verdict},
+    table::{Moment, Stamp, Verdict},
     target::{Mode, Target},
 };
 use crate::{error::StoreError, redis::Redis};
@@ -105,6 +105,19 @@ impl InvalidationLog {
     #[must_use]
     pub fn verdict(&self, stamp: Stamp, targets: &[Target]) -> Verdict {
         self.folded.read().verdict(stamp, targets)
+    }
+
+    /// Takes note of when somebody asks; see [`may_answer`](Self::may_answer).
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        self.folded.read().moment()
+    }
+
+    /// Whether what was fetched at `fetched` may answer who asked at `asked`, although it may have been
+    /// invalidated *since*: both were under way then.
+    #[must_use]
+    pub fn may_answer(&self, fetched: Stamp, asked: Moment, targets: &[Target]) -> bool {
+        self.folded.read().may_answer(fetched, asked, targets)
     }
 
     /// Whether verdicts take account of all that was written up to the staleness bound ago. If not,

@@ -18,6 +18,14 @@ pub struct Stamp {
     pub position: u64,
 }
 
+/// When somebody asked, as far as this process knew the log then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    stamp: Stamp,
+    /// Something had been invalidated here that did not stand in the log yet.
+    in_doubt: bool,
+}
+
 /// What the log says about an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -103,6 +111,14 @@ impl Table {
         self.stamp
     }
 
+    /// Now.
+    pub(super) fn moment(&self) -> Moment {
+        Moment {
+            stamp: self.stamp,
+            in_doubt: !self.in_doubt.is_empty(),
+        }
+    }
+
     /// The last applied record's nonce.
     pub(super) fn nonce(&self) -> u64 {
         self.nonce
@@ -110,7 +126,7 @@ impl Table {
 
     /// Judges an entry by its stamp and what it depends on.
     pub(super) fn verdict(&self, stamp: Stamp, targets: &[Target]) -> Verdict {
-        if stamp.epoch == 0 || stamp.epoch != self.stamp.epoch || stamp.position < self.floor {
+        if !self.can_judge(stamp) {
             return Verdict::Invalid;
         }
         let mut verdict = self
@@ -142,6 +158,24 @@ impl Table {
         before.epoch == at.epoch
             && self.verdict(before, &[]) == Verdict::Valid
             && targets.iter().all(is_only_hit)
+    }
+
+    /// Whether something that was fetched at `fetched` and depends on `targets` may answer who asked at
+    /// `asked`, although it may have been invalidated since: what comes after a question need not be in
+    /// its answer. In doubt, no.
+    pub(super) fn may_answer(&self, fetched: Stamp, asked: Moment, targets: &[Target]) -> bool {
+        if asked.in_doubt || asked.stamp.epoch != fetched.epoch {
+            return self.verdict(fetched, targets) == Verdict::Valid;
+        }
+        let not_between = |last: Last| {
+            let once_and_later =
+                last.hard > asked.stamp.position && last.hard_before <= fetched.position;
+            (last.hard <= fetched.position || once_and_later) && last.soft <= fetched.position
+        };
+        let last = |target| self.targets.get(target).copied().unwrap_or_default();
+        self.can_judge(fetched)
+            && not_between(self.everything)
+            && targets.iter().map(last).all(not_between)
     }
 
     /// Takes the next record in.
@@ -181,6 +215,12 @@ impl Table {
                 }
             }
         }
+    }
+
+    /// Before any record was seen, all that is known is what this process invalidated itself; nothing
+    /// that is stored is used in that state, but those who wait for one fetch are answered together.
+    fn can_judge(&self, stamp: Stamp) -> bool {
+        stamp.epoch == self.stamp.epoch && stamp.position >= self.floor
     }
 
     fn begin_epoch(&mut self, first: &Record) {
@@ -358,6 +398,48 @@ mod tests {
             !table.only_hit_at(mixed, last, &[tag(4)]),
             "with everything else"
         );
+    }
+
+    #[test]
+    fn an_answer_need_not_know_what_came_after_its_question() {
+        let mut table = Table::new(8);
+        let fetched = append(&mut table, 1, vec![]);
+        let early = table.moment();
+        append(&mut table, 1, vec![hard(tag(1))]);
+        let late = table.moment();
+        assert!(table.may_answer(fetched, early, &[tag(1)]), "asked before");
+        assert!(!table.may_answer(fetched, late, &[tag(1)]), "asked after");
+        assert!(table.may_answer(fetched, late, &[tag(2)]));
+        append(&mut table, 1, vec![hard(tag(1))]);
+        assert!(
+            !table.may_answer(fetched, late, &[tag(1)]),
+            "asked in between"
+        );
+        assert!(
+            !table.may_answer(fetched, early, &[tag(1)]),
+            "nobody can tell any more"
+        );
+    }
+
+    #[test]
+    fn who_asks_while_something_is_in_doubt_is_answered_strictly() {
+        let mut table = Table::new(8);
+        let fetched = append(&mut table, 1, vec![]);
+        table.doubt_all(&[hard(tag(1))]);
+        let asked = table.moment();
+        append(&mut table, 1, vec![hard(tag(1))]);
+        table.settle(&[hard(tag(1))]);
+        assert!(!table.may_answer(fetched, asked, &[tag(1)]));
+    }
+
+    #[test]
+    fn before_the_log_is_known_own_invalidations_count() {
+        let mut table = Table::new(8);
+        let fetched = table.stamp();
+        assert_eq!(table.verdict(fetched, &[tag(1)]), Verdict::Valid);
+        table.doubt_all(&[hard(tag(1))]);
+        assert!(!table.may_answer(fetched, table.moment(), &[tag(1)]));
+        assert!(table.may_answer(fetched, table.moment(), &[tag(2)]));
     }
 
     #[test]
