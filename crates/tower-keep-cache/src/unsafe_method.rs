@@ -41,7 +41,7 @@ where
     let (head, body) = request.into_parts();
     let target = shared.keys.target(&head);
     let host = authority(&head).unwrap_or_default().to_vec();
-    let mut unfinished = Unfinished {
+    let unfinished = Unfinished {
         shared: shared.clone(),
         target,
     };
@@ -49,7 +49,7 @@ where
     let work = async move {
         let result = Oneshot::new(inner, request).await;
         // From here on it is known whether something changed.
-        let target = unfinished.target.take();
+        let target = unfinished.finish();
         let response = result?;
         let status = response.status();
         if status.is_success() || status.is_redirection() {
@@ -99,6 +99,14 @@ fn named_targets(
 struct Unfinished {
     shared: Arc<Shared>,
     target: Option<Target>,
+}
+
+impl Unfinished {
+    /// Consumes the guard as a whole: a block that only touched its field would capture a copy of that,
+    /// and leave the guard to its destructor.
+    fn finish(mut self) -> Option<Target> {
+        self.target.take()
+    }
 }
 
 impl Drop for Unfinished {

@@ -227,7 +227,7 @@ async fn follow(shared: &Weak<Shared>, mut connection: MultiplexedConnection) ->
     let mut renewed: Option<Instant> = None;
     let mut idle = true;
     while let Some(log) = shared.upgrade() {
-        if idle || is_due(compared, HEARTBEAT) {
+        if idle || !log.is_current() || is_due(compared, HEARTBEAT) {
             compared = Some(Instant::now());
             cursor = compare_ends(&log, cursor, &mut connection).await?;
         }
