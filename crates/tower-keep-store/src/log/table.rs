@@ -408,21 +408,21 @@ mod tests {
     fn an_answer_need_not_know_what_came_after_its_question() {
         let mut table = Table::new(8);
         let fetched = append(&mut table, 1, vec![]);
+        let at_once = table.moment();
+        append(&mut table, 1, vec![hard(tag(3))]);
         let early = table.moment();
         append(&mut table, 1, vec![hard(tag(1))]);
         let late = table.moment();
-        assert!(table.may_answer(fetched, early, &[tag(1)]), "asked before");
-        assert!(!table.may_answer(fetched, late, &[tag(1)]), "asked after");
+        let may_answer = |table: &Table, asked| table.may_answer(fetched, asked, &[tag(1)]);
+        assert!(may_answer(&table, early), "asked before");
+        assert!(!may_answer(&table, late), "asked after");
         assert!(table.may_answer(fetched, late, &[tag(2)]));
         append(&mut table, 1, vec![hard(tag(1))]);
-        assert!(
-            !table.may_answer(fetched, late, &[tag(1)]),
-            "asked in between"
-        );
-        assert!(
-            !table.may_answer(fetched, early, &[tag(1)]),
-            "nobody can tell any more"
-        );
+        assert!(!may_answer(&table, late), "asked in between");
+        assert!(!may_answer(&table, early), "nobody can tell any more");
+        append(&mut table, 2, vec![]);
+        assert!(!may_answer(&table, early), "nor after an epoch began");
+        assert!(may_answer(&table, at_once), "nothing came in between");
     }
 
     #[test]
