@@ -21,8 +21,6 @@ pin_project! {
     pub struct ResponseBody<B>
     where
         B: Body,
-        B: Send,
-        B: 'static,
     {
         #[pin]
         kind: Kind<B>,
@@ -35,8 +33,6 @@ pin_project! {
     enum Kind<B>
     where
         B: Body,
-        B: Send,
-        B: 'static,
     {
         Passing { #[pin] inner: B },
         Storing { tee: Tee<B> },
@@ -44,7 +40,7 @@ pin_project! {
     }
 }
 
-impl<B: Body + Send + 'static> ResponseBody<B> {
+impl<B: Body> ResponseBody<B> {
     pub(crate) fn passing(inner: B) -> Self {
         Self {
             kind: Kind::Passing { inner },
@@ -73,7 +69,7 @@ impl<B: Body + Send + 'static> ResponseBody<B> {
     }
 }
 
-impl<B: Body + Send + 'static> Body for ResponseBody<B> {
+impl<B: Body> Body for ResponseBody<B> {
     type Data = Bytes;
     type Error = B::Error;
 

@@ -85,6 +85,7 @@ where
     S::Future: Send,
     ReqBody: Body + Send + 'static,
     ResBody: Body + Send + 'static,
+    ResBody::Error: Send,
 {
     pub(crate) fn new(
         shared: Arc<Shared>,
@@ -352,6 +353,7 @@ where
     S::Future: Send,
     ReqBody: Body + Send + 'static,
     ResBody: Body + Send + 'static,
+    ResBody::Error: Send,
 {
     /// A fetch that nobody waits for, of what was answered stale.
     pub(crate) fn refreshing(
@@ -384,6 +386,7 @@ impl<S, ReqBody> Refresh<S, ReqBody> {
         S::Future: Send,
         ReqBody: Body + Send + 'static,
         ResBody: Body + Send + 'static,
+        ResBody::Error: Send,
     {
         let Self {
             mut fetch,
@@ -421,10 +424,11 @@ struct Asking {
 
 impl Asking {
     /// Takes the answer in: to the client it goes in any case.
-    fn receive<B: Body + Send + 'static>(
-        &mut self,
-        response: Response<B>,
-    ) -> Response<ResponseBody<B>> {
+    fn receive<B>(&mut self, response: Response<B>) -> Response<ResponseBody<B>>
+    where
+        B: Body + Send + 'static,
+        B::Error: Send,
+    {
         // The codes that RFC 5861 §4 names.
         if matches!(response.status().as_u16(), 500 | 502 | 503 | 504)
             && let Some(stale) = self.fall_back()
@@ -475,7 +479,7 @@ impl Asking {
         self.release();
     }
 
-    fn finish<B: Body + Send + 'static>(
+    fn finish<B: Body>(
         &self,
         head: response::Parts,
         body: ResponseBody<B>,
@@ -492,7 +496,7 @@ impl Asking {
     }
 
     /// The stale response in place of the origin's error, for all who wait.
-    fn fall_back<B: Body + Send + 'static>(&mut self) -> Option<Response<ResponseBody<B>>> {
+    fn fall_back<B: Body>(&mut self) -> Option<Response<ResponseBody<B>>> {
         let entry = self.fallback.clone()?;
         if !entry.is_valid(self.shared.engine.log()) {
             return None;

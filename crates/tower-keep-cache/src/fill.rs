@@ -10,7 +10,7 @@ use tower_keep_store::{Stamp, Target};
 use crate::{
     engine::{
         entry::{Entry, Meta},
-        flight::{Lead, Source},
+        flight::{Flight, Lead, Source},
     },
     http::{
         entry::{Stored, StoredResponse, Variants, add_entity_tag, kept_headers, promised_length},
@@ -91,11 +91,16 @@ impl Fill {
         }
     }
 
+    /// The flight of those who wait for it.
+    pub(crate) fn flight(&self) -> Option<&Arc<Flight<Stored>>> {
+        self.lead.as_ref().map(Lead::flight)
+    }
+
     pub(crate) fn largest_body(&self) -> usize {
         self.plan.largest_body
     }
 
-    /// How long the rest of a body may take once the client has gone.
+    /// How long the rest of a body may take once others wait for it or the client has gone.
     pub(crate) fn patience(&self) -> Duration {
         self.shared.patience
     }

@@ -36,8 +36,6 @@ pin_project! {
     where
         S: Service<Request<ReqBody>>,
         ResBody: Body,
-        ResBody: Send,
-        ResBody: 'static,
     {
         #[pin]
         state: FutureState<S, ReqBody, ResBody, S::Error>,
@@ -50,8 +48,6 @@ pin_project! {
     where
         S: Service<Request<ReqBody>>,
         ResBody: Body,
-        ResBody: Send,
-        ResBody: 'static,
     {
         Ready { response: Option<Response<ResponseBody<ResBody>>> },
         Passing {
@@ -67,7 +63,7 @@ pin_project! {
 impl<S, ReqBody, ResBody> ResponseFuture<S, ReqBody, ResBody>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
-    ResBody: Body + Send + 'static,
+    ResBody: Body,
 {
     pub(crate) fn ready(response: Response<ResponseBody<ResBody>>) -> Self {
         Self {
@@ -96,6 +92,7 @@ where
     where
         S: 'static,
         ReqBody: 'static,
+        ResBody: 'static,
     {
         Self {
             state: FutureState::Running {
@@ -112,7 +109,7 @@ where
 impl<S, ReqBody, ResBody> Future for ResponseFuture<S, ReqBody, ResBody>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
-    ResBody: Body + Send + 'static,
+    ResBody: Body,
 {
     type Output = Result<Response<ResponseBody<ResBody>>, S::Error>;
 
@@ -139,7 +136,7 @@ where
 impl<S, ReqBody, ResBody> fmt::Debug for ResponseFuture<S, ReqBody, ResBody>
 where
     S: Service<Request<ReqBody>>,
-    ResBody: Body + Send + 'static,
+    ResBody: Body,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
@@ -152,14 +149,14 @@ where
 }
 
 /// Work that goes on in the background if its client leaves while others wait for it.
-struct Detaching<B: Body + Send + 'static, E> {
+struct Detaching<B: Body, E> {
     work: Option<Running<B, E>>,
     /// Known to be possible where the work was made; a destructor may not ask for it.
     detach: fn(Running<B, E>),
     led: Led,
 }
 
-impl<B: Body + Send + 'static, E> Detaching<B, E> {
+impl<B: Body, E> Detaching<B, E> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<ResponseBody<B>>, E>> {
         let work = self
             .work
@@ -171,7 +168,7 @@ impl<B: Body + Send + 'static, E> Detaching<B, E> {
     }
 }
 
-impl<B: Body + Send + 'static, E> Drop for Detaching<B, E> {
+impl<B: Body, E> Drop for Detaching<B, E> {
     fn drop(&mut self) {
         let is_followed = self.led.get().is_some_and(|flight| flight.is_followed());
         if let Some(work) = self.work.take()
@@ -182,7 +179,7 @@ impl<B: Body + Send + 'static, E> Drop for Detaching<B, E> {
     }
 }
 
-fn detach<B: Body + Send + 'static, E: 'static>(work: Running<B, E>) {
+fn detach<B: Body + 'static, E: 'static>(work: Running<B, E>) {
     spawn(async move {
         // The body, dropped, is read to its end by its own means.
         drop(work.await);

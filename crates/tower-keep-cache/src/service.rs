@@ -50,6 +50,7 @@ where
     S::Future: Send,
     ReqBody: Body + Send + 'static,
     ResBody: Body + Send + 'static,
+    ResBody::Error: Send,
 {
     type Response = Response<ResponseBody<ResBody>>;
     type Error = S::Error;
@@ -121,7 +122,7 @@ impl<S> Cache<S> {
     ) -> ResponseFuture<S, ReqBody, ResBody>
     where
         S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
-        ResBody: Body + Send + 'static,
+        ResBody: Body,
     {
         if let Some(cell) = cell {
             cell.set(Outcome::Bypass);
@@ -147,6 +148,7 @@ impl<S> Cache<S> {
         S::Future: Send,
         ReqBody: Body + Send + 'static,
         ResBody: Body + Send + 'static,
+        ResBody::Error: Send,
     {
         let engine = &self.shared.engine;
         let leads = !request.lookup.head && entry.may_refresh(engine.now());
@@ -176,7 +178,7 @@ pub(crate) fn admits(entry: &Entry<Stored>, lookup: &Lookup) -> bool {
 }
 
 /// Answers from an entry that [admits](admits) the request.
-pub(crate) fn hit<B: Body + Send + 'static>(
+pub(crate) fn hit<B: Body>(
     shared: &Shared,
     entry: &Entry<Stored>,
     asked: Asked<'_>,

@@ -1,9 +1,15 @@
 //! A body that is stored while it passes.
+//!
+//! The client sees each frame when the origin sends it; storing holds nothing back. But neither does a
+//! slow client hold up those who wait for the entry: as soon as somebody follows, or when the client has
+//! left, the rest is read in the background, never further ahead than what may be stored.
 
 use std::{
+    collections::VecDeque,
     fmt,
     pin::Pin,
-    task::{Context, Poll, ready},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker, ready},
 };
 
 use bytes::{Bytes, BytesMut};
@@ -12,15 +18,21 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::{body::with_bytes, engine::spawn, fill::Fill};
 
-/// The inner body, and what has passed of it.
-///
-/// The client sees each frame when the origin sends it; storing holds nothing back. A client that
-/// leaves does not end the fill: the rest is read in the background, within a bound.
-pub(crate) struct Tee<B: Body + Send + 'static> {
-    /// Gone only while it moves to the background.
-    inner: Option<Pin<Box<B>>>,
+/// The client's end.
+pub(crate) struct Tee<B: Body> {
+    passage: Arc<Mutex<Passage<B>>>,
+    /// Known to be possible where the tee was made; a destructor may not ask for it.
+    read_ahead: fn(&Arc<Mutex<Passage<B>>>),
+}
+
+/// The inner body, what has been read of it, and what of that the client has not seen yet.
+struct Passage<B: Body> {
+    inner: Pin<Box<B>>,
+    ahead: VecDeque<Result<Frame<Bytes>, B::Error>>,
     fill: Option<Collecting>,
-    in_background: bool,
+    /// Somebody reads in the background; the client waits for what comes of it.
+    is_read_ahead: bool,
+    client: Option<Waker>,
 }
 
 /// What has passed, until it is whole or not worth it any more.
@@ -39,32 +51,135 @@ enum Collected {
     Joined(BytesMut),
 }
 
-impl<B: Body + Send + 'static> Tee<B> {
-    pub(crate) fn new(inner: B, fill: Fill) -> Self {
-        let mut tee = Self {
-            inner: Some(Box::pin(inner)),
+impl<B: Body> Tee<B> {
+    pub(crate) fn new(inner: B, fill: Fill) -> Self
+    where
+        B: Send + 'static,
+        B::Error: Send,
+    {
+        let flight = fill.flight().cloned();
+        let mut passage = Passage {
+            inner: Box::pin(inner),
+            ahead: VecDeque::new(),
             fill: Some(Collecting {
                 fill,
                 collected: Collected::Nothing,
                 trailers: None,
             }),
-            in_background: false,
+            is_read_ahead: false,
+            client: None,
         };
         // An empty body may never be polled.
-        tee.finish_at_end();
-        tee
+        passage.finish_at_end();
+        let is_whole = passage.fill.is_none();
+        let passage = Arc::new(Mutex::new(passage));
+        if let Some(flight) = flight.filter(|_| !is_whole) {
+            let passage = Arc::downgrade(&passage);
+            flight.on_follower(move || {
+                if let Some(passage) = passage.upgrade() {
+                    read_ahead(&passage);
+                }
+            });
+        }
+        Self {
+            passage,
+            read_ahead: read_ahead::<B>,
+        }
     }
 
     pub(crate) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        let Some(inner) = &mut self.inner else {
-            return Poll::Ready(None);
+        let mut passage = locked(&self.passage);
+        if let Some(frame) = passage.ahead.pop_front() {
+            return Poll::Ready(Some(frame));
+        }
+        if passage.is_read_ahead {
+            passage.client = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        passage.poll_next(cx)
+    }
+
+    pub(crate) fn is_end_stream(&self) -> bool {
+        let passage = locked(&self.passage);
+        passage.ahead.is_empty() && passage.inner.is_end_stream()
+    }
+
+    pub(crate) fn size_hint(&self) -> SizeHint {
+        let passage = locked(&self.passage);
+        let frames = passage.ahead.iter().flatten().filter_map(Frame::data_ref);
+        let ahead: u64 = frames.map(|data| data.len() as u64).sum();
+        let inner = passage.inner.size_hint();
+        let mut hint = SizeHint::new();
+        if let Some(upper) = inner.upper() {
+            hint.set_upper(upper + ahead);
+        }
+        hint.set_lower(inner.lower() + ahead);
+        hint
+    }
+}
+
+impl<B: Body> Drop for Tee<B> {
+    fn drop(&mut self) {
+        (self.read_ahead)(&self.passage);
+    }
+}
+
+impl<B: Body> fmt::Debug for Tee<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tee")
+            .field("fill", &locked(&self.passage).fill)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads on in the background until the fill is complete or hopeless, unless somebody does.
+fn read_ahead<B>(passage: &Arc<Mutex<Passage<B>>>)
+where
+    B: Body + Send + 'static,
+    B::Error: Send,
+{
+    let patience = {
+        let mut passage = locked(passage);
+        let Some(collecting) = &passage.fill else {
+            return;
         };
+        let patience = collecting.fill.patience();
+        if std::mem::replace(&mut passage.is_read_ahead, true) {
+            return;
+        }
+        patience
+    };
+    let reading = Reading(passage.clone());
+    spawn(async move {
+        let to_the_end = std::future::poll_fn(|cx| locked(&reading.0).poll_ahead(cx));
+        let _whole_or_not = tokio::time::timeout(patience, to_the_end).await;
+    });
+}
+
+/// Who reads in the background; however it ends, the client goes on by itself then.
+struct Reading<B: Body>(Arc<Mutex<Passage<B>>>);
+
+impl<B: Body> Drop for Reading<B> {
+    fn drop(&mut self) {
+        let mut passage = locked(&self.0);
+        // In time it is whole; out of time, those who wait have waited long enough.
+        passage.release();
+        passage.is_read_ahead = false;
+        if let Some(client) = passage.client.take() {
+            client.wake();
+        }
+    }
+}
+
+impl<B: Body> Passage<B> {
+    /// The next frame, collected on its way.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         // Should the inner body panic, nothing is left to complete: it may not be polled again.
         let fill = self.fill.take();
-        let polled = inner.as_mut().poll_frame(cx);
+        let polled = self.inner.as_mut().poll_frame(cx);
         if !matches!(polled, Poll::Ready(Some(Err(_)))) {
             // After an error, too, what has passed is no response.
             self.fill = fill;
@@ -82,14 +197,18 @@ impl<B: Body + Send + 'static> Tee<B> {
         Poll::Ready(Some(Ok(frame)))
     }
 
-    pub(crate) fn is_end_stream(&self) -> bool {
-        self.inner.as_ref().is_none_or(Body::is_end_stream)
-    }
-
-    pub(crate) fn size_hint(&self) -> SizeHint {
-        self.inner
-            .as_ref()
-            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    /// Reads all that is worth reading, for the client to take when it likes.
+    fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.fill.is_some() {
+            let Some(frame) = ready!(self.poll_next(cx)) else {
+                break;
+            };
+            self.ahead.push_back(frame);
+            if let Some(client) = self.client.take() {
+                client.wake();
+            }
+        }
+        Poll::Ready(())
     }
 
     fn collect(&mut self, frame: &Frame<Bytes>) {
@@ -99,7 +218,6 @@ impl<B: Body + Send + 'static> Tee<B> {
         if let Some(data) = frame.data_ref() {
             let room = collecting.fill.largest_body();
             if collecting.collected.len() + data.len() > room {
-                // Dropping the fill lets the followers go at once.
                 self.release();
                 return;
             }
@@ -109,15 +227,9 @@ impl<B: Body + Send + 'static> Tee<B> {
         }
     }
 
-    fn release(&mut self) {
-        if let Some(collecting) = self.fill.take() {
-            collecting.fill.release();
-        }
-    }
-
     /// Many bodies are not polled again after their last frame.
     fn finish_at_end(&mut self) {
-        if self.is_end_stream() {
+        if self.inner.is_end_stream() {
             self.finish();
         }
     }
@@ -129,42 +241,10 @@ impl<B: Body + Send + 'static> Tee<B> {
         }
     }
 
-    /// Reads on until the fill is complete or hopeless.
-    async fn read_to_end(mut self) {
-        while self.fill.is_some() {
-            let next = std::future::poll_fn(|cx| self.poll_frame(cx)).await;
-            if !matches!(next, Some(Ok(_))) {
-                return;
-            }
+    fn release(&mut self) {
+        if let Some(collecting) = self.fill.take() {
+            collecting.fill.release();
         }
-    }
-}
-
-impl<B: Body + Send + 'static> Drop for Tee<B> {
-    fn drop(&mut self) {
-        if self.in_background {
-            return;
-        }
-        let (Some(inner), Some(collecting)) = (self.inner.take(), self.fill.take()) else {
-            return;
-        };
-        let patience = collecting.fill.patience();
-        let rest = Self {
-            inner: Some(inner),
-            fill: Some(collecting),
-            in_background: true,
-        };
-        spawn(async move {
-            let _whole_or_not = tokio::time::timeout(patience, rest.read_to_end()).await;
-        });
-    }
-}
-
-impl<B: Body + Send + 'static> fmt::Debug for Tee<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tee")
-            .field("fill", &self.fill)
-            .finish_non_exhaustive()
     }
 }
 
@@ -199,4 +279,9 @@ impl Collected {
             Self::Joined(bytes) => bytes.freeze(),
         }
     }
+}
+
+/// A body that panicked under the lock left nothing half done that matters: its fill is gone.
+fn locked<B: Body>(passage: &Mutex<Passage<B>>) -> MutexGuard<'_, Passage<B>> {
+    passage.lock().unwrap_or_else(PoisonError::into_inner)
 }

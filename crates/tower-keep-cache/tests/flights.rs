@@ -434,3 +434,132 @@ async fn requests_are_collapsed_while_the_store_has_never_been_there() {
         "what cannot be judged is not kept"
     );
 }
+
+/// Reads one frame, and leaves the rest for later.
+async fn first_frame<B>(body: &mut Pin<Box<B>>) -> bytes::Bytes
+where
+    B: http_body::Body<Data = bytes::Bytes>,
+    B::Error: std::fmt::Debug,
+{
+    let frame = poll_fn(|cx| body.as_mut().poll_frame(cx)).await;
+    let frame = frame.expect("a frame").expect("no error");
+    frame.into_data().expect("data")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_reads_slowly_holds_nobody_up_and_misses_nothing() {
+    // Followers that are there before the body comes, and such that come while it does.
+    for joins_early in [true, false] {
+        let place = Place::memory();
+        let gate = Gate::closed();
+        let origin = Origin::new({
+            let gate = gate.clone();
+            move |_| {
+                let passed = gate.pass();
+                async move {
+                    passed.await;
+                    let body = ScriptedBody::frames(["one ", "two ", "three"]).unknown_length();
+                    Ok(response(MINUTE, body))
+                }
+            }
+        });
+        let cache = service(&place.layer().build().expect("good options"), &origin);
+        let mut slow = cache.clone();
+        let leader =
+            tokio::spawn(async move { slow.ready().await.expect("ready").call(get("/a")).await });
+        waits_at(&gate, 1).await;
+        let mut followers = vec![asking(&cache, get("/a"))];
+        if joins_early {
+            begin(&mut followers).await;
+        }
+        gate.open();
+        let answer = leader.await.expect("no panic").expect("an answer");
+        let mut body = Box::pin(answer.into_body());
+        assert_eq!(first_frame(&mut body).await, "one ");
+        // The leader's client reads no further; the others get it all.
+        for answer in finish(followers).await {
+            assert_eq!(
+                (answer.text(), answer.outcome),
+                ("one two three", Some(Outcome::Collapsed))
+            );
+        }
+        assert_eq!(first_frame(&mut body).await, "two ");
+        assert_eq!(first_frame(&mut body).await, "three");
+        assert!(
+            poll_fn(|cx| http_body::Body::poll_frame(body.as_mut(), cx))
+                .await
+                .is_none()
+        );
+        assert_eq!(origin.calls(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_read_ahead_is_no_more_than_what_may_be_stored() {
+    let place = Place::memory();
+    let gate = Gate::closed();
+    let big = vec![1_u8; 600 << 10];
+    let origin = Origin::new({
+        let gate = gate.clone();
+        move |_| {
+            let frames = [big.clone(), big.clone(), b"end".to_vec()];
+            let (body, passed) = (ScriptedBody::frames(frames).unknown_length(), gate.pass());
+            async move {
+                passed.await;
+                Ok(response(MINUTE, body))
+            }
+        }
+    });
+    let cache = service(&place.layer().build().expect("good options"), &origin);
+    let mut all: Vec<_> = (0..4).map(|_| asking(&cache, get("/a"))).collect();
+    begin(&mut all).await;
+    gate.open();
+    for answer in finish(all).await {
+        assert_eq!(answer.body.len(), (1200 << 10) + 3, "each has it whole");
+    }
+    assert_eq!(origin.calls(), 4, "too large to share");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_breaks_leaves_the_lead_to_the_next() {
+    let place = Place::memory();
+    let gate = Gate::closed();
+    let calls = AtomicUsize::new(0);
+    let origin = Origin::new({
+        let gate = gate.clone();
+        move |_| {
+            let is_first = calls.fetch_add(1, Ordering::SeqCst) == 0;
+            let body = ScriptedBody::frames(["half "]).gate(&gate);
+            let body = if is_first {
+                body.error(1)
+            } else {
+                body.data("whole")
+            };
+            let answer = response(MINUTE, body);
+            async move { Ok(answer) }
+        }
+    });
+    let cache = service(&place.layer().build().expect("good options"), &origin);
+    let mut leader = cache.clone();
+    let answer = leader
+        .ready()
+        .await
+        .expect("ready")
+        .call(get("/a"))
+        .await
+        .expect("an answer");
+    let mut body = Box::pin(answer.into_body());
+    assert_eq!(first_frame(&mut body).await, "half ");
+    let mut followers = vec![asking(&cache, get("/a")), asking(&cache, get("/a"))];
+    begin(&mut followers).await;
+    gate.open();
+    for answer in finish(followers).await {
+        assert_eq!(answer.text(), "half whole");
+    }
+    let error = poll_fn(|cx| http_body::Body::poll_frame(body.as_mut(), cx)).await;
+    assert!(
+        error.expect("a frame").is_err(),
+        "its own client hears of the error"
+    );
+    assert_eq!(origin.calls(), 2);
+}

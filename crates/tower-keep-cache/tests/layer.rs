@@ -274,8 +274,14 @@ async fn variants_live_side_by_side_and_are_capped() {
             let hit = ask(&cache, asked(language)).await;
             assert_eq!((hit.text(), hit.outcome), (stored, Some(Outcome::Hit)));
         }
+        place.written(4).await;
         assert_eq!(ask(&cache, get("/a")).await.text(), "none");
         assert_eq!(origin.calls(), 3);
+        if let Some(server) = &place.server {
+            // The store hears of it in the background.
+            let unlinked = async || server.command_stats().contains_key("unlink");
+            tower_keep_test_support::eventually(LONG, unlinked).await;
+        }
         // The third took the place of the oldest.
         let de = ask(&cache, asked("de")).await;
         assert_eq!((de.text(), de.outcome), ("de", Some(Outcome::Miss)));

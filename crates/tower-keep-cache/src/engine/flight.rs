@@ -6,8 +6,12 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     hash::{BuildHasher, RandomState},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{Ordering, fence},
+    },
     time::Duration,
 };
 
@@ -30,10 +34,10 @@ pub(crate) struct Flights<V> {
 type Shard<V> = HashMap<Box<[u8]>, Arc<Flight<V>>>;
 
 /// One fetch under way.
-#[derive(Debug)]
 pub(crate) struct Flight<V> {
     state: watch::Sender<State<V>>,
     began: Instant,
+    on_follower: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 #[derive(Debug)]
@@ -99,10 +103,9 @@ impl<V> Flights<V> {
         if let Some(flight) = shard.get(key)
             && flight.began.elapsed() < self.patience
         {
-            return Joined::Following(Follow {
-                state: flight.state.subscribe(),
-                patience: self.patience,
-            });
+            let flight = flight.clone();
+            drop(shard);
+            return Joined::Following(flight.follow(self.patience));
         }
         Joined::Leading(self.begin(key, &mut shard))
     }
@@ -115,11 +118,8 @@ impl<V> Flights<V> {
 
     /// Follows, if somebody leads.
     pub(crate) fn follow(&self, key: &[u8]) -> Option<Follow<V>> {
-        let state = self.shard(key).get(key)?.state.subscribe();
-        Some(Follow {
-            state,
-            patience: self.patience,
-        })
+        let flight = self.shard(key).get(key)?.clone();
+        Some(flight.follow(self.patience))
     }
 
     /// How many fetches are under way.
@@ -131,6 +131,7 @@ impl<V> Flights<V> {
         let flight = Arc::new(Flight {
             state: watch::Sender::new(State::Flying),
             began: Instant::now(),
+            on_follower: OnceLock::new(),
         });
         // A flight that was taken for lost still ends for those who follow it.
         shard.insert(key.into(), flight.clone());
@@ -168,9 +169,37 @@ impl<V> Flights<V> {
 }
 
 impl<V> Flight<V> {
+    /// Calls this when somebody follows; at once if somebody does already.
+    pub(crate) fn on_follower(&self, hurry: impl Fn() + Send + Sync + 'static) {
+        let hurry = self.on_follower.get_or_init(|| Box::new(hurry));
+        // Pairs with the fence in `follow`: of the two, at least one sees the other.
+        fence(Ordering::SeqCst);
+        if self.is_followed() {
+            hurry();
+        }
+    }
+
+    fn follow(&self, patience: Duration) -> Follow<V> {
+        let state = self.state.subscribe();
+        fence(Ordering::SeqCst);
+        if let Some(hurry) = self.on_follower.get() {
+            hurry();
+        }
+        Follow { state, patience }
+    }
+
     /// Whether anybody waits for it.
     pub(crate) fn is_followed(&self) -> bool {
         self.state.receiver_count() > 0 && matches!(*self.state.borrow(), State::Flying)
+    }
+}
+
+impl<V> fmt::Debug for Flight<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flight")
+            .field("began", &self.began)
+            .field("followers", &self.state.receiver_count())
+            .finish_non_exhaustive()
     }
 }
 

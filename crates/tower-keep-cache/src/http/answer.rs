@@ -25,7 +25,7 @@ pub(crate) struct Asked<'a> {
 
 /// The stored response, as this request is to see it: whole, without its body for HEAD, or as 304 if
 /// the client has it already.
-pub(crate) fn from_stored<B: Body + Send + 'static>(
+pub(crate) fn from_stored<B: Body>(
     stored: &StoredResponse,
     meta: &Meta,
     asked: Asked<'_>,
@@ -62,9 +62,7 @@ pub(crate) fn from_stored<B: Body + Send + 'static>(
 }
 
 /// `only-if-cached`, and it is not (RFC 9111 §5.2.1.7).
-pub(crate) fn not_cached<B: Body + Send + 'static>(
-    status: CacheStatus,
-) -> Response<ResponseBody<B>> {
+pub(crate) fn not_cached<B: Body>(status: CacheStatus) -> Response<ResponseBody<B>> {
     let mut response = Response::new(ResponseBody::empty());
     *response.status_mut() = StatusCode::GATEWAY_TIMEOUT;
     let headers = response.headers_mut();
