@@ -136,7 +136,7 @@ impl<V: Value> Engine<V> {
             tracing::warn!("a record of the store is not an entry of this cache: taken as a miss");
             return None;
         };
-        let entry = Arc::new(entry);
+        let entry = self.newest(Arc::new(entry));
         let usability = entry.usability(self.log(), self.now());
         if usability == Usability::Not {
             return None;
@@ -178,6 +178,14 @@ impl<V: Value> Engine<V> {
             unreadable: read(&self.counts.unreadable),
             unwritten: read(&self.counts.unwritten),
             failed_reads: read(&self.counts.failed_reads),
+        }
+    }
+
+    /// What was stored here a moment ago may not have reached the store yet.
+    fn newest(&self, read: Arc<Entry<V>>) -> Arc<Entry<V>> {
+        match self.first.get(&*read.key) {
+            Some(present) if present.meta.received > read.meta.received => present,
+            _ => read,
         }
     }
 
