@@ -1,0 +1,166 @@
+//! The log on Redis: one task writes, one reads.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::{Notify, watch},
+    time::{Instant, timeout},
+};
+
+pub(crate) use self::script::APPEND;
+use self::{reader::read, writer::write};
+use super::{
+    Folded,
+    outbox::Outbox,
+    record::{Change, Record},
+    table::{Gap, Stamp},
+};
+use crate::{error::StoreError, redis::Redis};
+
+mod reader;
+mod script;
+mod writer;
+
+pub(super) struct Shared {
+    redis: Arc<Redis>,
+    name: String,
+    folded: Arc<Folded>,
+    outbox: Mutex<Outbox>,
+    queued: Notify,
+    /// The last batch known to stand in the log, and the last that also came back through it.
+    written: watch::Sender<Reached>,
+    settled: watch::Sender<Reached>,
+    /// When it was last known that nothing was missing, in microseconds of `started`; 0 for never.
+    current: AtomicU64,
+    started: Instant,
+    staleness_bound: Duration,
+}
+
+/// How far the outbox has got: the last ticket of a batch, and where its record stands.
+#[derive(Clone, Copy, Debug, Default)]
+struct Reached {
+    ticket: u64,
+    at: Stamp,
+}
+
+impl Shared {
+    pub(super) fn start(
+        redis: Arc<Redis>,
+        namespace: &str,
+        folded: Arc<Folded>,
+        staleness_bound: Duration,
+    ) -> Arc<Self> {
+        let shared = Arc::new(Self {
+            redis,
+            name: format!("{namespace}:log"),
+            folded,
+            outbox: Mutex::default(),
+            queued: Notify::new(),
+            written: watch::Sender::default(),
+            settled: watch::Sender::default(),
+            current: AtomicU64::new(0),
+            started: Instant::now(),
+            staleness_bound,
+        });
+        tokio::spawn(write(Arc::downgrade(&shared)));
+        tokio::spawn(read(Arc::downgrade(&shared)));
+        shared
+    }
+
+    pub(super) fn is_current(&self) -> bool {
+        let current = self.current.load(Ordering::Acquire);
+        current != 0 && self.elapsed().saturating_sub(current) <= micros(self.staleness_bound)
+    }
+
+    pub(super) async fn append(
+        &self,
+        changes: Vec<Change>,
+        deadline: Duration,
+    ) -> Result<Stamp, StoreError> {
+        let ticket = self.queue(changes);
+        if self.redis.is_suspended() {
+            return Err(StoreError::unavailable());
+        }
+        let mut settled = self.settled.subscribe();
+        let coming_back = settled.wait_for(|settled| settled.ticket >= ticket);
+        if let Ok(Ok(settled)) = timeout(deadline, coming_back).await {
+            return Ok(settled.at);
+        }
+        let written = *self.written.borrow();
+        if written.ticket >= ticket {
+            Ok(written.at)
+        } else {
+            Err(StoreError::timeout())
+        }
+    }
+
+    fn queue(&self, changes: Vec<Change>) -> u64 {
+        let ticket = {
+            let mut outbox = self.outbox();
+            let (ticket, queued) = outbox.push(changes);
+            self.folded.change(|table| {
+                table.doubt_all(&queued.doubted);
+                table.settle(&queued.replaced);
+            });
+            ticket
+        };
+        self.queued.notify_one();
+        ticket
+    }
+
+    /// Lifts the doubts that the log itself answers now.
+    fn settle(&self) {
+        let mut outbox = self.outbox();
+        let applied = self.folded.read().stamp();
+        while let Some((batch, at)) = outbox.next_settled(applied) {
+            self.folded.change(|table| table.settle(&batch.changes));
+            let ticket = batch.ticket;
+            self.settled.send_replace(Reached { ticket, at });
+        }
+    }
+
+    fn outbox(&self) -> MutexGuard<'_, Outbox> {
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes records in, in their order.
+    fn apply_all(&self, records: &[Record]) -> Result<(), Gap> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let result = records
+            .iter()
+            .try_for_each(|record| self.folded.apply(record));
+        self.settle();
+        result
+    }
+
+    /// All that was in the log at `moment` has been applied.
+    fn was_current_at(&self, moment: Instant) {
+        let moment = micros(moment.saturating_duration_since(self.started)).max(1);
+        self.current.fetch_max(moment, Ordering::AcqRel);
+    }
+
+    fn elapsed(&self) -> u64 {
+        micros(self.started.elapsed())
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

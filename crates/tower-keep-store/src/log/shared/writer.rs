@@ -1,0 +1,66 @@
+//! The task that writes.
+
+use std::{sync::Weak, time::Duration};
+
+use redis::aio::MultiplexedConnection;
+use tokio::time::timeout;
+
+use super::{
+    Reached, Shared,
+    script::{Append, Head},
+};
+use crate::{error::StoreError, log::outbox::Batch};
+
+/// Writes what is queued, a batch at a time, each until it stands. A batch that may have been written
+/// already is written again: twice is harmless, never is not.
+pub(super) async fn write(shared: Weak<Shared>) {
+    let mut unwritten = None;
+    // Upgraded anew each time round, or the log would keep itself alive.
+    while let Some(log) = shared.upgrade() {
+        let next = unwritten.take().or_else(|| log.outbox().next_batch());
+        let Some(batch) = next else {
+            let _woken_or_not = timeout(IDLE_CHECK, log.queued.notified()).await;
+            continue;
+        };
+        if let Err((batch, error)) = log.write_batch(batch).await {
+            tracing::debug!(%error, "an invalidation waits for the store");
+            unwritten = Some(batch);
+            drop(log);
+            tokio::time::sleep(RETRY_PAUSE).await;
+        }
+    }
+}
+
+impl Shared {
+    /// Writes a batch down.
+    async fn write_batch(&self, batch: Batch) -> Result<(), (Batch, StoreError)> {
+        let sent_in = self.folded.read().stamp().epoch;
+        let request = Append {
+            changes: &batch.changes,
+            end_epoch: 0,
+            only_if_absent: false,
+        };
+        let step = |mut connection: MultiplexedConnection| async move {
+            request.send(&self.name, &mut connection).await
+        };
+        match self.redis.run(WRITE_DEADLINE, step).await {
+            Ok(Head { at, .. }) => {
+                let ticket = batch.ticket;
+                self.outbox().written(batch, sent_in, at);
+                self.written.send_replace(Reached { ticket, at });
+                self.settle();
+                Ok(())
+            }
+            Err(error) => Err((batch, error)),
+        }
+    }
+}
+
+/// How long a write may take; it holds nobody up, so it may take longer than a request's step.
+const WRITE_DEADLINE: Duration = Duration::from_millis(500);
+
+/// How often the task that writes looks whether the log is still in use.
+const IDLE_CHECK: Duration = Duration::from_secs(1);
+
+/// Pause before a failed write is tried again.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
