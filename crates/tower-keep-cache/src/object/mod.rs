@@ -1,10 +1,12 @@
 //! Values in application code: cache-aside and write-through.
 
-use std::{fmt, io, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 use tower_keep_store::{Mode, Stamp, Store, StoreError, Target, push_part};
+
+pub use self::key::CacheKey;
+use self::{change::Uncertain, value::Object};
 
 use crate::{
     class::{Class, Classes, ConfigError, NamedClass},
@@ -12,11 +14,13 @@ use crate::{
     engine::{
         CacheStats, Engine,
         entry::{Entry, Meta, Usability},
-        envelope::Value,
         flight::{Ending, Joined, Lead, Source},
-        spawn,
     },
 };
+
+mod change;
+mod key;
+mod value;
 
 /// A cache for values of one type and class: load once, share, invalidate by key or tag.
 ///
@@ -51,47 +55,11 @@ pub struct ObjectCache<T> {
     class: Arc<NamedClass>,
 }
 
-/// What a value is stored under: a name and any number of parts. No choice of parts gives the key of
-/// another choice.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[must_use]
-pub struct CacheKey(Vec<u8>);
-
-impl CacheKey {
-    /// The key of this name.
-    pub fn new(name: &str) -> Self {
-        Self(Vec::new()).part(name)
-    }
-
-    /// The same with one more part.
-    pub fn part(mut self, part: impl fmt::Display) -> Self {
-        push_part(&mut self.0, part.to_string().as_bytes());
-        self
-    }
-}
-
-impl From<&str> for CacheKey {
-    fn from(name: &str) -> Self {
-        Self::new(name)
-    }
-}
-
-impl<D: fmt::Display> From<(&str, D)> for CacheKey {
-    fn from((name, part): (&str, D)) -> Self {
-        Self::new(name).part(part)
-    }
-}
-
 /// A moment before a change or a read, from which on nothing may have been invalidated if a value made
 /// since then is to be stored.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct Fence(Stamp);
-
-struct Object<T> {
-    value: Arc<T>,
-    weight: usize,
-}
 
 impl<T> ObjectCache<T>
 where
@@ -412,91 +380,6 @@ impl<T> fmt::Debug for ObjectCache<T> {
 enum Way<T> {
     Answer(Arc<T>),
     Load(Option<Lead<Object<T>>>),
-}
-
-impl<T: Serialize> Object<T> {
-    fn new(value: Arc<T>) -> Self {
-        let mut counter = Counter(0);
-        // What cannot be written cannot be weighed either; it stays out of both levels.
-        let written = rmp_serde::encode::write_named(&mut counter, &*value);
-        let weight = written.map_or(usize::MAX, |()| counter.0);
-        Self { value, weight }
-    }
-}
-
-impl<T> Value for Object<T>
-where
-    T: Serialize + DeserializeOwned + Send + Sync + 'static,
-{
-    const KIND: u8 = 2;
-
-    fn encode(&self, out: &mut Vec<u8>) -> bool {
-        // With the names of fields, so that versions of a type that differ by one can read each other.
-        rmp_serde::encode::write_named(out, &*self.value).is_ok()
-    }
-
-    fn decode(bytes: Bytes) -> Option<Self> {
-        let value = rmp_serde::from_slice(&bytes).ok()?;
-        Some(Self {
-            value: Arc::new(value),
-            weight: bytes.len(),
-        })
-    }
-
-    fn weight(&self) -> usize {
-        self.weight
-    }
-}
-
-struct Counter(usize);
-
-impl io::Write for Counter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// A change under way, which may or may not have been made.
-struct Uncertain {
-    store: Store,
-    targets: Vec<Target>,
-}
-
-impl Uncertain {
-    /// Invalidates what the change may have changed.
-    async fn settle(mut self) -> Result<Stamp, StoreError> {
-        let targets = std::mem::take(&mut self.targets);
-        let deadline = self.store.step_deadline();
-        let appended = self
-            .store
-            .log()
-            .append(&targets, Mode::Hard, deadline)
-            .await;
-        if let Err(error) = &appended {
-            tracing::warn!(%error, "an invalidation could not be written yet");
-        }
-        appended
-    }
-}
-
-impl Drop for Uncertain {
-    fn drop(&mut self) {
-        if self.targets.is_empty() {
-            return;
-        }
-        let rest = Self {
-            store: self.store.clone(),
-            targets: std::mem::take(&mut self.targets),
-        };
-        spawn(async move {
-            let _written_or_waiting = rest.settle().await;
-        });
-    }
 }
 
 fn targets(key: &[u8], tags: &[Tag]) -> Vec<Target> {

@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Request, Response, request::Parts, response};
+use http::{Request, Response, request::Parts};
 use http_body::Body;
 use tower::util::Oneshot;
-use tower_keep_store::{Moment, Outcome, OutcomeCell, Stamp, Target, Timestamp};
+use tower_keep_store::{Moment, Outcome, OutcomeCell};
 use tower_service::Service;
 
 use crate::{
@@ -18,21 +18,22 @@ use crate::{
         flight::{Ending, Follow, Joined, Lead, Source},
         spawn,
     },
-    fill::{Fill, FilledBy},
     future::{Led, ResponseFuture, Running},
     http::{
         answer::{self, Asked},
         entry::Stored,
-        freshness::Times,
         request::Lookup,
-        status::{Forward, Report},
-        storing::Refusal,
+        status::Forward,
         validation::is_conditional_at_origin,
     },
     service::{admits, hit},
     shared::{Found, Shared, State, flight_key},
-    tee::Tee,
 };
+
+use self::{asking::Asking, refresh::Refresh};
+
+mod asking;
+mod refresh;
 
 /// A request, and what is known of it.
 #[derive(Debug)]
@@ -336,198 +337,6 @@ where
                 asking.release();
                 error
             }),
-        }
-    }
-}
-
-/// What a refresh in the background needs of a fetch.
-pub(crate) struct Refresh<S, ReqBody> {
-    fetch: Fetch<S, ReqBody>,
-    stale: Arc<Entry<Stored>>,
-    lead: Lead<Stored>,
-}
-
-impl<S, ReqBody, ResBody> Fetch<S, ReqBody>
-where
-    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
-    S::Future: Send,
-    ReqBody: Body + Send + 'static,
-    ResBody: Body + Send + 'static,
-    ResBody::Error: Send,
-{
-    /// A fetch that nobody waits for, of what was answered stale.
-    pub(crate) fn refreshing(
-        shared: Arc<Shared>,
-        origin: Origin<S>,
-        request: Pending<ReqBody>,
-        stale: Arc<Entry<Stored>>,
-        resource: Vec<u8>,
-        lead: Lead<Stored>,
-    ) -> Refresh<S, ReqBody> {
-        let key = stale.key.to_vec();
-        let found = Found {
-            resource: (key != resource).then_some(resource),
-            key,
-            state: State::Absent,
-        };
-        Refresh {
-            fetch: Self::new(shared, origin, request, found),
-            stale,
-            lead,
-        }
-    }
-}
-
-impl<S, ReqBody> Refresh<S, ReqBody> {
-    /// Looks into the store first: another process may have done it.
-    pub(crate) async fn in_background<ResBody>(self)
-    where
-        S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
-        S::Future: Send,
-        ReqBody: Body + Send + 'static,
-        ResBody: Body + Send + 'static,
-        ResBody::Error: Send,
-    {
-        let Self {
-            mut fetch,
-            stale,
-            lead,
-        } = self;
-        let engine = fetch.shared.engine.clone();
-        if let Some((entry, Usability::Fresh)) = engine.second(&stale.key).await {
-            lead.land(entry, Source::Store);
-            return;
-        }
-        stale.refresh_failed(engine.now());
-        // Its body, dropped, is read to the end; then the new entry takes the stale one's place.
-        // The request has its outcome already.
-        fetch.request.cell = None;
-        drop(fetch.ask_origin(Some(lead), Forward::Stale).await);
-    }
-}
-
-/// A question that is with the origin.
-struct Asking {
-    shared: Arc<Shared>,
-    key: Vec<u8>,
-    resource: Vec<u8>,
-    target: Option<Target>,
-    headers: HeaderMap,
-    lookup: Lookup,
-    cell: Option<OutcomeCell>,
-    stamp: Stamp,
-    sent: Timestamp,
-    why: Forward,
-    lead: Option<Lead<Stored>>,
-    fallback: Option<Arc<Entry<Stored>>>,
-}
-
-impl Asking {
-    /// Takes the answer in: to the client it goes in any case.
-    fn receive<B>(&mut self, response: Response<B>) -> Response<ResponseBody<B>>
-    where
-        B: Body + Send + 'static,
-        B::Error: Send,
-    {
-        // The codes that RFC 5861 §4 names.
-        if matches!(response.status().as_u16(), 500 | 502 | 503 | 504)
-            && let Some(stale) = self.fall_back()
-        {
-            return stale;
-        }
-        set(self.cell.as_ref(), self.outcome());
-        let (head, body) = response.into_parts();
-        match self.decide(&head) {
-            Ok(fill) => self.finish(head, ResponseBody::storing(Tee::new(body, fill)), None),
-            Err(refusal) => {
-                self.refuse(refusal);
-                self.finish(head, ResponseBody::passing(body), Some(refusal))
-            }
-        }
-    }
-
-    fn decide(&mut self, head: &response::Parts) -> Result<Fill, Refusal> {
-        let times = Times {
-            sent: self.sent,
-            received: self.shared.engine.now(),
-        };
-        // A response to HEAD is not one to GET (RFC 9110 §9.3.2).
-        if self.lookup.head {
-            return Err(Refusal::Status);
-        }
-        let plan = self.shared.storing.decide(&self.lookup, head, times)?;
-        let request = FilledBy {
-            key: &self.resource,
-            target: self.target,
-            headers: &self.headers,
-            stamp: self.stamp,
-            times,
-        };
-        let shared = self.shared.clone();
-        Ok(Fill::new(shared, self.lead.take(), plan, request, head))
-    }
-
-    fn refuse(&mut self, refusal: Refusal) {
-        if refusal == Refusal::UnknownClass {
-            tracing::warn!("a response names a class that is not registered: not stored");
-        }
-        if refusal.is_lasting() {
-            let key = flight_key(&self.key, &self.lookup);
-            let now = self.shared.engine.now();
-            self.shared.mark_unshared(key, self.stamp, now);
-        }
-        self.release();
-    }
-
-    fn finish<B: Body>(
-        &self,
-        head: response::Parts,
-        body: ResponseBody<B>,
-        refusal: Option<Refusal>,
-    ) -> Response<ResponseBody<B>> {
-        let mut response = Response::from_parts(head, body);
-        let report = Report::Forward {
-            why: self.why,
-            stored: refusal.is_none(),
-            detail: refusal.map(Refusal::as_str),
-        };
-        self.shared.status.write(report, response.headers_mut());
-        response
-    }
-
-    /// The stale response in place of the origin's error, for all who wait.
-    fn fall_back<B: Body>(&mut self) -> Option<Response<ResponseBody<B>>> {
-        let entry = self.fallback.clone()?;
-        if !entry.is_valid(self.shared.engine.log()) {
-            return None;
-        }
-        let asked = Asked {
-            head: self.lookup.head,
-            headers: &self.headers,
-        };
-        let response = hit(
-            &self.shared,
-            &entry,
-            asked,
-            Outcome::Stale,
-            self.cell.clone(),
-        );
-        if let Some(lead) = self.lead.take() {
-            lead.land(entry, Source::Stale);
-        }
-        Some(response)
-    }
-
-    fn outcome(&self) -> Outcome {
-        match self.why {
-            Forward::Bypass | Forward::Method => Outcome::Bypass,
-            Forward::UriMiss | Forward::VaryMiss | Forward::Stale => Outcome::Miss,
-        }
-    }
-
-    fn release(&mut self) {
-        if let Some(lead) = self.lead.take() {
-            lead.release();
         }
     }
 }

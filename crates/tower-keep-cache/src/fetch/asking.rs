@@ -1,0 +1,154 @@
+//! The origin's answer: on to the client, and into the cache if it may be stored.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, Response, response};
+use http_body::Body;
+use tower_keep_store::{Outcome, OutcomeCell, Stamp, Target, Timestamp};
+
+use super::set;
+use crate::{
+    body::ResponseBody,
+    engine::{
+        entry::Entry,
+        flight::{Lead, Source},
+    },
+    fill::{Fill, FilledBy},
+    http::{
+        answer::Asked,
+        entry::Stored,
+        freshness::Times,
+        request::Lookup,
+        status::{Forward, Report},
+        storing::Refusal,
+    },
+    service::hit,
+    shared::{Shared, flight_key},
+    tee::Tee,
+};
+
+/// A question that is with the origin.
+pub(super) struct Asking {
+    pub(super) shared: Arc<Shared>,
+    pub(super) key: Vec<u8>,
+    pub(super) resource: Vec<u8>,
+    pub(super) target: Option<Target>,
+    pub(super) headers: HeaderMap,
+    pub(super) lookup: Lookup,
+    pub(super) cell: Option<OutcomeCell>,
+    pub(super) stamp: Stamp,
+    pub(super) sent: Timestamp,
+    pub(super) why: Forward,
+    pub(super) lead: Option<Lead<Stored>>,
+    pub(super) fallback: Option<Arc<Entry<Stored>>>,
+}
+
+impl Asking {
+    /// Takes the answer in: to the client it goes in any case.
+    pub(super) fn receive<B>(&mut self, response: Response<B>) -> Response<ResponseBody<B>>
+    where
+        B: Body + Send + 'static,
+        B::Error: Send,
+    {
+        // The codes that RFC 5861 §4 names.
+        if matches!(response.status().as_u16(), 500 | 502 | 503 | 504)
+            && let Some(stale) = self.fall_back()
+        {
+            return stale;
+        }
+        set(self.cell.as_ref(), self.outcome());
+        let (head, body) = response.into_parts();
+        match self.decide(&head) {
+            Ok(fill) => self.finish(head, ResponseBody::storing(Tee::new(body, fill)), None),
+            Err(refusal) => {
+                self.refuse(refusal);
+                self.finish(head, ResponseBody::passing(body), Some(refusal))
+            }
+        }
+    }
+
+    fn decide(&mut self, head: &response::Parts) -> Result<Fill, Refusal> {
+        let times = Times {
+            sent: self.sent,
+            received: self.shared.engine.now(),
+        };
+        // A response to HEAD is not one to GET (RFC 9110 §9.3.2).
+        if self.lookup.head {
+            return Err(Refusal::Status);
+        }
+        let plan = self.shared.storing.decide(&self.lookup, head, times)?;
+        let request = FilledBy {
+            key: &self.resource,
+            target: self.target,
+            headers: &self.headers,
+            stamp: self.stamp,
+            times,
+        };
+        let shared = self.shared.clone();
+        Ok(Fill::new(shared, self.lead.take(), plan, request, head))
+    }
+
+    fn refuse(&mut self, refusal: Refusal) {
+        if refusal == Refusal::UnknownClass {
+            tracing::warn!("a response names a class that is not registered: not stored");
+        }
+        if refusal.is_lasting() {
+            let key = flight_key(&self.key, &self.lookup);
+            let now = self.shared.engine.now();
+            self.shared.mark_unshared(key, self.stamp, now);
+        }
+        self.release();
+    }
+
+    fn finish<B: Body>(
+        &self,
+        head: response::Parts,
+        body: ResponseBody<B>,
+        refusal: Option<Refusal>,
+    ) -> Response<ResponseBody<B>> {
+        let mut response = Response::from_parts(head, body);
+        let report = Report::Forward {
+            why: self.why,
+            stored: refusal.is_none(),
+            detail: refusal.map(Refusal::as_str),
+        };
+        self.shared.status.write(report, response.headers_mut());
+        response
+    }
+
+    /// The stale response in place of the origin's error, for all who wait.
+    pub(super) fn fall_back<B: Body>(&mut self) -> Option<Response<ResponseBody<B>>> {
+        let entry = self.fallback.clone()?;
+        if !entry.is_valid(self.shared.engine.log()) {
+            return None;
+        }
+        let asked = Asked {
+            head: self.lookup.head,
+            headers: &self.headers,
+        };
+        let response = hit(
+            &self.shared,
+            &entry,
+            asked,
+            Outcome::Stale,
+            self.cell.clone(),
+        );
+        if let Some(lead) = self.lead.take() {
+            lead.land(entry, Source::Stale);
+        }
+        Some(response)
+    }
+
+    fn outcome(&self) -> Outcome {
+        match self.why {
+            Forward::Bypass | Forward::Method => Outcome::Bypass,
+            Forward::UriMiss | Forward::VaryMiss | Forward::Stale => Outcome::Miss,
+        }
+    }
+
+    pub(super) fn release(&mut self) {
+        if let Some(lead) = self.lead.take() {
+            lead.release();
+        }
+    }
+}
