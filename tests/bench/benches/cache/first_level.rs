@@ -1,0 +1,92 @@
+//! Answers out of this process's memory.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use criterion::Criterion;
+use tower::{Layer, util::MapResponse};
+use tower_keep_bench::{Bare, Load, bare_response, exchange, get, head, now, revalidating};
+use tower_keep_cache::{CacheHandle, CacheLayer, Tag};
+use tower_keep_store::{Mode, Store};
+
+use crate::{in_memory, measure};
+
+pub(crate) fn run(criterion: &mut Criterion, load: &Load) {
+    let bare = Bare::new();
+    measure(criterion, ("get", "bare"), load, &bare, |_| get(PATH));
+    let cached = in_memory();
+    load.block_on(exchange(&mut cached.clone(), get(PATH)));
+    measure(criterion, ("get", "first-level-hit"), load, &cached, |_| {
+        get(PATH)
+    });
+    measure(criterion, ("get", "not-modified"), load, &cached, |_| {
+        revalidating(PATH)
+    });
+    measure(criterion, ("get", "head"), load, &cached, |_| head(PATH));
+    by_variant(criterion, load);
+    while_invalidating(criterion, load);
+}
+
+/// A resource that differs by a field of the request: two look-ups.
+fn by_variant(criterion: &mut Criterion, load: &Load) {
+    let varying = MapResponse::new(Bare::new(), vary);
+    let cached = CacheLayer::new(Store::memory()).layer(varying);
+    load.block_on(exchange(&mut cached.clone(), get(PATH)));
+    measure(criterion, ("get", "variant-hit"), load, &cached, |_| {
+        get(PATH)
+    });
+}
+
+fn vary<B>(response: http::Response<B>) -> http::Response<B> {
+    let mut varying = bare_response(response.into_body());
+    let names = http::HeaderValue::from_static("accept-encoding");
+    varying.headers_mut().insert(http::header::VARY, names);
+    varying
+}
+
+/// The same hits, while somebody invalidates something else a thousand times a second.
+fn while_invalidating(criterion: &mut Criterion, load: &Load) {
+    let layer = CacheLayer::new(Store::memory());
+    let cached = layer.layer(Bare::new());
+    load.block_on(exchange(&mut cached.clone(), get(PATH)));
+    let name = ("get", "hit-while-invalidating");
+    let invalidating = Invalidating::start(layer.handle());
+    measure(criterion, name, load, &cached, |_| get(PATH));
+    invalidating.stop();
+}
+
+/// A thread that invalidates by a timetable.
+struct Invalidating {
+    stop: Arc<AtomicBool>,
+    thread: thread::JoinHandle<()>,
+}
+
+impl Invalidating {
+    fn start(handle: CacheHandle) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let thread = thread::spawn(move || {
+            let mut due = Instant::now();
+            while !stopped.load(Ordering::Relaxed) {
+                let unrelated = [Tag::of("unrelated", 7)];
+                now(handle.invalidate(unrelated, Mode::Hard)).expect("embedded");
+                due += Duration::from_millis(1);
+                thread::sleep(due.saturating_duration_since(Instant::now()));
+            }
+        });
+        Self { stop, thread }
+    }
+
+    fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().expect("a thread that does not panic");
+    }
+}
+
+const PATH: &str = "/items/7";
