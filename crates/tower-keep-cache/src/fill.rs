@@ -15,6 +15,7 @@ use crate::{
     http::{
         entry::{Stored, StoredResponse, Variants, add_entity_tag, kept_headers, promised_length},
         freshness::Times,
+        said::Said,
         storing::StoragePlan,
         validation::tag_of,
         vary::variant_of,
@@ -137,6 +138,7 @@ impl Fill {
             trailers,
             initial_age: self.plan.initial_age,
             shared_with: self.plan.shared_with,
+            said: Said::default(),
         };
         let entry = Entry::new(key.into(), self.meta, Stored::Response(response));
         let entry = self.shared.engine.insert(entry);

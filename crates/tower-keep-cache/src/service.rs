@@ -199,9 +199,8 @@ pub(crate) fn hit<B: Body>(
         .value
         .response()
         .expect("only responses are found usable");
-    let mut response = answer::from_stored(stored, &entry.meta, asked, now);
-    shared.status.write(report, response.headers_mut());
-    response
+    let fields = answer::fields(stored, &entry.meta, report, shared.status, now);
+    answer::from_stored(stored, asked, fields)
 }
 
 fn is_empty(body: &impl Body) -> bool {

@@ -1,6 +1,6 @@
 //! What all services of a layer share.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use http::{HeaderMap, request::Parts};
 use tower_keep_store::{Stamp, Timestamp};
@@ -164,14 +164,15 @@ pub(crate) fn variant_key(resource: &[u8], digest: &[u8; 16]) -> Vec<u8> {
 
 /// The key under which requests of this sort wait for one another. Those who say who they are do not
 /// make the others wait for an answer that may be meant for one alone.
-pub(crate) fn flight_key(key: &[u8], lookup: &Lookup) -> Vec<u8> {
-    let mut flight = key.to_vec();
-    if lookup.identified.at_all() {
-        flight.push(b'i');
-        flight.push(u8::from(lookup.identified.cookie));
-        flight.push(u8::from(lookup.identified.authorization));
+pub(crate) fn flight_key<'a>(key: &'a [u8], lookup: &Lookup) -> Cow<'a, [u8]> {
+    if !lookup.identified.at_all() {
+        return key.into();
     }
-    flight
+    let mut flight = key.to_vec();
+    flight.push(b'i');
+    flight.push(u8::from(lookup.identified.cookie));
+    flight.push(u8::from(lookup.identified.authorization));
+    flight.into()
 }
 
 /// How long it is remembered that responses to a key cannot be shared.

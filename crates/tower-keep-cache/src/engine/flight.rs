@@ -8,15 +8,16 @@ use std::{
     collections::HashMap,
     fmt,
     hash::{BuildHasher, RandomState},
+    pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{Ordering, fence},
+        atomic::{AtomicUsize, Ordering, fence},
     },
     time::Duration,
 };
 
 use tokio::{
-    sync::watch,
+    sync::Notify,
     time::{Instant, timeout},
 };
 
@@ -31,19 +32,15 @@ pub(crate) struct Flights<V> {
     patience: Duration,
 }
 
-type Shard<V> = HashMap<Box<[u8]>, Arc<Flight<V>>>;
+type Shard<V> = HashMap<Arc<[u8]>, Arc<Flight<V>>>;
 
 /// One fetch under way.
 pub(crate) struct Flight<V> {
-    state: watch::Sender<State<V>>,
     began: Instant,
+    ending: OnceLock<Ending<V>>,
+    ended: Notify,
+    followers: AtomicUsize,
     on_follower: OnceLock<Box<dyn Fn() + Send + Sync>>,
-}
-
-#[derive(Debug)]
-enum State<V> {
-    Flying,
-    Ended(Ending<V>),
 }
 
 /// How a flight ended for its followers.
@@ -129,15 +126,18 @@ impl<V> Flights<V> {
 
     fn begin(self: &Arc<Self>, key: &[u8], shard: &mut Shard<V>) -> Lead<V> {
         let flight = Arc::new(Flight {
-            state: watch::Sender::new(State::Flying),
             began: Instant::now(),
+            ending: OnceLock::new(),
+            ended: Notify::new(),
+            followers: AtomicUsize::new(0),
             on_follower: OnceLock::new(),
         });
+        let key: Arc<[u8]> = key.into();
         // A flight that was taken for lost still ends for those who follow it.
-        shard.insert(key.into(), flight.clone());
+        shard.insert(key.clone(), flight.clone());
         Lead {
             flights: self.clone(),
-            key: key.into(),
+            key,
             flight,
         }
     }
@@ -152,13 +152,9 @@ impl<V> Flights<V> {
                 shard.remove(key);
             }
         }
-        flight.state.send_if_modified(|state| {
-            let is_first = matches!(state, State::Flying);
-            if is_first {
-                *state = State::Ended(ending);
-            }
-            is_first
-        });
+        if flight.ending.set(ending).is_ok() {
+            flight.ended.notify_waiters();
+        }
     }
 
     fn shard(&self, key: &[u8]) -> MutexGuard<'_, Shard<V>> {
@@ -179,18 +175,21 @@ impl<V> Flight<V> {
         }
     }
 
-    fn follow(&self, patience: Duration) -> Follow<V> {
-        let state = self.state.subscribe();
+    fn follow(self: Arc<Self>, patience: Duration) -> Follow<V> {
+        self.followers.fetch_add(1, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         if let Some(hurry) = self.on_follower.get() {
             hurry();
         }
-        Follow { state, patience }
+        Follow {
+            flight: self,
+            patience,
+        }
     }
 
     /// Whether anybody waits for it.
     pub(crate) fn is_followed(&self) -> bool {
-        self.state.receiver_count() > 0 && matches!(*self.state.borrow(), State::Flying)
+        self.followers.load(Ordering::SeqCst) > 0 && self.ending.get().is_none()
     }
 }
 
@@ -198,7 +197,7 @@ impl<V> fmt::Debug for Flight<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Flight")
             .field("began", &self.began)
-            .field("followers", &self.state.receiver_count())
+            .field("followers", &self.followers)
             .finish_non_exhaustive()
     }
 }
@@ -207,7 +206,7 @@ impl<V> fmt::Debug for Flight<V> {
 #[derive(Debug)]
 pub(crate) struct Lead<V> {
     flights: Arc<Flights<V>>,
-    key: Box<[u8]>,
+    key: Arc<[u8]>,
     flight: Arc<Flight<V>>,
 }
 
@@ -237,23 +236,26 @@ impl<V> Drop for Lead<V> {
 /// The place of one who waits.
 #[derive(Debug)]
 pub(crate) struct Follow<V> {
-    state: watch::Receiver<State<V>>,
+    flight: Arc<Flight<V>>,
     patience: Duration,
 }
 
 impl<V> Follow<V> {
-    pub(crate) async fn wait(mut self) -> Ending<V> {
-        let ended = self
-            .state
-            .wait_for(|state| matches!(state, State::Ended(_)));
-        match timeout(self.patience, ended).await {
-            Ok(Ok(state)) => match &*state {
-                State::Ended(ending) => ending.clone(),
-                State::Flying => Ending::Abandoned,
-            },
-            Ok(Err(_)) => Ending::Abandoned,
-            Err(_) => Ending::OutOfPatience,
+    pub(crate) async fn wait(self) -> Ending<V> {
+        let flight = &self.flight;
+        let mut ended = pin!(flight.ended.notified());
+        // From here on no end is missed.
+        ended.as_mut().enable();
+        if flight.ending.get().is_none() && timeout(self.patience, ended).await.is_err() {
+            return Ending::OutOfPatience;
         }
+        flight.ending.get().cloned().unwrap_or(Ending::Abandoned)
+    }
+}
+
+impl<V> Drop for Follow<V> {
+    fn drop(&mut self) {
+        self.flight.followers.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -93,7 +93,7 @@ impl Asking {
             tracing::warn!("a response names a class that is not registered: not stored");
         }
         if refusal.is_lasting() {
-            let key = flight_key(&self.key, &self.lookup);
+            let key = flight_key(&self.key, &self.lookup).into_owned();
             let now = self.shared.engine.now();
             self.shared.mark_unshared(key, self.stamp, now);
         }

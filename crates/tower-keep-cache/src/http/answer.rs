@@ -27,38 +27,60 @@ pub(crate) struct Asked<'a> {
 /// the client has it already.
 pub(crate) fn from_stored<B: Body>(
     stored: &StoredResponse,
-    meta: &Meta,
     asked: Asked<'_>,
-    now: Timestamp,
+    fields: HeaderMap,
 ) -> Response<ResponseBody<B>> {
-    let is_not_modified =
-        stored.status == StatusCode::OK && is_not_modified(asked.headers, &stored.headers);
-    // Room for Age and Cache-Status, so that adding them does not move the rest.
-    let mut headers = HeaderMap::with_capacity(stored.headers.len() + 2);
-    for (name, value) in &stored.headers {
-        if !(is_not_modified && describes_content(name)) {
-            headers.append(name, value.clone());
-        }
+    if stored.status == StatusCode::OK && is_not_modified(asked.headers, &stored.headers) {
+        return not_modified(fields);
     }
-    headers.insert(AGE, age(stored, meta, now).as_secs().into());
-    let body = if is_not_modified {
-        ResponseBody::empty()
-    } else if asked.head {
-        if stored.trailers.is_none() && !stored.body.is_empty() {
-            headers.insert(CONTENT_LENGTH, stored.body.len().into());
-        }
+    let mut response = Response::new(if asked.head {
         ResponseBody::empty()
     } else {
         ResponseBody::stored(stored.body.clone(), stored.trailers.clone())
-    };
-    let mut response = Response::new(body);
-    *response.headers_mut() = headers;
-    *response.status_mut() = if is_not_modified {
-        StatusCode::NOT_MODIFIED
-    } else {
-        stored.status
-    };
+    });
+    *response.status_mut() = stored.status;
+    *response.headers_mut() = fields;
+    if asked.head && stored.trailers.is_none() && !stored.body.is_empty() {
+        let length = stored.body.len().into();
+        response.headers_mut().insert(CONTENT_LENGTH, length);
+    }
     response
+}
+
+fn not_modified<B: Body>(mut fields: HeaderMap) -> Response<ResponseBody<B>> {
+    let described: Vec<_> = fields
+        .keys()
+        .filter(|name| describes_content(name))
+        .cloned()
+        .collect();
+    for name in described {
+        fields.remove(name);
+    }
+    let mut response = Response::new(ResponseBody::empty());
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    *response.headers_mut() = fields;
+    response
+}
+
+/// The stored fields, with what is said anew each time.
+pub(crate) fn fields(
+    stored: &StoredResponse,
+    meta: &Meta,
+    report: Report,
+    status: CacheStatus,
+    now: Timestamp,
+) -> HeaderMap {
+    let age = age(stored, meta, now).as_secs();
+    stored.said.fields(age, report, || {
+        // Room for what is added, so that adding it does not move the rest.
+        let mut fields = HeaderMap::with_capacity(stored.headers.len() + 2);
+        for (name, value) in &stored.headers {
+            fields.append(name, value.clone());
+        }
+        fields.insert(AGE, age.into());
+        status.write(report, &mut fields);
+        fields
+    })
 }
 
 /// `only-if-cached`, and it is not (RFC 9111 §5.2.1.7).

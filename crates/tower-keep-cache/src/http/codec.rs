@@ -13,7 +13,10 @@ use std::time::Duration;
 use bytes::{Buf, BufMut, Bytes};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use super::entry::{SharedWith, Stored, StoredResponse, Variants};
+use super::{
+    entry::{SharedWith, Stored, StoredResponse, Variants},
+    said::Said,
+};
 use crate::engine::envelope::{Value, put_bytes, take_bytes};
 
 impl Value for Stored {
@@ -40,7 +43,8 @@ impl Value for Stored {
         match self {
             Self::Response(response) => {
                 let trailers = response.trailers.as_ref().map_or(0, weight_of);
-                response.body.len() + weight_of(&response.headers) + trailers
+                // The fields are kept a second time, as they were said last.
+                response.body.len() + 2 * weight_of(&response.headers) + trailers
             }
             Self::Variants(variants) => 32 * variants.names.len() + 16 * variants.known.len(),
             Self::Unshared => 0,
@@ -86,6 +90,7 @@ fn take_response(mut bytes: Bytes) -> Option<StoredResponse> {
             cookie: shared & 1 != 0,
             authorization: shared & 2 != 0,
         },
+        said: Said::default(),
     })
 }
 
@@ -194,6 +199,7 @@ mod tests {
                 trailers,
                 initial_age: Duration::from_micros(age.into()),
                 shared_with: SharedWith { cookie, authorization },
+                said: Said::default(),
             });
             prop_assert_eq!(round_trip(&response), Some(response));
         }

@@ -12,7 +12,7 @@ use http::{
 };
 use tower_keep_store::Timestamp;
 
-use super::status::CACHE_STATUS;
+use super::{said::Said, status::CACHE_STATUS};
 
 /// What a key leads to.
 #[expect(
@@ -40,6 +40,7 @@ pub(crate) struct StoredResponse {
     pub(crate) initial_age: Duration,
     /// Whether it may answer requests with a `Cookie` or `Authorization` field.
     pub(crate) shared_with: SharedWith,
+    pub(crate) said: Said,
 }
 
 /// Which identified requests a response may answer.

@@ -7,6 +7,7 @@ pub(crate) mod entry;
 pub(crate) mod freshness;
 pub(crate) mod key;
 pub(crate) mod request;
+pub(crate) mod said;
 pub(crate) mod status;
 pub(crate) mod storing;
 pub(crate) mod validation;

@@ -1,5 +1,7 @@
 //! `Cache-Status` (RFC 9211).
 
+use std::sync::LazyLock;
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sfv::{ItemSerializer, KeyRef, TokenRef, integer, key_ref, token_ref};
 
@@ -51,9 +53,21 @@ impl CacheStatus {
     }
 
     fn value(self, report: Report) -> Option<HeaderValue> {
-        if self == Self::Off {
-            return None;
+        match (self, report) {
+            (Self::Off, _) => None,
+            (
+                _,
+                Report::Forward {
+                    why,
+                    stored,
+                    detail: None,
+                },
+            ) => Some(PLAIN[why as usize][usize::from(stored)].clone()),
+            _ => Some(self.serialised(report)),
         }
+    }
+
+    fn serialised(self, report: Report) -> HeaderValue {
         let item = ItemSerializer::new().bare_item(NAME);
         let text = match report {
             Report::Hit { ttl } => {
@@ -81,11 +95,19 @@ impl CacheStatus {
             Report::Refused => item.parameter(DETAIL, token_ref("only-if-cached")).finish(),
         };
         let value = HeaderValue::try_from(text);
-        Some(value.expect("a serialised structured field is visible ASCII"))
+        value.expect("a serialised structured field is visible ASCII")
     }
 }
 
 impl Forward {
+    const ALL: [Self; 5] = [
+        Self::Bypass,
+        Self::Method,
+        Self::UriMiss,
+        Self::VaryMiss,
+        Self::Stale,
+    ];
+
     const fn token(self) -> &'static TokenRef {
         token_ref(match self {
             Self::Bypass => "bypass",
@@ -98,6 +120,20 @@ impl Forward {
 }
 
 pub(crate) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+
+/// What most of the requests that the cache does not answer are told, serialised once.
+static PLAIN: LazyLock<[[HeaderValue; 2]; 5]> = LazyLock::new(|| {
+    Forward::ALL.map(|why| {
+        [false, true].map(|stored| {
+            let detail = None;
+            CacheStatus::On.serialised(Report::Forward {
+                why,
+                stored,
+                detail,
+            })
+        })
+    })
+});
 
 /// Who speaks.
 const NAME: &TokenRef = token_ref("tower-keep");
@@ -136,6 +172,21 @@ mod tests {
         let explained = said(CacheStatus::Explain, refused).expect("something");
         assert_eq!(explained, "tower-keep;fwd=uri-miss;detail=set-cookie");
         assert_eq!(said(CacheStatus::Off, refused), None);
+    }
+
+    #[test]
+    fn what_is_serialised_once_stands_where_it_is_looked_up() {
+        for why in Forward::ALL {
+            for stored in [false, true] {
+                let report = Report::Forward {
+                    why,
+                    stored,
+                    detail: None,
+                };
+                let looked_up = CacheStatus::On.value(report);
+                assert_eq!(looked_up, Some(CacheStatus::On.serialised(report)));
+            }
+        }
     }
 
     #[test]

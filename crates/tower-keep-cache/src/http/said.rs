@@ -1,0 +1,69 @@
+//! The fields of the last answer from an entry, for the next one.
+
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use http::HeaderMap;
+
+use super::status::Report;
+
+/// Fields as they were said last. They change with the seconds of age and lifetime only, and an entry
+/// that is worth having answers far more often.
+#[derive(Default)]
+pub(crate) struct Said(RwLock<Option<Arc<Saying>>>);
+
+struct Saying {
+    age: u64,
+    report: Report,
+    fields: HeaderMap,
+}
+
+impl Said {
+    /// The fields for this age and report; made if they were others last time.
+    pub(crate) fn fields(
+        &self,
+        age: u64,
+        report: Report,
+        make: impl FnOnce() -> HeaderMap,
+    ) -> HeaderMap {
+        let last = self
+            .0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if let Some(last) = last.filter(|last| last.age == age && last.report == report) {
+            return last.fields.clone();
+        }
+        let fields = make();
+        let saying = Saying {
+            age,
+            report,
+            fields: fields.clone(),
+        };
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(saying));
+        fields
+    }
+}
+
+/// What was said is no part of what is stored.
+impl Clone for Said {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Said {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Said {}
+
+impl fmt::Debug for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Said")
+    }
+}
