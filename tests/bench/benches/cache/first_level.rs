@@ -10,10 +10,13 @@ use std::{
 };
 
 use criterion::Criterion;
-use tower::{Layer, util::MapResponse};
-use tower_keep_bench::{Bare, Load, bare_response, exchange, get, head, now, revalidating};
+use tower::{
+    Layer,
+    util::{MapRequest, MapResponse},
+};
+use tower_keep_bench::{Bare, Load, Request, exchange, get, head, now, revalidating};
 use tower_keep_cache::{CacheHandle, CacheLayer, Tag};
-use tower_keep_store::{Mode, Store};
+use tower_keep_store::{Clock, Mode, Store, Timestamp};
 
 use crate::{in_memory, measure};
 
@@ -29,8 +32,31 @@ pub(crate) fn run(criterion: &mut Criterion, load: &Load) {
         revalidating(PATH)
     });
     measure(criterion, ("get", "head"), load, &cached, |_| head(PATH));
+    in_another_second(criterion, load);
     by_variant(criterion, load);
     while_invalidating(criterion, load);
+}
+
+/// What is asked for so seldom that its age is another one each time.
+fn in_another_second(criterion: &mut Criterion, load: &Load) {
+    let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+    let store = Store::builder().clock(clock.clone()).memory();
+    let cached = CacheLayer::new(store).layer(MapResponse::new(Bare::new(), for_decades));
+    load.block_on(exchange(&mut cached.clone(), get(PATH)));
+    let ticking = MapRequest::new(cached, move |request: Request| {
+        clock.advance(Duration::from_secs(1));
+        request
+    });
+    let name = ("get", "hit-in-another-second");
+    measure(criterion, name, load, &ticking, |_| get(PATH));
+}
+
+fn for_decades<B>(mut response: http::Response<B>) -> http::Response<B> {
+    let control = http::HeaderValue::from_static("public, max-age=2147483647");
+    response
+        .headers_mut()
+        .insert(http::header::CACHE_CONTROL, control);
+    response
 }
 
 /// A resource that differs by a field of the request: two look-ups.
@@ -43,11 +69,10 @@ fn by_variant(criterion: &mut Criterion, load: &Load) {
     });
 }
 
-fn vary<B>(response: http::Response<B>) -> http::Response<B> {
-    let mut varying = bare_response(response.into_body());
+fn vary<B>(mut response: http::Response<B>) -> http::Response<B> {
     let names = http::HeaderValue::from_static("accept-encoding");
-    varying.headers_mut().insert(http::header::VARY, names);
-    varying
+    response.headers_mut().insert(http::header::VARY, names);
+    response
 }
 
 /// The same hits, while somebody invalidates something else a thousand times a second.

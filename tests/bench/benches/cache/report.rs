@@ -27,8 +27,9 @@ enum Target {
 
 use Target::{Over, Throughput};
 
-const ROWS: [Row; 14] = [
+const ROWS: [Row; 15] = [
     row("get/first-level-hit", "get/bare", Over(2_000.0)),
+    row("get/hit-in-another-second", "get/bare", Over(2_000.0)),
     row("get/not-modified", "get/bare", Over(2_000.0)),
     row("get/head", "get/bare", Over(2_000.0)),
     row("get/variant-hit", "get/bare", Target::None),
