@@ -26,7 +26,7 @@ pub use self::{
     load::Load,
     process::{Process, run_if_asked},
     random::Random,
-    recovery::{caching_returns, restart, resume},
+    recovery::{caching_returns, restart, resume, shares},
     site::Site,
     timings::{Kind, Timings},
 };
@@ -42,8 +42,8 @@ pub const RECOVERY: Duration = Duration::from_secs(2);
 /// How long a process may serve what another has invalidated while Redis cannot tell it.
 pub const STALENESS_BOUND: Duration = Duration::from_secs(5);
 
-/// What a busy machine may add to any bound.
-pub const SLACK: Duration = Duration::from_secs(1);
+/// What a busy machine may add to any bound; less than any outage here lasts.
+pub const SLACK: Duration = Duration::from_millis(1500);
 
 /// What must happen, however long a busy machine takes.
 pub const LONG: Duration = Duration::from_secs(20);

@@ -53,7 +53,33 @@ pub async fn caching_returns(
     unreachable!("pages do not run out")
 }
 
+/// Checks that what one process computes another finds in Redis; returns how many it asked for until
+/// it did. Nothing else may be stored meanwhile.
+///
+/// # Panics
+///
+/// If it does not find any of many, or finds something else.
+pub async fn shares(computing: &mut Client, finding: &mut Client, server: &RedisServer) -> usize {
+    for page in 1..=MOST_PAGES {
+        let before = block_in_place(|| stored(server));
+        let path = format!("/api/candidates?page={page}&per_page=2");
+        let computed = computing.get(&path).await;
+        // The entry is written in the background.
+        let reached = async || block_in_place(|| stored(server)) > before;
+        let is_stored = holds_within(Duration::from_secs(1), reached).await;
+        let found = finding.get(&path).await;
+        assert_eq!(found.body, computed.body, "{path}");
+        if is_stored && found.is_hit() && found.queries() == 0 {
+            return page;
+        }
+    }
+    panic!("of {MOST_PAGES} pages none was found in Redis");
+}
+
 fn stored(server: &RedisServer) -> u64 {
     let stats = server.command_stats();
     stats.get("set").copied().unwrap_or(0)
 }
+
+/// A busy machine may miss a deadline now and then, but not so often.
+const MOST_PAGES: usize = 20;

@@ -1,11 +1,11 @@
 //! Whole applications on real Redis servers that die, hang, lie and come back.
 
 mod coherence;
-//mod garbage;
-//mod network;
+mod garbage;
+mod network;
 mod outage;
 mod startup;
-//mod tls;
+mod tls;
 
 use tower_keep_faults::{Hiring, Process, run_if_asked};
 
