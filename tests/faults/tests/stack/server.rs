@@ -25,7 +25,7 @@ use tower::{
     timeout::TimeoutLayer,
 };
 use tower_keep::{CacheHandle, CacheLayer, Store};
-use tower_keep_test_support::{Gate, ScriptedBody};
+use tower_keep_test_support::{Gate, InFlight, ScriptedBody};
 
 /// What the handlers wait at and count.
 #[derive(Clone, Debug)]
@@ -37,9 +37,15 @@ pub(crate) struct Origin {
     calls: Arc<AtomicUsize>,
     /// Requests that came, whoever answered them.
     arrived: Arc<AtomicUsize>,
+    in_flight: InFlight,
 }
 
 impl Origin {
+    /// Requests whose head has not been answered and whose client is not known to have left.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.count()
+    }
+
     pub(crate) fn calls(&self) -> usize {
         self.calls.load(Ordering::SeqCst)
     }
@@ -85,6 +91,7 @@ impl Server {
             second_frame: Gate::opened(),
             calls: Arc::default(),
             arrived: Arc::default(),
+            in_flight: InFlight::default(),
         };
         let cache = CacheLayer::new(store);
         let handle = cache.handle();
@@ -130,6 +137,7 @@ fn routes(limits: Limits) -> Router<Origin> {
 }
 
 async fn count_arrival(State(origin): State<Origin>, request: Request, next: Next) -> Response {
+    let _in_flight = origin.in_flight.enter();
     origin.arrived.fetch_add(1, Ordering::SeqCst);
     next.run(request).await
 }
