@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, response};
 use sha2::{Digest, Sha256};
-use tower_keep_store::{Stamp, Target};
+use tower_keep_store::{Moment, Target};
 
 use crate::{
     engine::{
@@ -29,6 +29,7 @@ pub(crate) struct Fill {
     shared: Arc<Shared>,
     lead: Option<Lead<Stored>>,
     key: Vec<u8>,
+    fetched: Moment,
     meta: Meta,
     status: StatusCode,
     headers: HeaderMap,
@@ -51,7 +52,7 @@ pub(crate) struct FilledBy<'a> {
     pub(crate) key: &'a [u8],
     pub(crate) target: Option<Target>,
     pub(crate) headers: &'a HeaderMap,
-    pub(crate) stamp: Stamp,
+    pub(crate) fetched: Moment,
     pub(crate) times: Times,
 }
 
@@ -65,7 +66,7 @@ impl Fill {
     ) -> Self {
         let times = request.times;
         let meta = Meta {
-            stamp: request.stamp,
+            stamp: request.fetched.stamp(),
             targets: plan.targets.drain(..).chain(request.target).collect(),
             received: times.received,
             fresh_until: plan.fresh_until,
@@ -83,6 +84,7 @@ impl Fill {
             shared,
             lead,
             key: request.key.to_vec(),
+            fetched: request.fetched,
             meta,
             status: head.status,
             headers: kept_headers(head, times.received),
@@ -143,7 +145,7 @@ impl Fill {
         let entry = Entry::new(key.into(), self.meta, Stored::Response(response));
         let entry = self.shared.engine.insert(entry);
         if let Some(lead) = self.lead {
-            lead.land(entry, Source::Origin);
+            lead.land(entry, Source::Origin(self.fetched));
         }
     }
 
@@ -170,11 +172,12 @@ impl Fill {
             names: variant.names,
             known,
         };
-        let marker = Entry::new(
-            self.key.clone().into(),
-            self.meta.clone(),
-            Stored::Variants(variants),
-        );
+        let meta = Meta {
+            // Without it no request would know its variant's key.
+            first_level: true,
+            ..self.meta.clone()
+        };
+        let marker = Entry::new(self.key.clone().into(), meta, Stored::Variants(variants));
         engine.insert(marker);
         variant_key(&self.key, &variant.digest)
     }

@@ -6,11 +6,13 @@ use std::{
     pin::Pin,
     sync::{Arc, OnceLock},
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
+use tokio::time::timeout;
 use tower::util::Oneshot;
 use tower_service::Service;
 
@@ -88,7 +90,7 @@ where
         }
     }
 
-    pub(crate) fn running(work: Running<ResBody, S::Error>, led: Led) -> Self
+    pub(crate) fn running(work: Running<ResBody, S::Error>, led: Led, patience: Duration) -> Self
     where
         S: 'static,
         ReqBody: 'static,
@@ -100,6 +102,7 @@ where
                     work: Some(work),
                     detach: detach::<ResBody, S::Error>,
                     led,
+                    patience,
                 },
             },
         }
@@ -152,8 +155,10 @@ where
 struct Detaching<B: Body, E> {
     work: Option<Running<B, E>>,
     /// Known to be possible where the work was made; a destructor may not ask for it.
-    detach: fn(Running<B, E>),
+    detach: fn(Running<B, E>, Duration),
     led: Led,
+    /// How long it may go on without its client.
+    patience: Duration,
 }
 
 impl<B: Body, E> Detaching<B, E> {
@@ -174,14 +179,14 @@ impl<B: Body, E> Drop for Detaching<B, E> {
         if let Some(work) = self.work.take()
             && is_followed
         {
-            (self.detach)(work);
+            (self.detach)(work, self.patience);
         }
     }
 }
 
-fn detach<B: Body + 'static, E: 'static>(work: Running<B, E>) {
+fn detach<B: Body + 'static, E: 'static>(work: Running<B, E>, patience: Duration) {
     spawn(async move {
         // The body, dropped, is read to its end by its own means.
-        drop(work.await);
+        drop(timeout(patience, work).await);
     });
 }

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use http::{HeaderName, request::Parts};
+use quick_cache::sync::Cache;
 use tower_keep_store::Store;
 use tower_layer::Layer;
 
@@ -15,8 +16,8 @@ use crate::{
         status::CacheStatus,
         storing::StoringRules,
     },
-    service::Cache,
-    shared::{Predicate, Shared},
+    service::Cache as CacheService,
+    shared::{MOST_UNSHARED, Predicate, Shared},
 };
 
 /// Caches the responses of the service that it wraps. See the [crate documentation](crate).
@@ -74,10 +75,10 @@ impl CacheLayer {
 }
 
 impl<S> Layer<S> for CacheLayer {
-    type Service = Cache<S>;
+    type Service = CacheService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Cache::new(inner, self.shared.clone())
+        CacheService::new(inner, self.shared.clone())
     }
 }
 
@@ -110,6 +111,14 @@ impl CacheLayerBuilder {
         self
     }
 
+    /// Tells this layer's keys from those of other layers on the same namespace of a store. Needed where
+    /// two layers see the same URIs and mean different things: two applications behind one host, or
+    /// routers that are nested into another, which see paths without their prefix. Default: empty.
+    pub fn name(mut self, name: impl Into<Box<str>>) -> Self {
+        self.keys.name = name.into();
+        self
+    }
+
     /// How the query is part of the key. Default: all of it, as it is.
     pub fn query(mut self, rules: QueryRules) -> Self {
         self.keys.query = rules;
@@ -129,12 +138,21 @@ impl CacheLayerBuilder {
         })
     }
 
-    /// Makes what `part` finds in a request part of every key: a tenant, a role, one cookie.
+    /// Makes what `part` finds in a request part of every key: a tenant, a role, one cookie. Only a digest
+    /// of it is stored.
     pub fn key_part(
         mut self,
         part: impl Fn(&Parts) -> Option<Vec<u8>> + Send + Sync + 'static,
     ) -> Self {
         self.keys.parts.push(Arc::new(part));
+        self
+    }
+
+    /// Leaves `X-Forwarded-Host`, `-Port`, `-Prefix`, `-Proto` and the host and scheme in `Forwarded` out
+    /// of the key. Dangerous unless no handler makes a link, a redirect or a choice from them: whoever
+    /// sends them chooses what others are answered. Default: they are part of the key.
+    pub fn danger_ignore_forwarded(mut self) -> Self {
+        self.keys.ignore_forwarded = true;
         self
     }
 
@@ -161,8 +179,8 @@ impl CacheLayerBuilder {
         self
     }
 
-    /// Whether a request with an unsafe method that does not fail invalidates what is stored for its
-    /// URI (RFC 9111 §4.4). One record in the log for each. Default: yes.
+    /// Whether a request with an unsafe method invalidates what is stored for its URI (RFC 9111 §4.4),
+    /// unless the answer is a refusal (4xx) or gRPC. One record in the log for each. Default: yes.
     pub fn invalidate_on_unsafe(mut self, on: bool) -> Self {
         self.invalidate_on_unsafe = on;
         self
@@ -222,6 +240,7 @@ impl CacheLayerBuilder {
         CacheLayer {
             shared: Arc::new(Shared {
                 engine: Arc::new(engine),
+                unshared: Arc::new(Cache::new(MOST_UNSHARED)),
                 keys: self.keys,
                 storing,
                 status: self.status,

@@ -12,11 +12,8 @@ use tower_service::Service;
 
 use crate::{
     body::ResponseBody,
-    engine::{
-        entry::{Entry, Usability},
-        spawn,
-    },
-    fetch::{Fetch, Origin, Pending},
+    engine::entry::{Entry, Usability},
+    fetch::{Fetch, Origin, Pending, Refresh},
     future::ResponseFuture,
     http::{
         answer::{self, Asked},
@@ -48,6 +45,7 @@ impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for Cache<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
     S::Future: Send,
+    S::Error: Send,
     ReqBody: Body + Send + 'static,
     ResBody: Body + Send + 'static,
     ResBody::Error: Send,
@@ -157,15 +155,8 @@ impl<S> Cache<S> {
             return;
         };
         let resource = found.resource().to_vec();
-        let refresh = Fetch::refreshing(
-            self.shared.clone(),
-            origin,
-            request,
-            entry.clone(),
-            resource,
-            lead,
-        );
-        spawn(refresh.in_background());
+        let shared = self.shared.clone();
+        Refresh::new(shared, origin, request, entry.clone(), resource, lead).begin();
     }
 }
 

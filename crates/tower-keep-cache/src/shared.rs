@@ -3,12 +3,13 @@
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use http::{HeaderMap, request::Parts};
-use tower_keep_store::{Stamp, Timestamp};
+use quick_cache::sync::Cache;
+use tower_keep_store::Timestamp;
 
 use crate::{
     engine::{
         Engine,
-        entry::{Entry, Meta, Usability},
+        entry::{Entry, Usability},
     },
     http::{
         entry::{SharedWith, Stored, StoredResponse},
@@ -25,6 +26,9 @@ pub(crate) type Predicate = dyn Fn(&Parts) -> bool + Send + Sync;
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) engine: Arc<Engine<Stored>>,
+    /// Keys whose responses cannot be shared, and until when that is remembered. Our own experience, and
+    /// so not a matter of the log.
+    pub(crate) unshared: Arc<Cache<Box<[u8]>, Timestamp>>,
     pub(crate) keys: KeyRules,
     pub(crate) storing: StoringRules,
     pub(crate) status: CacheStatus,
@@ -50,8 +54,6 @@ pub(crate) struct Found {
 pub(crate) enum State {
     Absent,
     Present(Arc<Entry<Stored>>, Usability),
-    /// Responses to this key are not shared: do not wait for one another.
-    Unshared,
 }
 
 impl Found {
@@ -80,18 +82,12 @@ impl Shared {
                 resource: None,
                 state: State::Present(entry, usability),
             },
-            Stored::Unshared => Found {
-                key,
-                resource: None,
-                state: State::Unshared,
-            },
             Stored::Variants(variants) => {
                 let variant = variant_key(&key, &variant_of(&variants.names, headers));
                 let state = match self.engine.first(&variant) {
                     Some((entry, usability)) => match entry.value {
                         Stored::Response(_) => State::Present(entry, usability),
                         Stored::Variants(_) => State::Absent,
-                        Stored::Unshared => State::Unshared,
                     },
                     None => State::Absent,
                 };
@@ -104,21 +100,16 @@ impl Shared {
         }
     }
 
-    /// Remembers for a while that responses to this key cannot be shared.
-    pub(crate) fn mark_unshared(&self, key: Vec<u8>, stamp: Stamp, now: Timestamp) {
-        let meta = Meta {
-            stamp,
-            targets: Box::default(),
-            received: now,
-            fresh_until: now + UNSHARED_FOR,
-            stale_until: now,
-            error_until: now,
-            cost: Duration::ZERO,
-            first_level: true,
-            store: false,
-        };
-        self.engine
-            .insert(Entry::new(key.into(), meta, Stored::Unshared));
+    /// Remembers for a while that responses under this flight's key cannot be shared.
+    pub(crate) fn mark_unshared(&self, flight: &[u8]) {
+        self.unshared
+            .insert(flight.into(), self.engine.now() + UNSHARED_FOR);
+    }
+
+    /// Whether requests under this flight's key should not wait for one another.
+    pub(crate) fn is_unshared(&self, flight: &[u8]) -> bool {
+        let until = self.unshared.get(flight);
+        until.is_some_and(|until| self.engine.now() < until)
     }
 
     pub(crate) fn bypasses(&self, request: &Parts) -> bool {
@@ -141,7 +132,7 @@ impl Stored {
     pub(crate) fn response(&self) -> Option<&StoredResponse> {
         match self {
             Self::Response(response) => Some(response),
-            Self::Variants(_) | Self::Unshared => None,
+            Self::Variants(_) => None,
         }
     }
 }
@@ -177,3 +168,6 @@ pub(crate) fn flight_key<'a>(key: &'a [u8], lookup: &Lookup) -> Cow<'a, [u8]> {
 
 /// How long it is remembered that responses to a key cannot be shared.
 const UNSHARED_FOR: Duration = Duration::from_secs(10);
+
+/// Keys of which that is remembered.
+pub(crate) const MOST_UNSHARED: usize = 4096;

@@ -32,6 +32,8 @@ struct Passage<B: Body> {
     fill: Option<Collecting>,
     /// Somebody reads in the background; the client waits for what comes of it.
     is_read_ahead: bool,
+    /// The inner body panicked while it was polled: it must not be polled again.
+    is_broken: bool,
     client: Option<Waker>,
 }
 
@@ -67,6 +69,7 @@ impl<B: Body> Tee<B> {
                 trailers: None,
             }),
             is_read_ahead: false,
+            is_broken: false,
             client: None,
         };
         // An empty body may never be polled.
@@ -99,7 +102,12 @@ impl<B: Body> Tee<B> {
             passage.client = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        passage.poll_next(cx)
+        let next = passage.poll_next(cx);
+        if next.is_pending() && passage.fill.is_some() {
+            // Many bodies remember one waker only, and a reader in the background may take its place.
+            passage.client = Some(cx.waker().clone());
+        }
+        next
     }
 
     pub(crate) fn is_end_stream(&self) -> bool {
@@ -129,8 +137,10 @@ impl<B: Body> Drop for Tee<B> {
 
 impl<B: Body> fmt::Debug for Tee<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let passage = locked(&self.passage);
         f.debug_struct("Tee")
-            .field("fill", &locked(&self.passage).fill)
+            .field("fill", &passage.fill)
+            .field("is_read_ahead", &passage.is_read_ahead)
             .finish_non_exhaustive()
     }
 }
@@ -177,9 +187,15 @@ impl<B: Body> Drop for Reading<B> {
 impl<B: Body> Passage<B> {
     /// The next frame, collected on its way.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        // Should the inner body panic, nothing is left to complete: it may not be polled again.
+        assert!(
+            !self.is_broken,
+            "the inner body panicked when it was read in the background"
+        );
+        // Should it panic now, nothing is left to complete.
         let fill = self.fill.take();
+        self.is_broken = true;
         let polled = self.inner.as_mut().poll_frame(cx);
+        self.is_broken = false;
         if !matches!(polled, Poll::Ready(Some(Err(_)))) {
             // After an error, too, what has passed is no response.
             self.fill = fill;
@@ -203,6 +219,9 @@ impl<B: Body> Passage<B> {
             let Some(frame) = ready!(self.poll_next(cx)) else {
                 break;
             };
+            if self.ahead.len() >= MOST_FRAMES_AHEAD {
+                self.release();
+            }
             self.ahead.push_back(frame);
             if let Some(client) = self.client.take() {
                 client.wake();
@@ -276,10 +295,16 @@ impl Collected {
             Self::Nothing => Bytes::new(),
             // A view could keep a much larger buffer alive than the entry is weighed for.
             Self::One(bytes) => Bytes::copy_from_slice(&bytes),
+            Self::Joined(bytes) if bytes.capacity() > bytes.len() + bytes.len() / 4 => {
+                Bytes::copy_from_slice(&bytes)
+            }
             Self::Joined(bytes) => bytes.freeze(),
         }
     }
 }
+
+/// Frames read ahead of the client; their bytes are bounded by what may be stored, their number is not.
+const MOST_FRAMES_AHEAD: usize = 4096;
 
 /// A body that panicked under the lock left nothing half done that matters: its fill is gone.
 fn locked<B: Body>(passage: &Mutex<Passage<B>>) -> MutexGuard<'_, Passage<B>> {

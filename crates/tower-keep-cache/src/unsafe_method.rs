@@ -1,63 +1,55 @@
 //! Requests that change something (RFC 9111 §4.4).
 
-use std::sync::Arc;
+use std::{future::poll_fn, sync::Arc};
 
 use http::{
-    HeaderMap, Request, Response, Uri,
-    header::{CONTENT_LOCATION, LOCATION},
+    HeaderMap, Request, Response,
+    header::{CONTENT_LOCATION, CONTENT_TYPE, LOCATION},
+    request::Parts,
 };
 use http_body::Body;
-use tower::util::Oneshot;
 use tower_keep_store::{Mode, Outcome, OutcomeCell, Target};
 use tower_service::Service;
+use url::Url;
 
 use crate::{
     body::ResponseBody,
     engine::spawn,
     fetch::set,
     future::{Led, ResponseFuture},
-    http::{
-        key::authority,
-        status::{Forward, Report},
-    },
+    http::status::{Forward, Report},
     shared::Shared,
 };
 
-/// Sends the request on; unless it fails, what is stored for its URI, and for those that the response
-/// names, is invalidated before the client hears of the change.
+/// Sends the request on; unless it is refused, what is stored for its URI, and for those that the
+/// response names, is invalidated before the client hears of the change.
 pub(crate) fn invalidating<S, ReqBody, ResBody>(
     shared: Arc<Shared>,
-    inner: S,
+    mut inner: S,
     request: Request<ReqBody>,
     cell: Option<&OutcomeCell>,
 ) -> ResponseFuture<S, ReqBody, ResBody>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Send + 'static,
     S::Future: Send,
+    S::Error: Send,
     ReqBody: Send + 'static,
     ResBody: Body + Send + 'static,
 {
     set(cell, Outcome::Bypass);
     let (head, body) = request.into_parts();
-    let target = shared.keys.target(&head);
-    let host = authority(&head).unwrap_or_default().to_vec();
-    let unfinished = Unfinished {
-        shared: shared.clone(),
-        target,
-    };
+    let targets = shared.keys.targets(&head);
+    let base = base(&head);
+    let patience = shared.patience;
     let request = Request::from_parts(head, body);
     let work = async move {
-        let result = Oneshot::new(inner, request).await;
-        // From here on it is known whether something changed.
-        let target = unfinished.finish();
-        let response = result?;
-        let status = response.status();
-        if status.is_success() || status.is_redirection() {
-            let named = named_targets(&shared, response.headers(), &host);
-            let targets: Vec<_> = target.into_iter().chain(named).collect();
-            invalidate(&shared, &targets).await;
-        }
-        let mut response = response.map(ResponseBody::passing);
+        poll_fn(|cx| inner.poll_ready(cx)).await?;
+        // From here on the request may do its work, whatever becomes of its answer.
+        let change = Change::begins(shared.clone(), targets);
+        let result = inner.call(request).await;
+        let changed = change.ended(result.as_ref().ok(), base.as_ref());
+        invalidate(&shared, &changed).await;
+        let mut response = result?.map(ResponseBody::passing);
         let report = Report::Forward {
             why: Forward::Method,
             stored: false,
@@ -66,7 +58,45 @@ where
         shared.status.write(report, response.headers_mut());
         Ok(response)
     };
-    ResponseFuture::running(Box::pin(work), Led::default())
+    ResponseFuture::running(Box::pin(work), Led::default(), patience)
+}
+
+/// A change that may have been made. One whose answer nobody waited for invalidates in the background.
+struct Change {
+    shared: Arc<Shared>,
+    targets: Vec<Target>,
+}
+
+impl Change {
+    fn begins(shared: Arc<Shared>, targets: Vec<Target>) -> Self {
+        Self { shared, targets }
+    }
+
+    /// What is to be invalidated: nothing, if the answer says that nothing was changed. No answer says
+    /// nothing of the kind: a time-out may have come after the commit.
+    fn ended<B>(mut self, answer: Option<&Response<B>>, base: Option<&Url>) -> Vec<Target> {
+        let mut targets = std::mem::take(&mut self.targets);
+        match answer {
+            Some(answer) if answer.status().is_client_error() || is_grpc(answer.headers()) => {
+                targets.clear();
+            }
+            Some(answer) if !answer.status().is_server_error() => {
+                targets.extend(named_targets(&self.shared, answer.headers(), base));
+            }
+            _ => {}
+        }
+        targets
+    }
+}
+
+impl Drop for Change {
+    fn drop(&mut self) {
+        let targets = std::mem::take(&mut self.targets);
+        if !targets.is_empty() {
+            let shared = self.shared.clone();
+            spawn(async move { invalidate(&shared, &targets).await });
+        }
+    }
 }
 
 async fn invalidate(shared: &Shared, targets: &[Target]) {
@@ -78,42 +108,40 @@ async fn invalidate(shared: &Shared, targets: &[Target]) {
     }
 }
 
-/// The URIs of this origin that the response says were made or changed.
-fn named_targets(
-    shared: &Shared,
-    headers: &HeaderMap,
-    host: &[u8],
-) -> impl Iterator<Item = Target> {
+/// The request's URI, for what the response names relative to it.
+fn base(request: &Parts) -> Option<Url> {
+    let host = crate::http::key::authority(request)?;
+    let host = str::from_utf8(host).ok()?;
+    Url::parse(&format!("http://{host}"))
+        .ok()?
+        .join(request.uri.path())
+        .ok()
+}
+
+/// The URIs of this host that the response says were made or changed.
+fn named_targets(shared: &Shared, headers: &HeaderMap, base: Option<&Url>) -> Vec<Target> {
+    let Some(base) = base else {
+        return Vec::new();
+    };
+    let is_ours = |url: &Url| url.host() == base.host() && url.port() == base.port();
     [LOCATION, CONTENT_LOCATION]
         .into_iter()
-        .filter_map(|name| headers.get(name)?.to_str().ok()?.parse::<Uri>().ok())
-        .filter(|uri| match uri.authority() {
-            Some(authority) => authority.as_str().as_bytes().eq_ignore_ascii_case(host),
-            None => uri.path().starts_with('/'),
+        .filter_map(|name| base.join(headers.get(name)?.to_str().ok()?).ok())
+        .filter(is_ours)
+        .filter_map(|url| {
+            let uri = url[url::Position::BeforePath..url::Position::AfterQuery]
+                .parse()
+                .ok()?;
+            let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
+            Some(shared.keys.target_of(&uri, authority.as_bytes()))
         })
-        .map(|uri| shared.keys.target_of(&uri, host))
+        .collect()
 }
 
-/// A change whose answer nobody waited for. The handler may have got as far as the change, so what
-/// depends on it is invalidated all the same.
-struct Unfinished {
-    shared: Arc<Shared>,
-    target: Option<Target>,
-}
-
-impl Unfinished {
-    /// Consumes the guard as a whole: a block that only touched its field would capture a copy of that,
-    /// and leave the guard to its destructor.
-    fn finish(mut self) -> Option<Target> {
-        self.target.take()
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        if let Some(target) = self.target.take() {
-            let shared = self.shared.clone();
-            spawn(async move { invalidate(&shared, &[target]).await });
-        }
-    }
+/// gRPC says nothing by its method, and a record for every call would be the larger harm. The answer says
+/// whether it is that: the request would only claim it.
+fn is_grpc(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
 }

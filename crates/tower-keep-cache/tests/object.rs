@@ -319,6 +319,7 @@ async fn stale_values_bridge_refreshes_and_errors() {
         .get_or_load(("user", 7), &[], || async { Err::<Profile, _>("down") })
         .await;
     assert_eq!(bridged, Ok(Arc::new(profile(2.0))));
+    place.clock.advance(Duration::from_secs(2));
     let absent = objects
         .find_or_load(("user", 7), &[], || async { Ok::<_, Infallible>(None) })
         .await;

@@ -8,6 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use redis::aio::MultiplexedConnection;
+use tokio::runtime::Handle;
 use tracing::Instrument;
 
 use crate::{
@@ -65,10 +66,10 @@ impl Store {
         StoreBuilder::default()
     }
 
-    /// The same store with another deadline for each step. Default: 50 ms.
+    /// The same store with another deadline for each step, at least a millisecond. Default: 50 ms.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+        self.deadline = deadline.max(Duration::from_millis(1));
         self
     }
 
@@ -310,12 +311,10 @@ impl StoreBuilder {
                 ));
             }
         }
-        if tokio::runtime::Handle::try_current().is_err() {
-            return Err(ConnectError::new(
-                "connecting to a store needs a running Tokio runtime",
-            ));
-        }
-        let redis = Redis::new(url, self.connections, vec![APPEND.clone()])?;
+        let runtime = Handle::try_current().map_err(|error| {
+            ConnectError::caused("connecting to a store needs a running Tokio runtime", error)
+        })?;
+        let redis = Redis::new(runtime, url, self.connections, vec![APPEND.clone()])?;
         Ok(self.store(Place::Redis(redis)))
     }
 
@@ -329,6 +328,11 @@ impl StoreBuilder {
         if self.deadline.is_zero() {
             return Err(ConnectError::new(
                 "a deadline of zero leaves no time for any step",
+            ));
+        }
+        if self.staleness_bound < LEAST_STALENESS_BOUND {
+            return Err(ConnectError::new(
+                "a staleness bound under 500 ms is shorter than the log's own heartbeat allows",
             ));
         }
         if self.connections == 0 {
@@ -377,6 +381,9 @@ fn prepare_tls() -> Result<(), ConnectError> {
         "rediss:// needs the feature `tls` of tower-keep-store",
     ))
 }
+
+/// Two heartbeats of the log.
+const LEAST_STALENESS_BOUND: Duration = Duration::from_millis(500);
 
 /// About 300 years.
 const MILLIS_MAX: u64 = 10_000_000_000_000;

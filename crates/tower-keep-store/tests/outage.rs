@@ -300,8 +300,13 @@ async fn a_log_that_cannot_be_read_is_current_no_longer_than_the_bound() {
     is_current(&store).await;
     server.kill();
     let killed = Instant::now();
+    assert!(
+        store.log().is_current(),
+        "nothing can have been missed for longer than the bound yet"
+    );
     eventually(LONG, async || !store.log().is_current()).await;
-    assert!(killed.elapsed() < LONG);
+    // The bound, and what a busy machine adds.
+    assert!(killed.elapsed() < Duration::from_secs(3));
     server.restart();
     is_current(&store).await;
 }
@@ -324,16 +329,66 @@ async fn foreign_bytes_where_the_log_should_be_are_never_trusted() {
     is_current(&store).await;
     let stamp = store.log().stamp();
     server.command(&["XADD", "keep:log", "9000000-0", "x", "y"]);
-    server.command(&[
-        "XADD", "keep:log", "*", "e", "12345678", "p", "12345678", "n", "1", "c", "?",
-    ]);
-    eventually(LONG, async || {
-        !store.log().is_current() || store.log().stamp() != stamp
-    })
-    .await;
-    server.command(&["DEL", "keep:log"]);
+    // One foreign line: nobody knows what stood in its place, and the log heals by itself.
+    server.command(&["XADD", "keep:log", "9000000-0", "x", "y"]);
+    eventually(LONG, async || store.log().stamp().epoch != stamp.epoch).await;
     is_current(&store).await;
     assert_eq!(store.log().verdict(stamp, &[]), Verdict::Invalid);
+    let stamp = store.log().stamp();
+    store
+        .log()
+        .append(&[tag("a")], Mode::Hard, LONG)
+        .await
+        .expect("written");
+    assert_eq!(store.log().verdict(stamp, &[tag("a")]), Verdict::Invalid);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_handle_takes_tasks_and_connections_with_it() {
+    let server = RedisServer::start();
+    let store = Store::connect(&server.url()).expect("a good URL");
+    is_current(&store).await;
+    store.ping().await.expect("answers");
+    // One of them is the test's own question.
+    let connections = async || {
+        let clients = server.command(&["CLIENT", "LIST"]).text().expect("a list");
+        clients
+            .lines()
+            .filter(|line| !line.contains("cmd=client"))
+            .count()
+    };
+    assert!(connections().await >= 3);
+    let log = store.log().clone();
+    drop(store);
+    let stamp = log.stamp();
+    log.append(&[tag("a")], Mode::Hard, LONG)
+        .await
+        .expect("a handle to the log keeps it");
+    assert_ne!(log.stamp(), stamp);
+    drop(log);
+    eventually(LONG, async || connections().await == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_stall_is_not_an_outage_however_many_it_hits() {
+    let mut server = RedisServer::start();
+    let store = Store::connect(&server.url()).expect("a good URL");
+    eventually(LONG, async || answers(&store).await).await;
+    server.pause();
+    let asking: Vec<_> = (0..20_u8)
+        .map(|i| {
+            let store = store.clone();
+            tokio::spawn(async move { store.get(&Key::new("t", &[i])).await })
+        })
+        .collect();
+    for one in asking {
+        assert!(is_outage(
+            &one.await.expect("no panic").expect_err("the server stalls")
+        ));
+    }
+    server.resume();
+    // Neither refused by the breaker, nor without a connection.
+    store.deadline(LONG).ping().await.expect("answers at once");
 }
 
 #[tokio::test(flavor = "multi_thread")]

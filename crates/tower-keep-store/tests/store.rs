@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tower_keep_store::{Key, Mode, Stamp, Store, Target, Verdict};
+use tower_keep_store::{Key, Mode, Store, Target, Verdict};
 use tower_keep_test_support::{RedisServer, Reply, eventually};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -160,14 +160,27 @@ async fn a_unix_socket_serves_as_well() {
     store.ping().await.expect("answers");
 }
 
-/// An entry that another process can judge carries only numbers.
+#[tokio::test(flavor = "multi_thread")]
+async fn deadlines_and_bounds_out_of_range_are_refused_or_harmless() {
+    let server = RedisServer::start();
+    let builder = Store::builder;
+    for refused in [
+        builder().deadline(Duration::ZERO),
+        builder().connections(0),
+        builder().staleness_bound(Duration::from_millis(499)),
+    ] {
+        assert!(refused.connect(&server.url()).is_err());
+    }
+    let patient = builder()
+        .deadline(Duration::MAX)
+        .connect(&server.url())
+        .expect("a good URL");
+    patient.ping().await.expect("answers");
+}
+
+/// What an envelope carries of them is enough.
 #[test]
-fn stamps_and_targets_survive_an_envelope() {
-    let stamp = Stamp {
-        epoch: 7,
-        position: 9,
-    };
-    assert_eq!(stamp, Stamp { ..stamp });
+fn targets_survive_an_envelope() {
     assert_eq!(Target::from_bits(tag("a").to_bits()), tag("a"));
     assert_ne!(tag("a"), Target::new("class", b"a"));
 }

@@ -83,15 +83,15 @@ impl<V> Entry<V> {
         }
     }
 
-    /// Whether it may still stand in for an error, as far as is known here.
-    pub(crate) fn is_valid(&self, log: &InvalidationLog) -> bool {
-        self.verdict(log) != Verdict::Invalid
+    /// Whether it, fetched or judged at `fetched`, may answer who asked at `asked` and waited for it. The
+    /// log need not be current for that: the fetch was under way.
+    pub(crate) fn may_answer(&self, log: &InvalidationLog, fetched: Moment, asked: Moment) -> bool {
+        log.may_answer(fetched, asked, &self.meta.targets)
     }
 
-    /// Whether it may answer who asked at that moment and waited for it. The log need not be current for
-    /// that: the fetch was under way.
-    pub(crate) fn may_answer(&self, log: &InvalidationLog, asked: Moment) -> bool {
-        log.may_answer(self.meta.stamp, asked, &self.meta.targets)
+    /// Whether it may still answer in place of an error.
+    pub(crate) fn may_bridge(&self, log: &InvalidationLog, now: Timestamp) -> bool {
+        self.verdict(log) != Verdict::Invalid && now < self.meta.useless_at()
     }
 
     /// Puts the next refresh off.
@@ -192,6 +192,6 @@ mod tests {
             .await
             .expect("embedded");
         assert_eq!(lenient.usability(log, now), Usability::Not);
-        assert!(!lenient.is_valid(log));
+        assert!(!lenient.may_bridge(log, now));
     }
 }

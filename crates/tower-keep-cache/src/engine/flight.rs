@@ -21,6 +21,8 @@ use tokio::{
     time::{Instant, timeout},
 };
 
+use tower_keep_store::{InvalidationLog, Moment};
+
 use super::entry::Entry;
 
 /// The flights under way.
@@ -70,12 +72,28 @@ impl<V> Clone for Ending<V> {
 /// Where a leader found the entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// In the store: nobody asked the origin.
-    Store,
-    /// At the origin.
-    Origin,
+    /// In the store, which was asked at this moment.
+    Store(Moment),
+    /// At the origin, which was asked at this moment.
+    Origin(Moment),
     /// Here, past its time: the origin failed.
     Stale,
+}
+
+impl Source {
+    /// Whether what came from here may answer who asked at that moment and waited for it.
+    pub(crate) fn may_answer<V>(
+        self,
+        entry: &Entry<V>,
+        log: &InvalidationLog,
+        asked: Moment,
+    ) -> bool {
+        match self {
+            Self::Store(fetched) | Self::Origin(fetched) => entry.may_answer(log, fetched, asked),
+            // Its leader found it fit to stand in for an error.
+            Self::Stale => true,
+        }
+    }
 }
 
 /// What joining a flight makes of a request.
@@ -110,7 +128,10 @@ impl<V> Flights<V> {
     /// Leads, unless somebody does.
     pub(crate) fn lead(self: &Arc<Self>, key: &[u8]) -> Option<Lead<V>> {
         let mut shard = self.shard(key);
-        (!shard.contains_key(key)).then(|| self.begin(key, &mut shard))
+        let is_led = shard
+            .get(key)
+            .is_some_and(|flight| flight.began.elapsed() < self.patience);
+        (!is_led).then(|| self.begin(key, &mut shard))
     }
 
     /// Follows, if somebody leads.
@@ -295,9 +316,9 @@ mod tests {
         let leader = lead(&flights);
         let [one, two] = [follow(&flights), follow(&flights)];
         assert!(leader.flight().is_followed());
-        leader.land(Arc::new(entry(b"k", 7)), Source::Origin);
+        leader.land(Arc::new(entry(b"k", 7)), Source::Stale);
         for follower in [one, two] {
-            let Ending::Landed(entry, Source::Origin) = follower.wait().await else {
+            let Ending::Landed(entry, Source::Stale) = follower.wait().await else {
                 panic!("it landed");
             };
             assert_eq!(entry.value, 7);
@@ -335,9 +356,8 @@ mod tests {
     async fn followers_do_not_wait_for_ever() {
         let flights = flights(Duration::from_millis(5));
         let _leader = lead(&flights);
-        if let Some(follower) = flights.follow(b"k") {
-            assert!(matches!(follower.wait().await, Ending::OutOfPatience));
-        }
+        let follower = flights.follow(b"k").expect("somebody leads");
+        assert!(matches!(follower.wait().await, Ending::OutOfPatience));
     }
 
     #[tokio::test]

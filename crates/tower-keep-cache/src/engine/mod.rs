@@ -9,7 +9,7 @@ use std::{
 };
 
 use quick_cache::{OptionsBuilder, Weighter, sync::Cache};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_keep_store::{InvalidationLog, Key, Stamp, Store, Timestamp};
 
 use self::{
@@ -32,6 +32,7 @@ pub(crate) struct Engine<V> {
     pub(crate) flights: Arc<Flights<V>>,
     counts: Counts,
     writes: Arc<Semaphore>,
+    refreshes: Arc<Semaphore>,
 }
 
 /// What an operator may want to know. All since start.
@@ -95,6 +96,7 @@ impl<V: Value> Engine<V> {
             flights: Arc::new(Flights::new(patience)),
             counts: Counts::default(),
             writes: Arc::new(Semaphore::new(MOST_WRITES)),
+            refreshes: Arc::new(Semaphore::new(MOST_REFRESHES)),
         }
     }
 
@@ -157,6 +159,11 @@ impl<V: Value> Engine<V> {
             self.write(entry.clone());
         }
         entry
+    }
+
+    /// The right to fetch in the background, if not too many do.
+    pub(crate) fn refresh_permit(&self) -> Option<OwnedSemaphorePermit> {
+        self.refreshes.clone().try_acquire_owned().ok()
     }
 
     /// Takes an entry away. Not an invalidation: others may still have it.
@@ -236,6 +243,10 @@ pub(crate) fn spawn(work: impl Future<Output = ()> + Send + 'static) {
 
 /// What an entry costs beyond its key and value.
 const ENTRY_OVERHEAD: u64 = 256;
+
+/// Fetches in the background under way at one time. A stale answer that finds no room is refreshed by a
+/// later request.
+const MOST_REFRESHES: usize = 64;
 
 /// Writes into the store under way at one time.
 const MOST_WRITES: usize = 256;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Response, response};
 use http_body::Body;
-use tower_keep_store::{Outcome, OutcomeCell, Stamp, Target, Timestamp};
+use tower_keep_store::{Moment, Outcome, OutcomeCell, Target, Timestamp};
 
 use super::set;
 use crate::{
@@ -36,7 +36,7 @@ pub(super) struct Asking {
     pub(super) headers: HeaderMap,
     pub(super) lookup: Lookup,
     pub(super) cell: Option<OutcomeCell>,
-    pub(super) stamp: Stamp,
+    pub(super) fetched: Moment,
     pub(super) sent: Timestamp,
     pub(super) why: Forward,
     pub(super) lead: Option<Lead<Stored>>,
@@ -81,7 +81,7 @@ impl Asking {
             key: &self.resource,
             target: self.target,
             headers: &self.headers,
-            stamp: self.stamp,
+            fetched: self.fetched,
             times,
         };
         let shared = self.shared.clone();
@@ -93,9 +93,8 @@ impl Asking {
             tracing::warn!("a response names a class that is not registered: not stored");
         }
         if refusal.is_lasting() {
-            let key = flight_key(&self.key, &self.lookup).into_owned();
-            let now = self.shared.engine.now();
-            self.shared.mark_unshared(key, self.stamp, now);
+            self.shared
+                .mark_unshared(&flight_key(&self.key, &self.lookup));
         }
         self.release();
     }
@@ -119,9 +118,11 @@ impl Asking {
     /// The stale response in place of the origin's error, for all who wait.
     pub(super) fn fall_back<B: Body>(&mut self) -> Option<Response<ResponseBody<B>>> {
         let entry = self.fallback.clone()?;
-        if !entry.is_valid(self.shared.engine.log()) {
+        let now = self.shared.engine.now();
+        if !entry.may_bridge(self.shared.engine.log(), now) {
             return None;
         }
+        entry.refresh_failed(now);
         let asked = Asked {
             head: self.lookup.head,
             headers: &self.headers,

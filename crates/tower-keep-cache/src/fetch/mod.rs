@@ -16,7 +16,6 @@ use crate::{
     engine::{
         entry::{Entry, Usability},
         flight::{Ending, Follow, Joined, Lead, Source},
-        spawn,
     },
     future::{Led, ResponseFuture, Running},
     http::{
@@ -30,7 +29,8 @@ use crate::{
     shared::{Found, Shared, State, flight_key},
 };
 
-use self::{asking::Asking, refresh::Refresh};
+use self::asking::Asking;
+pub(crate) use self::refresh::Refresh;
 
 mod asking;
 mod refresh;
@@ -107,7 +107,8 @@ where
 
     pub(crate) fn into_future(self) -> ResponseFuture<S, ReqBody, ResBody> {
         let led = self.led.clone();
-        ResponseFuture::running(self.run(), led)
+        let patience = self.shared.patience;
+        ResponseFuture::running(self.run(), led, patience)
     }
 
     fn run(mut self) -> Running<ResBody, S::Error> {
@@ -116,8 +117,13 @@ where
                 Way::Answer(entry, outcome) => Ok(self.answer(&entry, outcome)),
                 Way::Refresh(stale, lead) => {
                     let response = self.answer(&stale, Outcome::Stale);
-                    let fetch = self;
-                    spawn(Refresh { fetch, stale, lead }.in_background());
+                    let refresh = Refresh {
+                        fetch: self,
+                        stale,
+                        lead,
+                        store_was_asked: true,
+                    };
+                    refresh.begin();
                     Ok(response)
                 }
                 Way::Nowhere => {
@@ -144,11 +150,18 @@ where
                     }
                     Usability::Fresh => return Way::Answer(entry.clone(), Outcome::Hit),
                     Usability::Stale => return Way::Answer(entry.clone(), Outcome::Stale),
+                    // The origin failed a moment ago: it is left alone for a while.
+                    Usability::OnError if !entry.may_refresh(self.shared.engine.now()) => {
+                        return Way::Answer(entry.clone(), Outcome::Stale);
+                    }
                     Usability::OnError => self.fallback = Some(entry.clone()),
                     Usability::Not => {}
                 },
-                State::Unshared => return self.alone(),
                 State::Absent => {}
+            }
+            let flight = flight_key(&self.found.key, &self.request.lookup);
+            if self.shared.is_unshared(&flight) {
+                return self.alone();
             }
             match self.join() {
                 Some(Joined::Following(follow)) => {
@@ -157,6 +170,10 @@ where
                     }
                 }
                 Some(Joined::Leading(lead)) => {
+                    // Since the last look another may have led, and landed.
+                    if self.look_again() {
+                        continue;
+                    }
                     if let Some(way) = self.ask_store(Some(lead)).await {
                         return way;
                     }
@@ -193,11 +210,11 @@ where
         match follow.wait().await {
             Ending::Landed(entry, source) => {
                 let is_ours = entry.key[..] == self.found.key[..]
-                    && self.is_for_us(&entry, source)
+                    && source.may_answer(&entry, self.shared.engine.log(), self.asked)
                     && admits(&entry, &self.request.lookup);
                 let outcome = match source {
-                    Source::Store => Outcome::Hit,
-                    Source::Origin => Outcome::Collapsed,
+                    Source::Store(_) => Outcome::Hit,
+                    Source::Origin(_) => Outcome::Collapsed,
                     Source::Stale => Outcome::Stale,
                 };
                 is_ours.then_some(Way::Answer(entry, outcome))
@@ -207,22 +224,9 @@ where
         }
     }
 
-    /// A stale entry stands in for an error; another one was fetched, and may answer all who asked
-    /// before it was invalidated.
-    fn is_for_us(&self, entry: &Entry<Stored>, source: Source) -> bool {
-        let log = self.shared.engine.log();
-        match source {
-            Source::Stale => entry.is_valid(log),
-            Source::Store | Source::Origin => entry.may_answer(log, self.asked),
-        }
-    }
-
     /// Nothing means: look again.
     async fn ask_store(&mut self, lead: Option<Lead<Stored>>) -> Option<Way> {
-        let identified = self.request.lookup.identified;
-        if lead.is_some() && identified.at_all() && self.is_unshared_for_identified() {
-            return Some(self.alone());
-        }
+        let asked = self.shared.engine.log().moment();
         match self.shared.engine.second(&self.found.key).await {
             Some((entry, usability)) => match (&entry.value, usability) {
                 (Stored::Response(_), _) if !admits(&entry, &self.request.lookup) => {
@@ -230,7 +234,7 @@ where
                 }
                 (Stored::Response(_), Usability::Fresh) => {
                     if let Some(lead) = lead {
-                        lead.land(entry.clone(), Source::Store);
+                        lead.land(entry.clone(), Source::Store(asked));
                     }
                     Some(Way::Answer(entry, Outcome::Hit))
                 }
@@ -278,15 +282,17 @@ where
         }
     }
 
-    fn is_unshared_for_identified(&self) -> bool {
-        let key = flight_key(&self.found.key, &self.request.lookup);
-        let known = self.shared.engine.first(&key);
-        known.is_some_and(|(entry, _)| entry.value == Stored::Unshared)
-    }
-
-    fn look_again(&mut self) {
+    /// Asks the first level anew; true if it knows more than it did.
+    fn look_again(&mut self) -> bool {
         let resource = self.found.resource().to_vec();
-        self.found = self.shared.find(resource, &self.request.head.headers);
+        let found = self.shared.find(resource, &self.request.head.headers);
+        let is_news = found.key != self.found.key
+            || matches!(
+                found.state,
+                State::Present(_, Usability::Fresh | Usability::Stale)
+            );
+        self.found = found;
+        is_news
     }
 
     fn answer(&self, entry: &Entry<Stored>, outcome: Outcome) -> Response<ResponseBody<ResBody>> {
@@ -318,7 +324,7 @@ where
         let mut asking = Asking {
             target: self.shared.keys.target(&head),
             headers: head.headers.clone(),
-            stamp: self.shared.engine.log().stamp(),
+            fetched: self.shared.engine.log().moment(),
             sent: self.shared.engine.now(),
             shared: self.shared,
             resource: self.found.resource().to_vec(),

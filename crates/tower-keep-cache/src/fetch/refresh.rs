@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
-use http::{Request, Response};
+use http::{
+    Request, Response,
+    header::{IF_MODIFIED_SINCE, IF_NONE_MATCH},
+};
 use http_body::Body;
+use tokio::time::timeout;
 use tower_service::Service;
 
 use super::{Fetch, Origin, Pending};
@@ -11,19 +15,22 @@ use crate::{
     engine::{
         entry::{Entry, Usability},
         flight::{Lead, Source},
+        spawn,
     },
     http::{entry::Stored, status::Forward},
     shared::{Found, Shared, State},
 };
 
-/// What a refresh in the background needs of a fetch.
+/// A fetch that nobody waits for, with the request that was answered stale.
 pub(crate) struct Refresh<S, ReqBody> {
     pub(super) fetch: Fetch<S, ReqBody>,
     pub(super) stale: Arc<Entry<Stored>>,
     pub(super) lead: Lead<Stored>,
+    /// The stale entry has just come from there.
+    pub(super) store_was_asked: bool,
 }
 
-impl<S, ReqBody, ResBody> Fetch<S, ReqBody>
+impl<S, ReqBody, ResBody> Refresh<S, ReqBody>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
     S::Future: Send,
@@ -31,53 +38,63 @@ where
     ResBody: Body + Send + 'static,
     ResBody::Error: Send,
 {
-    /// A fetch that nobody waits for, of what was answered stale.
-    pub(crate) fn refreshing(
+    pub(crate) fn new(
         shared: Arc<Shared>,
         origin: Origin<S>,
         request: Pending<ReqBody>,
         stale: Arc<Entry<Stored>>,
         resource: Vec<u8>,
         lead: Lead<Stored>,
-    ) -> Refresh<S, ReqBody> {
+    ) -> Self {
         let key = stale.key.to_vec();
         let found = Found {
             resource: (key != resource).then_some(resource),
             key,
             state: State::Absent,
         };
-        Refresh {
-            fetch: Self::new(shared, origin, request, found),
+        Self {
+            fetch: Fetch::new(shared, origin, request, found),
             stale,
             lead,
+            store_was_asked: false,
         }
     }
-}
 
-impl<S, ReqBody> Refresh<S, ReqBody> {
-    /// Looks into the store first: another process may have done it.
-    pub(crate) async fn in_background<ResBody>(self)
-    where
-        S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
-        S::Future: Send,
-        ReqBody: Body + Send + 'static,
-        ResBody: Body + Send + 'static,
-        ResBody::Error: Send,
-    {
-        let Self {
-            mut fetch,
-            stale,
-            lead,
-        } = self;
-        let engine = fetch.shared.engine.clone();
-        if let Some((entry, Usability::Fresh)) = engine.second(&stale.key).await {
-            lead.land(entry, Source::Store);
+    /// Begins, unless too many are under way; ends within the patience that others would have with it.
+    pub(crate) fn begin(mut self) {
+        let shared = &self.fetch.shared;
+        let Some(permit) = shared.engine.refresh_permit() else {
             return;
+        };
+        let patience = shared.patience;
+        self.make_own_request();
+        spawn(async move {
+            let _permit = permit;
+            let _refreshed_or_not = timeout(patience, self.run()).await;
+        });
+    }
+
+    /// What the client asked of its own answer is not asked of everybody's.
+    fn make_own_request(&mut self) {
+        let request = &mut self.fetch.request;
+        request.head.headers.remove(IF_NONE_MATCH);
+        request.head.headers.remove(IF_MODIFIED_SINCE);
+        request.lookup.no_store = false;
+        // It has its outcome already.
+        request.cell = None;
+    }
+
+    /// Looks into the store first: another process may have done it.
+    async fn run(self) {
+        let engine = self.fetch.shared.engine.clone();
+        if !self.store_was_asked {
+            let asked = engine.log().moment();
+            if let Some((entry, Usability::Fresh)) = engine.second(&self.stale.key).await {
+                return self.lead.land(entry, Source::Store(asked));
+            }
         }
-        stale.refresh_failed(engine.now());
-        // Its body, dropped, is read to the end; then the new entry takes the stale one's place.
-        // The request has its outcome already.
-        fetch.request.cell = None;
-        drop(fetch.ask_origin(Some(lead), Forward::Stale).await);
+        self.stale.refresh_failed(engine.now());
+        // The body, dropped, is read to its end; then the new entry takes the stale one's place.
+        drop(self.fetch.ask_origin(Some(self.lead), Forward::Stale).await);
     }
 }

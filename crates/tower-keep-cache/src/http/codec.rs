@@ -26,8 +26,6 @@ impl Value for Stored {
         match self {
             Self::Response(response) => put_response(out, response).is_some(),
             Self::Variants(variants) => put_variants(out, variants).is_some(),
-            // Which responses are not shared is this process's own experience.
-            Self::Unshared => false,
         }
     }
 
@@ -47,7 +45,6 @@ impl Value for Stored {
                 response.body.len() + 2 * weight_of(&response.headers) + trailers
             }
             Self::Variants(variants) => 32 * variants.names.len() + 16 * variants.known.len(),
-            Self::Unshared => 0,
         }
     }
 }
@@ -212,13 +209,12 @@ mod tests {
     }
 
     #[test]
-    fn variants_come_back_and_private_experience_is_not_written() {
+    fn variants_come_back() {
         let variants = Stored::Variants(Variants {
             names: Box::new([http::header::ACCEPT]),
             known: vec![[1; 16], [2; 16]],
         });
         assert_eq!(round_trip(&variants), Some(variants));
-        assert!(!Stored::Unshared.encode(&mut Vec::new()));
     }
 
     #[test]

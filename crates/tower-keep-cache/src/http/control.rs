@@ -52,8 +52,12 @@ impl Control {
             Some(at) => (&item[..at], Some(item[at + 1..].trim_ascii())),
             None => (item, None),
         };
-        let is = |directive: &str| name.trim_ascii().eq_ignore_ascii_case(directive.as_bytes());
-        if is("no-store") {
+        let name = name.trim_ascii();
+        let is = |directive: &str| name.eq_ignore_ascii_case(directive.as_bytes());
+        if !name.iter().all(|byte| is_token(*byte)) {
+            // Whatever it was meant to say, it may have been meant to restrict.
+            self.no_store = true;
+        } else if is("no-store") {
             self.no_store = true;
         } else if is("no-cache") {
             self.no_cache = true;
@@ -77,6 +81,11 @@ impl Control {
             set_seconds(&mut self.stale_if_error, argument);
         }
     }
+}
+
+/// A character of a token (RFC 9110 §5.6.2).
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// The item before the first comma outside quotes, and what follows; nothing if a quote stays open.
@@ -157,6 +166,14 @@ mod tests {
         assert!(control(&[b"no-store=yes"]).no_store);
         assert!(control(&[b"max-age=60, ext=\"open"]).no_store);
         assert!(!control(&[b"public=1"]).public);
+        for malformed in [
+            "no-store; max-age=0",
+            "private;max-age=60",
+            "\"no-store\"",
+            "no-store private",
+        ] {
+            assert!(control(&[malformed.as_bytes()]).no_store, "{malformed}");
+        }
     }
 
     #[test]

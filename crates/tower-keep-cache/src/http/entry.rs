@@ -25,8 +25,6 @@ pub(crate) enum Stored {
     Response(StoredResponse),
     /// The resource has variants; these request fields select one.
     Variants(Variants),
-    /// Responses to this key cannot be shared: do not wait for one another. In this process only.
-    Unshared,
 }
 
 /// A response, ready to be sent again.

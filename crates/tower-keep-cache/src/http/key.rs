@@ -2,7 +2,12 @@
 
 use std::{fmt, sync::Arc};
 
-use http::{HeaderMap, Uri, header::HOST, request::Parts};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Uri,
+    header::{FORWARDED, HOST},
+    request::Parts,
+};
+use sha2::{Digest, Sha256};
 use tower_keep_store::{Target, push_part};
 
 /// How a query is part of the key.
@@ -56,7 +61,7 @@ impl QueryRules {
             return;
         }
         let mut parameters: Vec<_> = query.split('&').filter(|p| self.is_kept(p)).collect();
-        if self.sort {
+        if self.sort && !parameters.iter().any(|p| is_encoded(name_of(p))) {
             // Stable by name: the order of one parameter's values stays.
             parameters.sort_by_key(|parameter| name_of(parameter));
         }
@@ -65,6 +70,10 @@ impl QueryRules {
 
     fn is_kept(&self, parameter: &str) -> bool {
         let name = name_of(parameter);
+        if is_encoded(name) {
+            // Who decodes it may see one of the listed names. In the key it costs misses only.
+            return true;
+        }
         let listed = |rules: &[Box<str>]| rules.iter().any(|rule| matches(rule, name));
         self.only.as_deref().is_none_or(listed) && !listed(&self.ignore)
     }
@@ -74,6 +83,10 @@ fn name_of(parameter: &str) -> &str {
     parameter
         .split_once('=')
         .map_or(parameter, |(name, _)| name)
+}
+
+fn is_encoded(name: &str) -> bool {
+    name.contains(['%', '+'])
 }
 
 fn matches(rule: &str, name: &str) -> bool {
@@ -88,8 +101,12 @@ type Part = dyn Fn(&Parts) -> Option<Vec<u8>> + Send + Sync;
 /// Makes keys of requests.
 #[derive(Clone, Default)]
 pub(crate) struct KeyRules {
+    /// Whose keys they are, where several layers share a namespace.
+    pub(crate) name: Box<str>,
     pub(crate) query: QueryRules,
     pub(crate) parts: Vec<Arc<Part>>,
+    /// Leave out what proxies say of the request that they received.
+    pub(crate) ignore_forwarded: bool,
 }
 
 impl KeyRules {
@@ -101,6 +118,7 @@ impl KeyRules {
         let uri = &request.uri;
         let mut key = Vec::with_capacity(64 + uri.path().len() + uri.query().map_or(0, str::len));
         key.push(FORMAT);
+        push_part(&mut key, self.name.as_bytes());
         push_part(&mut key, uri.scheme_str().unwrap_or("").as_bytes());
         self.write_resource(
             request.uri.path(),
@@ -108,20 +126,44 @@ impl KeyRules {
             authority(request)?,
             &mut key,
         );
+        if !self.ignore_forwarded {
+            push_forwarded(&mut key, &request.headers);
+        }
         for part in &self.parts {
-            // Declared and absent is a value like any other.
+            // Declared and absent is a value like any other. A digest, because the key stands in the
+            // store, and a part may be a secret.
             match part(request) {
-                Some(value) => push_part(&mut key, &value),
+                Some(value) => push_part(&mut key, &Sha256::digest(&value)),
                 None => key.push(0xff),
             }
         }
         (key.len() <= LONGEST).then_some(key)
     }
 
-    /// What an unsafe request on this resource invalidates: all that is stored for it, whatever the
-    /// scheme and the declared parts.
+    /// What stands for this resource, whatever the scheme and the declared parts.
     pub(crate) fn target(&self, request: &Parts) -> Option<Target> {
         Some(self.target_of(&request.uri, authority(request)?))
+    }
+
+    /// What an unsafe request may have changed: the resource on each host that it names. An ambiguous
+    /// one is not stored, but it does its work all the same.
+    pub(crate) fn targets(&self, request: &Parts) -> Vec<Target> {
+        let own = request.uri.authority().map(|own| own.as_str().as_bytes());
+        let hosts = request
+            .headers
+            .get_all(HOST)
+            .iter()
+            .map(HeaderValue::as_bytes);
+        let mut targets: Vec<_> = own
+            .into_iter()
+            .chain(hosts)
+            .map(|authority| self.target_of(&request.uri, authority))
+            .collect();
+        if targets.is_empty() {
+            targets.push(self.target_of(&request.uri, b""));
+        }
+        targets.dedup();
+        targets
     }
 
     pub(crate) fn target_of(&self, uri: &Uri, authority: &[u8]) -> Target {
@@ -158,6 +200,38 @@ impl fmt::Debug for KeyRules {
     }
 }
 
+/// What proxies in front say of the request as they received it. Frameworks make hosts, schemes and
+/// prefixes of links and redirects from it, so it is part of the key wherever it is sent.
+fn push_forwarded(key: &mut Vec<u8>, headers: &HeaderMap) {
+    for (at, name) in FORWARDED_FIELDS.iter().enumerate() {
+        for line in headers.get_all(name) {
+            key.push(at as u8);
+            push_part(key, line.as_bytes());
+        }
+    }
+    for line in headers.get_all(FORWARDED) {
+        // Not `for` and `by`: they name clients and proxies.
+        for pair in line.as_bytes().split(|byte| b",;".contains(byte)) {
+            let pair = pair.trim_ascii();
+            let names = |name: &[u8]| {
+                pair.len() >= name.len() && pair[..name.len()].eq_ignore_ascii_case(name)
+            };
+            if names(b"host") || names(b"proto") {
+                key.push(FORWARDED_FIELDS.len() as u8);
+                push_part(key, pair);
+            }
+        }
+    }
+    key.push(u8::MAX);
+}
+
+static FORWARDED_FIELDS: [HeaderName; 4] = [
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-port"),
+    HeaderName::from_static("x-forwarded-prefix"),
+    HeaderName::from_static("x-forwarded-proto"),
+];
+
 /// The one host that the request is for. Two that differ, or user information, make it ambiguous: the
 /// cache and the handler might not mean the same.
 pub(crate) fn authority(request: &Parts) -> Option<&[u8]> {
@@ -184,7 +258,7 @@ pub(crate) fn authority(request: &Parts) -> Option<&[u8]> {
 )]
 fn only_host(headers: &HeaderMap) -> Option<Option<&[u8]>> {
     let mut hosts = headers.get_all(HOST).iter();
-    let host = hosts.next().map(http::HeaderValue::as_bytes);
+    let host = hosts.next().map(HeaderValue::as_bytes);
     hosts.next().is_none().then_some(host)
 }
 
@@ -247,7 +321,7 @@ mod tests {
         let same = |query, one, other| {
             let rules = KeyRules {
                 query,
-                parts: vec![],
+                ..KeyRules::default()
             };
             key(&rules, one, "x") == key(&rules, other, "x")
         };
@@ -259,14 +333,82 @@ mod tests {
         assert!(same(QueryRules::all().sort(), "/?b=2&a=1", "/?a=1&b=2"));
         assert!(!same(QueryRules::all().sort(), "/?a=1&a=2", "/?a=2&a=1"));
         assert!(!same(QueryRules::all(), "/?b=2&a=1", "/?a=1&b=2"));
+        // What a handler may decode to a listed name is not left out, nor moved.
+        assert!(!same(QueryRules::only(["a"]), "/?%61=evil", "/"));
+        assert!(!same(tracking(), "/?%75tm_source=x", "/"));
+        assert!(!same(
+            QueryRules::all().sort(),
+            "/?a=1&%61=2",
+            "/?%61=2&a=1"
+        ));
+    }
+
+    #[test]
+    fn what_proxies_say_is_in_the_key_but_not_who_they_say_it_of() {
+        let with = |name: &'static str, value: &'static str| {
+            let mut request = parts("/", &["x"]);
+            request
+                .headers
+                .append(name, HeaderValue::from_static(value));
+            request
+        };
+        let rules = KeyRules::default();
+        let plain = rules.key(&parts("/", &["x"]));
+        for (name, value) in [
+            ("x-forwarded-host", "evil.example"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-prefix", "/a"),
+            ("x-forwarded-port", "81"),
+            ("forwarded", "for=1.2.3.4; Host=evil.example"),
+            ("forwarded", "for=1.2.3.4, for=1.2.3.5;proto=https"),
+        ] {
+            assert_ne!(plain, rules.key(&with(name, value)), "{name}: {value}");
+            let ignoring = KeyRules {
+                ignore_forwarded: true,
+                ..KeyRules::default()
+            };
+            assert_eq!(
+                ignoring.key(&parts("/", &["x"])),
+                ignoring.key(&with(name, value))
+            );
+        }
+        assert_eq!(plain, rules.key(&with("forwarded", "for=1.2.3.4;by=x")));
+        assert_eq!(plain, rules.key(&with("x-forwarded-for", "1.2.3.4")));
+        assert_eq!(
+            rules.target(&parts("/", &["x"])),
+            rules.target(&with("x-forwarded-host", "y"))
+        );
+    }
+
+    #[test]
+    fn a_secret_part_does_not_stand_in_the_key() {
+        let rules = KeyRules {
+            parts: vec![Arc::new(|_: &Parts| Some(b"topsecret".to_vec()))],
+            ..KeyRules::default()
+        };
+        let key = rules.key(&parts("/", &["x"])).expect("a key");
+        assert!(!key.windows(9).any(|bytes| bytes == b"topsecret"));
+    }
+
+    #[test]
+    fn an_ambiguous_change_is_one_of_every_host_that_it_names() {
+        let rules = KeyRules::default();
+        let of = |host| rules.target(&parts("/a", &[host])).expect("a target");
+        assert_eq!(rules.targets(&parts("/a", &["x", "y"])), [of("x"), of("y")]);
+        assert_eq!(rules.targets(&parts("/a", &["x", "x"])), [of("x")]);
+        assert_eq!(
+            rules.targets(&parts("http://y/a", &["x"])),
+            [of("y"), of("x")]
+        );
+        assert_eq!(rules.targets(&parts("/a", &[])).len(), 1);
     }
 
     #[test]
     fn declared_parts_count_and_targets_do_not_know_them() {
         let tenant = |parts: &Parts| Some(parts.headers.get("x-tenant")?.as_bytes().to_vec());
         let rules = KeyRules {
-            query: QueryRules::all(),
             parts: vec![Arc::new(tenant)],
+            ..KeyRules::default()
         };
         let none = parts("/a", &["x"]);
         let mut one = parts("/a", &["x"]);

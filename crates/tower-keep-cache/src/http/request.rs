@@ -1,10 +1,10 @@
 //! What is to be done with a request, judged by its head alone.
 
 use http::{
-    HeaderMap, HeaderName, Method,
+    HeaderName, Method,
     header::{
-        AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, IF_MATCH, IF_RANGE,
-        IF_UNMODIFIED_SINCE, RANGE, TRANSFER_ENCODING, UPGRADE,
+        AUTHORIZATION, CONTENT_LENGTH, COOKIE, IF_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
+        TRANSFER_ENCODING, UPGRADE,
     },
     request::Parts,
 };
@@ -53,8 +53,6 @@ pub(crate) fn plan(request: &Parts, has_body: bool) -> Plan {
         Method::GET => false,
         Method::HEAD => true,
         Method::OPTIONS | Method::TRACE | Method::CONNECT => return Plan::Bypass,
-        // gRPC says nothing by its method, and a record for every call would be the larger harm.
-        _ if is_grpc(headers) => return Plan::Bypass,
         // RFC 9111 §4.4: "including methods whose safety is unknown".
         _ => return Plan::Invalidate,
     };
@@ -80,12 +78,6 @@ pub(crate) fn plan(request: &Parts, has_body: bool) -> Plan {
         no_store: control.no_store,
         only_if_cached: control.only_if_cached,
     })
-}
-
-fn is_grpc(headers: &HeaderMap) -> bool {
-    headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
 }
 
 /// Fields that make the answer another one than the URI's: ranges and preconditions that only the
@@ -132,10 +124,6 @@ mod tests {
             assert_eq!(planned(method, &[]), Plan::Invalidate, "{method}");
         }
         assert_eq!(planned("OPTIONS", &[]), Plan::Bypass);
-        assert_eq!(
-            planned("POST", &[("content-type", "application/grpc+proto")]),
-            Plan::Bypass
-        );
     }
 
     #[test]

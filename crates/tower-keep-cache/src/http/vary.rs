@@ -1,7 +1,5 @@
 //! Variants of one resource (RFC 9111 §4.1).
 
-use std::borrow::Cow;
-
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{ACCEPT_ENCODING, ACCEPT_LANGUAGE, AUTHORIZATION, COOKIE, VARY},
@@ -73,48 +71,57 @@ fn normal_form<'a>(name: &HeaderName, lines: impl Iterator<Item = &'a HeaderValu
         all.extend_from_slice(line.as_bytes().trim_ascii());
         all
     });
-    if name == ACCEPT_ENCODING || name == ACCEPT_LANGUAGE {
-        preferences(&combined)
-    } else {
-        combined
+    match name {
+        // Servers choose among equal codings as they like, among equal languages often the first.
+        name if name == ACCEPT_ENCODING => preferences(&combined, true).unwrap_or(combined),
+        name if name == ACCEPT_LANGUAGE => preferences(&combined, false).unwrap_or(combined),
+        _ => combined,
     }
 }
 
-/// `Accept-*` lists that say the same in another order, case or spacing become the same.
-fn preferences(list: &[u8]) -> Vec<u8> {
-    let text = String::from_utf8_lossy(list);
-    let mut members: Vec<(Cow<'_, str>, u16)> = text
+/// `Accept-*` lists that say the same in another case or spacing, and where `any_order` in another order,
+/// become the same. Nothing, if a member is not plainly a value and its weight: then one origin may see
+/// in it what another does not.
+fn preferences(list: &[u8], any_order: bool) -> Option<Vec<u8>> {
+    let mut members = str::from_utf8(list)
+        .ok()?
         .split(',')
         .map(str::trim)
         .filter(|member| !member.is_empty())
         .map(|member| {
-            let (value, weight) = member.split_once(';').unwrap_or((member, ""));
-            (
-                Cow::from(value.trim().to_ascii_lowercase()),
-                weight_of(weight),
-            )
+            let (value, weight) = member.split_once(';').unwrap_or((member, "q=1"));
+            Some((value.trim().to_ascii_lowercase(), weight_of(weight)?))
         })
-        .collect();
-    members.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        .collect::<Option<Vec<_>>>()?;
+    if any_order {
+        members.sort_unstable();
+    }
+    members.sort_by_key(|(_, weight)| std::cmp::Reverse(*weight));
     members.dedup();
-    let mut normal = Vec::with_capacity(list.len());
+    // Told apart from a field that is kept as it is, which cannot begin so.
+    let mut normal = vec![0];
     for (value, weight) in members {
         push_part(&mut normal, value.as_bytes());
         normal.extend_from_slice(&weight.to_be_bytes());
     }
-    normal
+    Some(normal)
 }
 
-/// Thousandths; what cannot be read counts as the default, 1 (RFC 9110 §12.4.2).
-fn weight_of(parameter: &str) -> u16 {
-    parameter
+/// `q=` and a weight, in thousandths (RFC 9110 §12.4.2).
+fn weight_of(parameter: &str) -> Option<u16> {
+    let weight = parameter
         .trim()
-        .strip_prefix(['q', 'Q'])
-        .and_then(|rest| rest.trim_start().strip_prefix('='))
-        .and_then(|weight| weight.trim().parse::<f32>().ok())
-        .filter(|weight| (0.0..=1.0).contains(weight))
-        // In range and rounded: the cast is exact.
-        .map_or(1000, |weight| (weight * 1000.0).round() as u16)
+        .strip_prefix(['q', 'Q'])?
+        .strip_prefix('=')?;
+    let (whole, fraction) = weight.split_once('.').unwrap_or((weight, ""));
+    let digits = fraction.len() <= 3 && fraction.bytes().all(|byte| byte.is_ascii_digit());
+    let thousandths: u16 = format!("{fraction:0<3}").parse().ok()?;
+    match whole {
+        _ if !digits => None,
+        "0" => Some(thousandths),
+        "1" if thousandths == 0 => Some(1000),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -150,12 +157,26 @@ mod tests {
     #[test]
     fn preferences_that_say_the_same_are_one_variant() {
         let gzip = variant(ACCEPT_ENCODING, "gzip, br;q=0.5");
-        assert_eq!(gzip, variant(ACCEPT_ENCODING, "br; q=0.50 ,GZIP;q=1"));
+        assert_eq!(gzip, variant(ACCEPT_ENCODING, "br; q=0.50 ,GZIP;q=1.000"));
         assert_ne!(gzip, variant(ACCEPT_ENCODING, "gzip, br;q=0.4"));
         assert_ne!(gzip, variant(ACCEPT_ENCODING, "gzip, br;q=0"));
         assert_eq!(
-            variant(ACCEPT_LANGUAGE, "de-AT,de;q=.9"),
+            variant(ACCEPT_LANGUAGE, "de-AT,de;q=0.9"),
             variant(ACCEPT_LANGUAGE, "de;q=0.9, de-at")
+        );
+    }
+
+    #[test]
+    fn what_origins_may_read_differently_is_taken_as_it_is() {
+        let language = |value| variant(ACCEPT_LANGUAGE, value);
+        assert_ne!(language("de, en"), language("en, de"));
+        assert_ne!(language("de;x=1, en;q=0.5"), language("de, en;q=0.5"));
+        for odd in ["de;q=.9", "de;q=2", "de;q=0.1234", "de;q", "de;q=1;x"] {
+            assert_ne!(language(odd), language("de"), "{odd}");
+        }
+        assert_eq!(
+            variant(ACCEPT_ENCODING, "br, gzip"),
+            variant(ACCEPT_ENCODING, "gzip, br")
         );
     }
 

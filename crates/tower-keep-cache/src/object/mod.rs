@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
-use tower_keep_store::{Mode, Stamp, Store, StoreError, Target, push_part};
+use tower_keep_store::{Mode, Stamp, Store, StoreError, Target, Verdict, push_part};
 
 pub use self::key::CacheKey;
 use self::{change::Uncertain, value::Object};
@@ -177,7 +177,8 @@ where
     ) -> Result<Arc<T>, E> {
         let key = self.key(&key.into());
         let targets = targets(&key, tags);
-        let before = self.engine.log().stamp();
+        let log = self.engine.log();
+        let before = log.stamp();
         let uncertain = Uncertain {
             store: self.engine.store().clone(),
             targets: targets.clone(),
@@ -186,7 +187,8 @@ where
         let appended = uncertain.settle().await;
         let value = Arc::new(result?);
         if let Ok(at) = appended
-            && self.engine.log().only_hit_at(before, at, &targets)
+            && log.only_hit_at(before, at, &targets)
+            && log.verdict(before, &[self.class_target()]) == Verdict::Valid
         {
             self.insert(key, tags, value.clone(), at, Duration::ZERO);
         }
@@ -227,21 +229,23 @@ where
             Way::Answer(value) => return Ok(value),
             Way::Load(lead) => lead,
         };
-        let stamp = self.engine.log().stamp();
+        let fetched = self.engine.log().moment();
         let began = self.engine.now();
         match load().await {
             Ok(value) => {
                 let value = Arc::new(value);
                 let cost = self.engine.now().since(began);
-                let entry = self.insert(key, tags, value.clone(), stamp, cost);
+                let entry = self.insert(key, tags, value.clone(), fetched.stamp(), cost);
                 if let Some(lead) = lead {
-                    lead.land(entry, Source::Origin);
+                    lead.land(entry, Source::Origin(fetched));
                 }
                 Ok(value)
             }
             Err(error) => {
                 let fallback = fallback
-                    .filter(|stale: &Arc<Entry<_>>| stale.is_valid(self.engine.log()))
+                    .filter(|stale: &Arc<Entry<_>>| {
+                        stale.may_bridge(self.engine.log(), self.engine.now())
+                    })
                     .filter(|_| is_failure(&error));
                 match (fallback, lead) {
                     (Some(stale), lead) => {
@@ -279,19 +283,22 @@ where
                         *fallback = Some(entry);
                         return self.ask_store(key, lead, fallback).await;
                     }
+                    // The loader failed a moment ago: it is left alone for a while.
+                    Usability::OnError if !entry.may_refresh(engine.now()) => {
+                        return Way::Answer(entry.value.value.clone());
+                    }
                     Usability::OnError => *fallback = Some(entry),
                     Usability::Not => {}
                 }
             }
             let follow = match engine.flights.join(key) {
+                // Since the last look another may have led, and landed.
+                Joined::Leading(_) if self.is_there(key) => continue,
                 Joined::Leading(lead) => return self.ask_store(key, lead, fallback).await,
                 Joined::Following(follow) => follow,
             };
             match follow.wait().await {
-                Ending::Landed(entry, Source::Stale) if entry.is_valid(engine.log()) => {
-                    return Way::Answer(entry.value.value.clone());
-                }
-                Ending::Landed(entry, _) if entry.may_answer(engine.log(), asked) => {
+                Ending::Landed(entry, source) if source.may_answer(&entry, engine.log(), asked) => {
                     return Way::Answer(entry.value.value.clone());
                 }
                 Ending::Landed(..) | Ending::Abandoned => {}
@@ -301,16 +308,22 @@ where
         Way::Load(None)
     }
 
+    fn is_there(&self, key: &[u8]) -> bool {
+        let found = self.engine.first(key);
+        found.is_some_and(|(_, usability)| usability == Usability::Fresh)
+    }
+
     async fn ask_store(
         &self,
         key: &[u8],
         lead: Lead<Object<T>>,
         fallback: &mut Option<Arc<Entry<Object<T>>>>,
     ) -> Way<T> {
+        let asked = self.engine.log().moment();
         match self.engine.second(key).await {
             Some((entry, Usability::Fresh)) => {
                 let value = entry.value.value.clone();
-                lead.land(entry, Source::Store);
+                lead.land(entry, Source::Store(asked));
                 Way::Answer(value)
             }
             Some((entry, _)) => {
@@ -333,7 +346,7 @@ where
         let now = self.engine.now();
         let fresh_until = now + class.jittered(now);
         let mut targets = targets(&key, tags);
-        targets.push(Target::new("class", self.class.name.as_bytes()));
+        targets.push(self.class_target());
         let object = Object::new(value);
         let fits = object.weight <= class.largest_body;
         let meta = Meta {
@@ -348,6 +361,10 @@ where
             store: class.store && fits,
         };
         self.engine.insert(Entry::new(key.into(), meta, object))
+    }
+
+    fn class_target(&self) -> Target {
+        Target::new("class", self.class.name.as_bytes())
     }
 
     /// Values of one class and key may be of another type elsewhere: then they do not decode, and are

@@ -38,7 +38,7 @@ use std::{
 
 use self::{
     record::{Change, Record},
-    shared::Shared,
+    shared::{Shared, Tasks},
     table::{Gap, Table},
 };
 pub use self::{
@@ -57,7 +57,7 @@ mod target;
 #[derive(Clone)]
 pub struct InvalidationLog {
     folded: Arc<Folded>,
-    shared: Option<Arc<Shared>>,
+    shared: Option<Arc<Tasks>>,
 }
 
 impl InvalidationLog {
@@ -80,10 +80,10 @@ impl InvalidationLog {
 
     pub(crate) fn shared(redis: Arc<Redis>, namespace: &str, staleness_bound: Duration) -> Self {
         let folded = Arc::new(Folded::default());
-        let shared = Shared::start(redis, namespace, folded.clone(), staleness_bound);
+        let tasks = Shared::start(redis, namespace, folded.clone(), staleness_bound);
         Self {
             folded,
-            shared: Some(shared),
+            shared: Some(Arc::new(tasks)),
         }
     }
 
@@ -110,13 +110,15 @@ impl InvalidationLog {
     /// Takes note of when somebody asks; see [`may_answer`](Self::may_answer).
     #[must_use]
     pub fn moment(&self) -> Moment {
-        self.folded.read().moment()
+        // Under the lock no change can come between the two.
+        let table = self.folded.read();
+        table.moment(self.generation())
     }
 
-    /// Whether what was fetched at `fetched` may answer who asked at `asked`, although it may have been
-    /// invalidated *since*: both were under way then.
+    /// Whether what a fetch brought that began at `fetched` may answer who asked at `asked`, although it
+    /// may have been invalidated *since*: both were under way then.
     #[must_use]
-    pub fn may_answer(&self, fetched: Stamp, asked: Moment, targets: &[Target]) -> bool {
+    pub fn may_answer(&self, fetched: Moment, asked: Moment, targets: &[Target]) -> bool {
         self.folded.read().may_answer(fetched, asked, targets)
     }
 
@@ -126,7 +128,7 @@ impl InvalidationLog {
     pub fn is_current(&self) -> bool {
         self.shared
             .as_ref()
-            .is_none_or(|shared| shared.is_current())
+            .is_none_or(|shared| shared.log().is_current())
     }
 
     /// Invalidates `targets`: at once in this process, and everywhere once this returns `Ok` and the
@@ -151,7 +153,7 @@ impl InvalidationLog {
             .collect();
         match &self.shared {
             _ if changes.is_empty() => Ok(self.stamp()),
-            Some(shared) => shared.append(changes, deadline).await,
+            Some(shared) => shared.log().append(changes, deadline).await,
             None => Ok(self.folded.append_here(changes)),
         }
     }

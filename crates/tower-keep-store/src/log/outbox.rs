@@ -78,12 +78,15 @@ impl Outbox {
     }
 
     /// Takes out the oldest batch that the table, at `applied`, needs no doubt for any more: it has
-    /// applied the record, or begun an epoch in which all that was older is refused anyway.
+    /// applied the record or one behind it, or begun a later epoch, in which all that was older is
+    /// refused anyway. (Of a record that founded an epoch one cannot tell whether another is later.)
     pub(super) fn next_settled(&mut self, applied: Stamp) -> Option<(Batch, Stamp)> {
+        let has_come = |written: &Written| {
+            applied.epoch == written.at.epoch && applied.position >= written.at.position
+        };
         let oldest = self.written.front()?;
-        let has_come = applied.epoch == oldest.at.epoch && applied.position >= oldest.at.position;
-        let is_past = applied.epoch != oldest.at.epoch && applied.epoch != oldest.sent_in;
-        if has_come || is_past {
+        let is_past = applied.epoch != oldest.at.epoch && oldest.sent_in == oldest.at.epoch;
+        if is_past || self.written.iter().any(has_come) {
             self.written
                 .pop_front()
                 .map(|written| (written.batch, written.at))
@@ -137,7 +140,15 @@ mod tests {
         let batch = outbox.next_batch().expect("one change waits");
         outbox.written(batch, 1, stamp(2, 1));
         assert!(outbox.next_settled(stamp(1, 900)).is_none());
-        assert!(outbox.next_settled(stamp(3, 1)).is_some());
+        assert!(
+            outbox.next_settled(stamp(3, 1)).is_none(),
+            "before it or after?"
+        );
+        outbox.push(vec![change(b"b")]);
+        let batch = outbox.next_batch().expect("one change waits");
+        outbox.written(batch, 3, stamp(3, 2));
+        assert!(outbox.next_settled(stamp(3, 2)).is_some(), "after it");
+        assert!(outbox.next_settled(stamp(3, 2)).is_some());
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub struct Stamp {
 /// When somebody asked, as far as this process knew the log then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
+    /// The table's generation: changes so far, doubts included.
+    generation: u64,
     stamp: Stamp,
     /// Something had been invalidated here that did not stand in the log yet.
     in_doubt: bool,
@@ -91,6 +93,14 @@ impl Last {
     }
 }
 
+impl Moment {
+    /// The point of the log that had been reached.
+    #[must_use]
+    pub fn stamp(self) -> Stamp {
+        self.stamp
+    }
+}
+
 impl Table {
     /// A table of at most `capacity` targets.
     pub(super) fn new(capacity: usize) -> Self {
@@ -111,9 +121,10 @@ impl Table {
         self.stamp
     }
 
-    /// Now.
-    pub(super) fn moment(&self) -> Moment {
+    /// Now, in this generation.
+    pub(super) fn moment(&self, generation: u64) -> Moment {
         Moment {
+            generation,
             stamp: self.stamp,
             in_doubt: !self.in_doubt.is_empty(),
         }
@@ -160,14 +171,15 @@ impl Table {
             && targets.iter().all(is_only_hit)
     }
 
-    /// Whether something that was fetched at `fetched` and depends on `targets` may answer who asked at
-    /// `asked`, although it may have been invalidated since: what comes after a question need not be in
-    /// its answer. In doubt, no.
-    pub(super) fn may_answer(&self, fetched: Stamp, asked: Moment, targets: &[Target]) -> bool {
-        if asked.stamp == fetched && !asked.in_doubt {
-            // Nothing came in between, whatever became of the log since.
+    /// Whether something whose fetch began at `fetched` and that depends on `targets` may answer who
+    /// asked at `asked`, although it may have been invalidated since: what comes after a question need
+    /// not be in its answer. In doubt, no.
+    pub(super) fn may_answer(&self, fetched: Moment, asked: Moment, targets: &[Target]) -> bool {
+        if fetched.generation >= asked.generation {
+            // The fetch began after the question, or nothing came in between.
             return true;
         }
+        let fetched = fetched.stamp;
         if asked.in_doubt || asked.stamp.epoch != fetched.epoch {
             return self.verdict(fetched, targets) == Verdict::Valid;
         }
@@ -407,12 +419,12 @@ mod tests {
     #[test]
     fn an_answer_need_not_know_what_came_after_its_question() {
         let mut table = Table::new(8);
-        let fetched = append(&mut table, 1, vec![]);
-        let at_once = table.moment();
+        append(&mut table, 1, vec![]);
+        let fetched = table.moment(0);
         append(&mut table, 1, vec![hard(tag(3))]);
-        let early = table.moment();
+        let early = table.moment(1);
         append(&mut table, 1, vec![hard(tag(1))]);
-        let late = table.moment();
+        let late = table.moment(2);
         let may_answer = |table: &Table, asked| table.may_answer(fetched, asked, &[tag(1)]);
         assert!(may_answer(&table, early), "asked before");
         assert!(!may_answer(&table, late), "asked after");
@@ -422,15 +434,20 @@ mod tests {
         assert!(!may_answer(&table, early), "nobody can tell any more");
         append(&mut table, 2, vec![]);
         assert!(!may_answer(&table, early), "nor after an epoch began");
-        assert!(may_answer(&table, at_once), "nothing came in between");
+        assert!(may_answer(&table, fetched), "nothing came in between");
+        assert!(
+            table.may_answer(late, early, &[tag(1)]),
+            "fetched after the question"
+        );
     }
 
     #[test]
     fn who_asks_while_something_is_in_doubt_is_answered_strictly() {
         let mut table = Table::new(8);
-        let fetched = append(&mut table, 1, vec![]);
+        append(&mut table, 1, vec![]);
+        let fetched = table.moment(0);
         table.doubt_all(&[hard(tag(1))]);
-        let asked = table.moment();
+        let asked = table.moment(1);
         append(&mut table, 1, vec![hard(tag(1))]);
         table.settle(&[hard(tag(1))]);
         assert!(!table.may_answer(fetched, asked, &[tag(1)]));
@@ -439,11 +456,11 @@ mod tests {
     #[test]
     fn before_the_log_is_known_own_invalidations_count() {
         let mut table = Table::new(8);
-        let fetched = table.stamp();
-        assert_eq!(table.verdict(fetched, &[tag(1)]), Verdict::Valid);
+        let fetched = table.moment(0);
+        assert_eq!(table.verdict(fetched.stamp(), &[tag(1)]), Verdict::Valid);
         table.doubt_all(&[hard(tag(1))]);
-        assert!(!table.may_answer(fetched, table.moment(), &[tag(1)]));
-        assert!(table.may_answer(fetched, table.moment(), &[tag(2)]));
+        assert!(!table.may_answer(fetched, table.moment(1), &[tag(1)]));
+        assert!(table.may_answer(fetched, table.moment(1), &[tag(2)]));
     }
 
     #[test]

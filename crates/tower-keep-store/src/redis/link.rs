@@ -2,10 +2,13 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicU32, Ordering},
+    atomic::{AtomicBool, Ordering},
 };
 
 use redis::{RedisError, ServerErrorKind, aio::MultiplexedConnection};
+use tokio::time::Instant;
+
+use super::failures::Failures;
 
 /// A multiplexed connection and its health. Clones share both.
 #[derive(Clone)]
@@ -21,7 +24,9 @@ pub(crate) struct Link {
 #[derive(Debug, Default)]
 pub(super) struct Health {
     dead: AtomicBool,
-    timeouts_in_a_row: AtomicU32,
+    /// Time-outs were counted since the last answer: what an answer needs to look at.
+    timing_out: AtomicBool,
+    timeouts: Failures,
 }
 
 impl Health {
@@ -34,14 +39,16 @@ impl Health {
     }
 
     pub(super) fn answered(&self) {
-        // Load before store: the common case must not write to a line that all cores read.
-        if self.timeouts_in_a_row.load(Ordering::Relaxed) != 0 {
-            self.timeouts_in_a_row.store(0, Ordering::Relaxed);
+        if self.timing_out.load(Ordering::Relaxed) {
+            self.timing_out.store(false, Ordering::Relaxed);
+            self.timeouts.reset();
         }
     }
 
-    pub(super) fn timed_out(&self) {
-        if self.timeouts_in_a_row.fetch_add(1, Ordering::Relaxed) + 1 >= TIMEOUTS_OF_A_HUNG_PEER {
+    /// A command that was sent at this moment was not answered in time.
+    pub(super) fn timed_out(&self, sent: Instant) {
+        self.timing_out.store(true, Ordering::Relaxed);
+        if self.timeouts.add(sent) >= TIMEOUTS_OF_A_HUNG_PEER {
             self.declare_dead();
         }
     }
@@ -66,13 +73,13 @@ mod tests {
     #[test]
     fn three_timeouts_in_a_row_are_death_and_an_answer_starts_the_count_again() {
         let health = Health::default();
-        health.timed_out();
-        health.timed_out();
+        health.timed_out(Instant::now());
+        health.timed_out(Instant::now());
         health.answered();
-        health.timed_out();
-        health.timed_out();
+        health.timed_out(Instant::now());
+        health.timed_out(Instant::now());
         assert!(!health.is_dead());
-        health.timed_out();
+        health.timed_out(Instant::now());
         assert!(health.is_dead());
     }
 

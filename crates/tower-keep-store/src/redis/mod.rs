@@ -13,7 +13,10 @@ use std::{
 
 use bb8_redis::bb8::{Pool, RunError};
 use redis::{RedisResult, Script, aio::MultiplexedConnection};
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, timeout_at},
+};
 
 use self::{
     breaker::Breaker,
@@ -23,6 +26,7 @@ use self::{
 use crate::error::{ConnectError, StoreError};
 
 mod breaker;
+mod failures;
 mod link;
 mod manager;
 
@@ -30,12 +34,14 @@ mod manager;
 pub(crate) struct Redis {
     pool: Pool<Manager>,
     breaker: Breaker,
+    runtime: Handle,
     myself: Weak<Self>,
 }
 
 impl Redis {
-    /// Needs a Tokio runtime, but no server yet: connections are made in the background.
+    /// Needs no server yet: connections are made in the background, on this runtime.
     pub(crate) fn new(
+        runtime: Handle,
         url: &str,
         connections: u32,
         scripts: Vec<Script>,
@@ -52,6 +58,7 @@ impl Redis {
         Ok(Arc::new_cyclic(|myself| Self {
             pool,
             breaker: Breaker::default(),
+            runtime,
             myself: myself.clone(),
         }))
     }
@@ -68,10 +75,11 @@ impl Redis {
         if self.breaker.is_open() {
             return Err(StoreError::unavailable());
         }
-        let result = self.attempt(deadline, step).await;
+        let sent = Instant::now();
+        let result = self.attempt(sent, deadline, step).await;
         match &result {
             Err(error) if error.is_timeout() || error.is_unavailable() => {
-                if self.breaker.failed() {
+                if self.breaker.failed(sent) {
                     self.watch_for_recovery();
                 }
             }
@@ -85,19 +93,24 @@ impl Redis {
         Ok(self.pool.dedicated_connection().await?.connection)
     }
 
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
     pub(crate) fn is_suspended(&self) -> bool {
         self.breaker.is_open()
     }
 
     async fn attempt<T, F>(
         &self,
+        sent: Instant,
         deadline: Duration,
         step: impl FnOnce(MultiplexedConnection) -> F,
     ) -> Result<T, StoreError>
     where
         F: Future<Output = RedisResult<T>>,
     {
-        let end = Instant::now() + deadline;
+        let end = sent + deadline.min(LONGEST_DEADLINE);
         let Link { connection, health } = timeout_at(end, self.checkout())
             .await
             .unwrap_or_else(|_| Err(StoreError::unavailable()))?;
@@ -111,7 +124,7 @@ impl Redis {
                 Err(error.into())
             }
             Err(_) => {
-                health.timed_out();
+                health.timed_out(sent);
                 Err(StoreError::timeout())
             }
         }
@@ -130,7 +143,7 @@ impl Redis {
     fn watch_for_recovery(&self) {
         tracing::warn!("the store does not answer: circuit breaker open");
         let myself = self.myself.clone();
-        tokio::spawn(async move {
+        self.runtime.spawn(async move {
             loop {
                 tokio::time::sleep(PROBE_INTERVAL).await;
                 let Some(redis) = myself.upgrade() else {
@@ -139,7 +152,8 @@ impl Redis {
                 let ping = |mut connection: MultiplexedConnection| async move {
                     redis::cmd("PING").query_async::<()>(&mut connection).await
                 };
-                if redis.attempt(PROBE_DEADLINE, ping).await.is_ok() {
+                let sent = Instant::now();
+                if redis.attempt(sent, PROBE_DEADLINE, ping).await.is_ok() {
                     redis.breaker.close();
                     tracing::info!("the store answers again: circuit breaker closed");
                     return;
@@ -157,6 +171,9 @@ impl fmt::Debug for Redis {
             .finish_non_exhaustive()
     }
 }
+
+/// A deadline is added to an instant, which must not overflow.
+const LONGEST_DEADLINE: Duration = Duration::from_secs(24 * 3600);
 
 /// How often a silent server is asked: well within the second in which its return is to be noticed.
 const PROBE_INTERVAL: Duration = Duration::from_millis(100);

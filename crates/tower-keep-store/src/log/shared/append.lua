@@ -5,10 +5,19 @@
 --          6 records to keep  7 time to live in ms
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 local position, epoch, previous = 1, ARGV[3], '\0\0\0\0\0\0\0\0'
+local fields = {}
+if last then
+  for i = 1, #last[2], 2 do fields[last[2][i]] = last[2][i + 1] end
+  local ours = string.match(last[1], '^%d+-0$') and fields.e and #fields.e == 8
+    and fields.n and #fields.n == 8
+  if not ours then
+    -- Somebody else wrote here. What cannot be continued begins anew.
+    redis.call('UNLINK', KEYS[1])
+    last = nil
+  end
+end
 if last then
   local at = tonumber(string.match(last[1], '^%d+'))
-  local fields = {}
-  for i = 1, #last[2], 2 do fields[last[2][i]] = last[2][i + 1] end
   if ARGV[5] == '1' or (ARGV[1] == '' and fields.e ~= ARGV[4]) then
     return {at, fields.e, fields.n}
   end

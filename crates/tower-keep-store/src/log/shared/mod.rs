@@ -4,13 +4,14 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use tokio::{
     sync::{Notify, watch},
+    task::AbortHandle,
     time::{Instant, timeout},
 };
 
@@ -41,6 +42,28 @@ pub(super) struct Shared {
     current: AtomicU64,
     started: Instant,
     staleness_bound: Duration,
+    closing: AtomicBool,
+}
+
+/// Ends the two tasks when the log is not in use any more.
+pub(super) struct Tasks {
+    shared: Arc<Shared>,
+    reader: AbortHandle,
+}
+
+impl Tasks {
+    pub(super) fn log(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.reader.abort();
+        // The writer first writes what is queued, if the store takes it.
+        self.shared.closing.store(true, Ordering::Release);
+        self.shared.queued.notify_one();
+    }
 }
 
 /// How far the outbox has got: the last ticket of a batch, and where its record stands.
@@ -56,7 +79,7 @@ impl Shared {
         namespace: &str,
         folded: Arc<Folded>,
         staleness_bound: Duration,
-    ) -> Arc<Self> {
+    ) -> Tasks {
         let shared = Arc::new(Self {
             redis,
             name: format!("{namespace}:log"),
@@ -68,10 +91,12 @@ impl Shared {
             current: AtomicU64::new(0),
             started: Instant::now(),
             staleness_bound,
+            closing: AtomicBool::new(false),
         });
-        tokio::spawn(write(Arc::downgrade(&shared)));
-        tokio::spawn(read(Arc::downgrade(&shared)));
-        shared
+        let runtime = shared.redis.runtime();
+        runtime.spawn(write(shared.clone()));
+        let reader = runtime.spawn(read(shared.clone())).abort_handle();
+        Tasks { shared, reader }
     }
 
     pub(super) fn is_current(&self) -> bool {

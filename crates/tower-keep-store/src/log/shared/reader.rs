@@ -1,12 +1,12 @@
 //! The task that reads.
 
 use std::{
-    sync::{Weak, atomic::Ordering},
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 use redis::{
-    ErrorKind, RedisError, RedisResult, Value,
+    ErrorKind, RedisResult, Value,
     aio::MultiplexedConnection,
     streams::{StreamId, StreamReadReply},
 };
@@ -16,15 +16,16 @@ use super::{
     Shared,
     script::{Append, TIME_TO_LIVE, number},
 };
-use crate::log::record::{self, Record};
+use crate::log::{
+    record::{self, Record},
+    table::Gap,
+};
 
 /// Follows the log on a connection of its own, for as long as the log is in use.
-pub(super) async fn read(shared: Weak<Shared>) {
-    while let Some(log) = shared.upgrade() {
-        let connection = log.redis.dedicated().await;
-        drop(log);
-        let end = match connection {
-            Ok(connection) => follow(&shared, connection).await,
+pub(super) async fn read(log: Arc<Shared>) {
+    loop {
+        let end = match log.redis.dedicated().await {
+            Ok(connection) => follow(&log, connection).await,
             Err(error) => Err(error),
         };
         if let Err(error) = end {
@@ -34,32 +35,41 @@ pub(super) async fn read(shared: Weak<Shared>) {
     }
 }
 
-/// Reads on one connection until it breaks or the log is dropped.
-async fn follow(shared: &Weak<Shared>, mut connection: MultiplexedConnection) -> RedisResult<()> {
+/// Reads on one connection until it breaks.
+async fn follow(log: &Shared, mut connection: MultiplexedConnection) -> RedisResult<()> {
     let mut cursor = 0;
     let mut compared: Option<Instant> = None;
     let mut renewed: Option<Instant> = None;
     let mut idle = true;
-    while let Some(log) = shared.upgrade() {
+    loop {
         if idle || !log.is_current() || is_due(compared, HEARTBEAT) {
             compared = Some(Instant::now());
-            cursor = compare_ends(&log, cursor, &mut connection).await?;
+            cursor = compare_ends(log, cursor, &mut connection).await?;
         }
         if is_due(renewed, RENEW_INTERVAL) {
             renewed = Some(Instant::now());
             in_time(renew(&log.name, &mut connection)).await?;
         }
-        let records = next_records(&log.name, cursor, &mut connection).await?;
-        idle = records.is_empty();
-        if log.apply_all(&records).is_err() {
-            tracing::warn!("the invalidation log has a gap: a new epoch begins");
-            let epoch = log.folded.read().stamp().epoch;
-            cursor = begin_epoch(&log, epoch, &mut connection).await?;
-        } else if let Some(last) = records.last() {
-            cursor = last.position;
+        let lines = next_lines(&log.name, cursor, &mut connection).await?;
+        idle = lines.is_empty();
+        match take_in(log, &lines) {
+            Ok(last) => cursor = last.unwrap_or(cursor),
+            Err(Gap) => {
+                tracing::warn!("the invalidation log has a gap: a new epoch begins");
+                let epoch = log.folded.read().stamp().epoch;
+                cursor = begin_epoch(log, epoch, &mut connection).await?;
+            }
         }
     }
-    Ok(())
+}
+
+/// Applies lines in their order, up to the first that does not follow. What is not a record of ours is
+/// a gap: something may have stood in its place.
+fn take_in(log: &Shared, lines: &[StreamId]) -> Result<Option<u64>, Gap> {
+    let records: Option<Vec<_>> = lines.iter().map(parse).collect();
+    let records = records.ok_or(Gap)?;
+    log.apply_all(&records)?;
+    Ok(records.last().map(|record| record.position))
 }
 
 /// Holds the end of the server's log against what was applied; returns where to read on.
@@ -113,23 +123,19 @@ async fn begin_epoch(
     Ok(head.at.position.saturating_sub(1))
 }
 
-/// Waits a heartbeat for records after `cursor`.
-async fn next_records(
+/// Waits a heartbeat for what stands after `cursor`.
+async fn next_lines(
     name: &str,
     cursor: u64,
     connection: &mut MultiplexedConnection,
-) -> RedisResult<Vec<Record>> {
+) -> RedisResult<Vec<StreamId>> {
     let mut read = redis::cmd("XREAD");
     read.arg("BLOCK").arg(HEARTBEAT.as_millis() as u64);
     read.arg("COUNT").arg(RECORDS_AT_ONCE);
     read.arg("STREAMS").arg(name).arg(format!("{cursor}-0"));
     let reply: Option<StreamReadReply> = in_time(read.query_async(connection)).await?;
     let streams = reply.unwrap_or_default().keys;
-    streams
-        .iter()
-        .flat_map(|stream| &stream.ids)
-        .map(parse)
-        .collect()
+    Ok(streams.into_iter().flat_map(|stream| stream.ids).collect())
 }
 
 async fn renew(name: &str, connection: &mut MultiplexedConnection) -> RedisResult<()> {
@@ -145,21 +151,18 @@ async fn in_time<T>(answer: impl Future<Output = RedisResult<T>>) -> RedisResult
         .unwrap_or_else(|_| Err((ErrorKind::Io, "the log's connection hangs").into()))
 }
 
-fn parse(line: &StreamId) -> RedisResult<Record> {
+fn parse(line: &StreamId) -> Option<Record> {
     let bytes = |field: &str| match line.map.get(field) {
         Some(Value::BulkString(bytes)) => Some(bytes.as_slice()),
         _ => None,
     };
-    let record = || {
-        Some(Record {
-            position: line.id.strip_suffix("-0")?.parse().ok()?,
-            epoch: number(bytes("e")?)?,
-            previous: number(bytes("p")?)?,
-            nonce: number(bytes("n")?)?,
-            changes: record::decode(bytes("c")?)?,
-        })
-    };
-    record().ok_or_else(|| RedisError::from((ErrorKind::Parse, "a record of the log is malformed")))
+    Some(Record {
+        position: line.id.strip_suffix("-0")?.parse().ok()?,
+        epoch: number(bytes("e")?)?,
+        previous: number(bytes("p")?)?,
+        nonce: number(bytes("n")?)?,
+        changes: record::decode(bytes("c")?)?,
+    })
 }
 
 /// How long one read waits for news, and how often the end of the log is compared.

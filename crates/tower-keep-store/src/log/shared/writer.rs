@@ -1,9 +1,11 @@
 //! The task that writes.
 
-use std::{sync::Weak, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use redis::aio::MultiplexedConnection;
-use tokio::time::timeout;
 
 use super::{
     Reached, Shared,
@@ -13,19 +15,23 @@ use crate::{error::StoreError, log::outbox::Batch};
 
 /// Writes what is queued, a batch at a time, each until it stands. A batch that may have been written
 /// already is written again: twice is harmless, never is not.
-pub(super) async fn write(shared: Weak<Shared>) {
+pub(super) async fn write(log: Arc<Shared>) {
     let mut unwritten = None;
-    // Upgraded anew each time round, or the log would keep itself alive.
-    while let Some(log) = shared.upgrade() {
+    loop {
         let next = unwritten.take().or_else(|| log.outbox().next_batch());
         let Some(batch) = next else {
-            let _woken_or_not = timeout(IDLE_CHECK, log.queued.notified()).await;
+            if log.closing.load(Ordering::Acquire) {
+                return;
+            }
+            log.queued.notified().await;
             continue;
         };
         if let Err((batch, error)) = log.write_batch(batch).await {
+            if log.closing.load(Ordering::Acquire) {
+                return;
+            }
             tracing::debug!(%error, "an invalidation waits for the store");
             unwritten = Some(batch);
-            drop(log);
             tokio::time::sleep(RETRY_PAUSE).await;
         }
     }
@@ -58,9 +64,6 @@ impl Shared {
 
 /// How long a write may take; it holds nobody up, so it may take longer than a request's step.
 const WRITE_DEADLINE: Duration = Duration::from_millis(500);
-
-/// How often the task that writes looks whether the log is still in use.
-const IDLE_CHECK: Duration = Duration::from_secs(1);
 
 /// Pause before a failed write is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
