@@ -3,7 +3,7 @@
 //! # What happens to a request
 //!
 //! 1. By its method and fields it is looked up, passed by, or (an unsafe method) passed on and, unless
-//!    it fails, followed by the invalidation of its URI. A GET with a body, a range, a precondition or a
+//!    it is refused (4xx), followed by the invalidation of its URI. A GET with a body, a range, a precondition or a
 //!    method override passes by.
 //! 2. Its key is made of scheme, host, path, query and what the builder declares. A request with an
 //!    ambiguous host passes by.
@@ -51,8 +51,12 @@
 //! `s-maxage` (for `Authorization` also `must-revalidate`), or belongs to a class that [allows
 //! cookies](Class::allow_cookies).
 //!
-//! The key has the path and query as this layer sees them. In axum, a layer on a router that is *nested*
-//! into another sees paths without their prefix: put one layer around the outermost router.
+//! The key has scheme, host, path and query as this layer sees them, and the host, port, prefix and
+//! scheme that proxies in front [say](CacheLayerBuilder::danger_ignore_forwarded) they received. Two
+//! layers on one namespace of a store that see the same URIs share entries, unless they have
+//! [names](CacheLayerBuilder::name). In axum, a layer on a router that is *nested* into another sees paths
+//! without their prefix: put one layer around the outermost router, or name them. HTTP/1.1 requests do
+//! not tell their scheme, so they do not share entries with HTTP/2.
 //!
 //! # In the store
 //!
@@ -96,7 +100,9 @@
 //! # What it does not do yet
 //!
 //! Revalidate at the origin (304 from there), store or combine ranges, heuristic freshness, targeted
-//! `CDN-Cache-Control`, one fetch for a *cluster*, gRPC, transcoding.
+//! `CDN-Cache-Control`, one fetch for a *cluster*, gRPC, transcoding. Of a request's own directives only
+//! `no-store` and `only-if-cached` are followed. Requests with a validator that the origin gave out are
+//! not collapsed: the origin answers each.
 
 mod body;
 mod class;

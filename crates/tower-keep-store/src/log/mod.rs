@@ -26,6 +26,9 @@
 //! Between the commit of a change and its record others may be served the state before: the record
 //! must be awaited before the change is reported as done. A process that dies between the two takes
 //! the record with it.
+//!
+//! A record that waited for Redis to come back reaches the others only then: between their reading the
+//! log again and its being written (about a tenth of a second) they may use what it will retire.
 
 use std::{
     fmt,

@@ -88,6 +88,18 @@ impl Redis {
         result
     }
 
+    /// Runs one step that nobody waits for, whatever the breaker says.
+    pub(crate) async fn insist<T, F>(
+        &self,
+        deadline: Duration,
+        step: impl FnOnce(MultiplexedConnection) -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        self.attempt(Instant::now(), deadline, step).await
+    }
+
     /// A connection of one's own, for commands that block.
     pub(crate) async fn dedicated(&self) -> RedisResult<MultiplexedConnection> {
         Ok(self.pool.dedicated_connection().await?.connection)

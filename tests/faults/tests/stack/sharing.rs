@@ -86,7 +86,6 @@ async fn when_the_first_of_them_leaves_the_others_are_answered_by_the_same_call(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "they wait for up to four fetches in turn, none of which may answer them"]
 async fn while_an_invalidation_waits_for_redis_nobody_waits_for_more_than_one_fetch_of_another() {
     const ASKING: usize = 12;
     let mut redis = RedisServer::start();

@@ -49,7 +49,7 @@ impl Shared {
         let step = |mut connection: MultiplexedConnection| async move {
             request.send(&self.name, &mut connection).await
         };
-        match self.redis.run(WRITE_DEADLINE, step).await {
+        match self.redis.insist(WRITE_DEADLINE, step).await {
             Ok(Head { at, .. }) => {
                 let ticket = batch.ticket;
                 self.outbox().written(batch, sent_in, at);
