@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, response};
+use http::{HeaderMap, StatusCode, header::CONTENT_LENGTH, response};
 use sha2::{Digest, Sha256};
 use tower_keep_store::{Moment, Target};
 
@@ -129,6 +129,10 @@ impl Fill {
             let digest = Sha256::digest(&body);
             add_entity_tag(&mut self.headers, &tag_of(&digest[..16]));
         }
+        if trailers.is_none() && !body.is_empty() {
+            // For HEAD, and for clients of a response that came in chunks.
+            self.headers.insert(CONTENT_LENGTH, body.len().into());
+        }
         let key = match self.variant.take() {
             None => std::mem::take(&mut self.key),
             Some(variant) => self.place_variant(variant),
@@ -153,7 +157,7 @@ impl Fill {
     /// takes the place of the oldest.
     fn place_variant(&self, variant: Variant) -> Vec<u8> {
         let engine = &self.shared.engine;
-        let mut known = match engine.first(&self.key) {
+        let mut known = match engine.first(&self.key, engine.now()) {
             Some((entry, _)) => match &entry.value {
                 Stored::Variants(present) if present.names == variant.names => {
                     present.known.clone()

@@ -7,13 +7,13 @@ use std::{
 
 use http::{Request, Response};
 use http_body::Body;
-use tower_keep_store::{Outcome, OutcomeCell};
+use tower_keep_store::{Outcome, OutcomeCell, Timestamp};
 use tower_service::Service;
 
 use crate::{
     body::ResponseBody,
     engine::entry::{Entry, Usability},
-    fetch::{Fetch, Origin, Pending, Refresh},
+    fetch::{Fetch, Origin, Pending, Refresh, set},
     future::ResponseFuture,
     http::{
         answer::{self, Asked},
@@ -80,18 +80,33 @@ where
         let Some(key) = self.shared.keys.key(&head) else {
             return self.pass(Request::from_parts(head, body), cell);
         };
-        let found = self.shared.find(key, &head.headers);
+        let now = self.shared.engine.now();
+        let found = self.shared.find(key, &head.headers, now);
         let asked = Asked {
             head: lookup.head,
             headers: &head.headers,
         };
         let stale = match &found.state {
             State::Present(entry, Usability::Fresh) if admits(entry, &lookup) => {
-                return ResponseFuture::ready(hit(&self.shared, entry, asked, Outcome::Hit, cell));
+                return ResponseFuture::ready(hit(
+                    &self.shared,
+                    entry,
+                    asked,
+                    Outcome::Hit,
+                    cell.as_ref(),
+                    now,
+                ));
             }
             State::Present(entry, Usability::Stale) if admits(entry, &lookup) => Some((
                 entry.clone(),
-                hit(&self.shared, entry, asked, Outcome::Stale, cell.clone()),
+                hit(
+                    &self.shared,
+                    entry,
+                    asked,
+                    Outcome::Stale,
+                    cell.as_ref(),
+                    now,
+                ),
             )),
             _ => None,
         };
@@ -174,12 +189,10 @@ pub(crate) fn hit<B: Body>(
     entry: &Entry<Stored>,
     asked: Asked<'_>,
     outcome: Outcome,
-    cell: Option<OutcomeCell>,
+    cell: Option<&OutcomeCell>,
+    now: Timestamp,
 ) -> Response<ResponseBody<B>> {
-    let now = shared.engine.now();
-    if let Some(cell) = cell {
-        cell.set(outcome);
-    }
+    set(cell, outcome);
     let report = match outcome {
         Outcome::Collapsed => Report::Collapsed,
         _ => Report::Hit {

@@ -68,8 +68,8 @@ impl Found {
 
 impl Shared {
     /// Looks a resource's key up in the first level, and on to the variant that the request selects.
-    pub(crate) fn find(&self, key: Vec<u8>, headers: &HeaderMap) -> Found {
-        let Some((entry, usability)) = self.engine.first(&key) else {
+    pub(crate) fn find(&self, key: Vec<u8>, headers: &HeaderMap, now: Timestamp) -> Found {
+        let Some((entry, usability)) = self.engine.first(&key, now) else {
             return Found {
                 key,
                 resource: None,
@@ -84,7 +84,7 @@ impl Shared {
             },
             Stored::Variants(variants) => {
                 let variant = variant_key(&key, &variant_of(&variants.names, headers));
-                let state = match self.engine.first(&variant) {
+                let state = match self.engine.first(&variant, now) {
                     Some((entry, usability)) => match entry.value {
                         Stored::Response(_) => State::Present(entry, usability),
                         Stored::Variants(_) => State::Absent,

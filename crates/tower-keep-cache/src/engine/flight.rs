@@ -34,7 +34,9 @@ pub(crate) struct Flights<V> {
     patience: Duration,
 }
 
-type Shard<V> = HashMap<Arc<[u8]>, Arc<Flight<V>>>;
+/// By a keyed hash of the key: should two keys ever share one, their followers find an entry that is not
+/// theirs, and go on.
+type Shard<V> = HashMap<u64, Arc<Flight<V>>>;
 
 /// One fetch under way.
 pub(crate) struct Flight<V> {
@@ -114,8 +116,9 @@ impl<V> Flights<V> {
 
     /// Follows the flight for `key`, or leads a new one.
     pub(crate) fn join(self: &Arc<Self>, key: &[u8]) -> Joined<V> {
+        let key = self.hasher.hash_one(key);
         let mut shard = self.shard(key);
-        if let Some(flight) = shard.get(key)
+        if let Some(flight) = shard.get(&key)
             && flight.began.elapsed() < self.patience
         {
             let flight = flight.clone();
@@ -127,16 +130,18 @@ impl<V> Flights<V> {
 
     /// Leads, unless somebody does.
     pub(crate) fn lead(self: &Arc<Self>, key: &[u8]) -> Option<Lead<V>> {
+        let key = self.hasher.hash_one(key);
         let mut shard = self.shard(key);
         let is_led = shard
-            .get(key)
+            .get(&key)
             .is_some_and(|flight| flight.began.elapsed() < self.patience);
         (!is_led).then(|| self.begin(key, &mut shard))
     }
 
     /// Follows, if somebody leads.
     pub(crate) fn follow(&self, key: &[u8]) -> Option<Follow<V>> {
-        let flight = self.shard(key).get(key)?.clone();
+        let key = self.hasher.hash_one(key);
+        let flight = self.shard(key).get(&key)?.clone();
         Some(flight.follow(self.patience))
     }
 
@@ -145,7 +150,7 @@ impl<V> Flights<V> {
         self.shards.iter().map(|shard| locked(shard).len()).sum()
     }
 
-    fn begin(self: &Arc<Self>, key: &[u8], shard: &mut Shard<V>) -> Lead<V> {
+    fn begin(self: &Arc<Self>, key: u64, shard: &mut Shard<V>) -> Lead<V> {
         let flight = Arc::new(Flight {
             began: Instant::now(),
             ending: OnceLock::new(),
@@ -153,9 +158,8 @@ impl<V> Flights<V> {
             followers: AtomicUsize::new(0),
             on_follower: OnceLock::new(),
         });
-        let key: Arc<[u8]> = key.into();
         // A flight that was taken for lost still ends for those who follow it.
-        shard.insert(key.clone(), flight.clone());
+        shard.insert(key, flight.clone());
         Lead {
             flights: self.clone(),
             key,
@@ -163,14 +167,14 @@ impl<V> Flights<V> {
         }
     }
 
-    fn end(&self, key: &[u8], flight: &Arc<Flight<V>>, ending: Ending<V>) {
+    fn end(&self, key: u64, flight: &Arc<Flight<V>>, ending: Ending<V>) {
         {
             let mut shard = self.shard(key);
             if shard
-                .get(key)
+                .get(&key)
                 .is_some_and(|current| Arc::ptr_eq(current, flight))
             {
-                shard.remove(key);
+                shard.remove(&key);
             }
         }
         if flight.ending.set(ending).is_ok() {
@@ -178,9 +182,9 @@ impl<V> Flights<V> {
         }
     }
 
-    fn shard(&self, key: &[u8]) -> MutexGuard<'_, Shard<V>> {
-        // Shards are a power of two: the remainder is in range.
-        let index = self.hasher.hash_one(key) as usize % SHARDS;
+    fn shard(&self, key: u64) -> MutexGuard<'_, Shard<V>> {
+        // The high bits choose the shard: within it, the low ones choose the place.
+        let index = (key >> 32) as usize % SHARDS;
         locked(&self.shards[index])
     }
 }
@@ -227,7 +231,7 @@ impl<V> fmt::Debug for Flight<V> {
 #[derive(Debug)]
 pub(crate) struct Lead<V> {
     flights: Arc<Flights<V>>,
-    key: Arc<[u8]>,
+    key: u64,
     flight: Arc<Flight<V>>,
 }
 
@@ -239,18 +243,18 @@ impl<V> Lead<V> {
     /// Gives the followers what they wait for.
     pub(crate) fn land(self, entry: Arc<Entry<V>>, source: Source) {
         self.flights
-            .end(&self.key, &self.flight, Ending::Landed(entry, source));
+            .end(self.key, &self.flight, Ending::Landed(entry, source));
     }
 
     /// Sends the followers on their own way, all at once.
     pub(crate) fn release(self) {
-        self.flights.end(&self.key, &self.flight, Ending::Released);
+        self.flights.end(self.key, &self.flight, Ending::Released);
     }
 }
 
 impl<V> Drop for Lead<V> {
     fn drop(&mut self) {
-        self.flights.end(&self.key, &self.flight, Ending::Abandoned);
+        self.flights.end(self.key, &self.flight, Ending::Abandoned);
     }
 }
 

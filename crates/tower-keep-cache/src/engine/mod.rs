@@ -113,9 +113,9 @@ impl<V: Value> Engine<V> {
     }
 
     /// Looks into the first level.
-    pub(crate) fn first(&self, key: &[u8]) -> Option<(Arc<Entry<V>>, Usability)> {
+    pub(crate) fn first(&self, key: &[u8], now: Timestamp) -> Option<(Arc<Entry<V>>, Usability)> {
         let entry = self.first.get(key)?;
-        let usability = entry.usability(self.log(), self.now());
+        let usability = entry.usability(self.log(), now);
         if usability == Usability::Not && self.log().is_current() {
             // Only this one: another may have taken its place meanwhile.
             self.first

@@ -132,7 +132,8 @@ impl Asking {
             &entry,
             asked,
             Outcome::Stale,
-            self.cell.clone(),
+            self.cell.as_ref(),
+            now,
         );
         if let Some(lead) = self.lead.take() {
             lead.land(entry, Source::Stale);

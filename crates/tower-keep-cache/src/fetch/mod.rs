@@ -3,7 +3,7 @@
 //! Who comes first for a key leads: it asks the store, then the origin. Who comes meanwhile follows,
 //! and is answered with what the leader brings, if that may be shared; else each goes on alone.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use http::{Request, Response, request::Parts};
 use http_body::Body;
@@ -284,15 +284,15 @@ where
 
     /// Asks the first level anew; true if it knows more than it did.
     fn look_again(&mut self) -> bool {
-        let resource = self.found.resource().to_vec();
-        let found = self.shared.find(resource, &self.request.head.headers);
-        let is_news = found.key != self.found.key
-            || matches!(
-                found.state,
-                State::Present(_, Usability::Fresh | Usability::Stale)
-            );
-        self.found = found;
-        is_news
+        let (resource, variant) = match self.found.resource.take() {
+            Some(resource) => (resource, Some(mem::take(&mut self.found.key))),
+            None => (mem::take(&mut self.found.key), None),
+        };
+        let now = self.shared.engine.now();
+        self.found = self.shared.find(resource, &self.request.head.headers, now);
+        let is_other = self.found.is_variant() && variant.as_ref() != Some(&self.found.key);
+        let usable = Usability::Fresh;
+        is_other || matches!(&self.found.state, State::Present(_, found) if *found == usable)
     }
 
     fn answer(&self, entry: &Entry<Stored>, outcome: Outcome) -> Response<ResponseBody<ResBody>> {
@@ -300,12 +300,14 @@ where
             head: self.request.lookup.head,
             headers: &self.request.head.headers,
         };
+        let now = self.shared.engine.now();
         hit(
             &self.shared,
             entry,
             asked,
             outcome,
-            self.request.cell.clone(),
+            self.request.cell.as_ref(),
+            now,
         )
     }
 

@@ -203,26 +203,28 @@ impl fmt::Debug for KeyRules {
 /// What proxies in front say of the request as they received it. Frameworks make hosts, schemes and
 /// prefixes of links and redirects from it, so it is part of the key wherever it is sent.
 fn push_forwarded(key: &mut Vec<u8>, headers: &HeaderMap) {
-    for (at, name) in FORWARDED_FIELDS.iter().enumerate() {
-        for line in headers.get_all(name) {
+    for (name, value) in headers {
+        if *name == FORWARDED {
+            push_forwarded_pairs(key, value.as_bytes());
+        } else if let Some(at) = FORWARDED_FIELDS.iter().position(|field| field == name) {
             key.push(at as u8);
-            push_part(key, line.as_bytes());
-        }
-    }
-    for line in headers.get_all(FORWARDED) {
-        // Not `for` and `by`: they name clients and proxies.
-        for pair in line.as_bytes().split(|byte| b",;".contains(byte)) {
-            let pair = pair.trim_ascii();
-            let names = |name: &[u8]| {
-                pair.len() >= name.len() && pair[..name.len()].eq_ignore_ascii_case(name)
-            };
-            if names(b"host") || names(b"proto") {
-                key.push(FORWARDED_FIELDS.len() as u8);
-                push_part(key, pair);
-            }
+            push_part(key, value.as_bytes());
         }
     }
     key.push(u8::MAX);
+}
+
+/// Of `Forwarded` not `for` and `by`: they name clients and proxies.
+fn push_forwarded_pairs(key: &mut Vec<u8>, line: &[u8]) {
+    for pair in line.split(|byte| b",;".contains(byte)) {
+        let pair = pair.trim_ascii();
+        let names =
+            |name: &[u8]| pair.len() >= name.len() && pair[..name.len()].eq_ignore_ascii_case(name);
+        if names(b"host") || names(b"proto") {
+            key.push(FORWARDED_FIELDS.len() as u8);
+            push_part(key, pair);
+        }
+    }
 }
 
 static FORWARDED_FIELDS: [HeaderName; 4] = [

@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use http::HeaderMap;
@@ -10,9 +13,12 @@ use http::HeaderMap;
 use super::status::Report;
 
 /// Fields as they were said last. They change with the seconds of age and lifetime only, and an entry
-/// that is worth having answers far more often.
+/// that is worth having answers far more often; one that answers once need not remember.
 #[derive(Default)]
-pub(crate) struct Said(RwLock<Option<Arc<Saying>>>);
+pub(crate) struct Said {
+    has_spoken: AtomicBool,
+    last: RwLock<Option<Saying>>,
+}
 
 struct Saying {
     age: u64,
@@ -28,13 +34,18 @@ impl Said {
         report: Report,
         make: impl FnOnce() -> HeaderMap,
     ) -> HeaderMap {
-        let last = self
-            .0
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        if let Some(last) = last.filter(|last| last.age == age && last.report == report) {
-            return last.fields.clone();
+        if !self.has_spoken.load(Ordering::Relaxed) {
+            self.has_spoken.store(true, Ordering::Relaxed);
+            return make();
+        }
+        {
+            let last = self.last.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(last) = &*last
+                && last.age == age
+                && last.report == report
+            {
+                return last.fields.clone();
+            }
         }
         let fields = make();
         let saying = Saying {
@@ -42,7 +53,7 @@ impl Said {
             report,
             fields: fields.clone(),
         };
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(saying));
+        *self.last.write().unwrap_or_else(PoisonError::into_inner) = Some(saying);
         fields
     }
 }

@@ -71,7 +71,7 @@ impl CacheStatus {
         let item = ItemSerializer::new().bare_item(NAME);
         let text = match report {
             Report::Hit { ttl } => {
-                let ttl = integer(ttl.clamp(-999_999_999, 999_999_999));
+                let ttl = integer(ttl.clamp(-TTL_MOST, TTL_MOST));
                 item.parameter(HIT, true).parameter(TTL, ttl).finish()
             }
             Report::Forward {
@@ -134,6 +134,9 @@ static PLAIN: LazyLock<[[HeaderValue; 2]; 5]> = LazyLock::new(|| {
         })
     })
 });
+
+/// Seconds beyond which nobody needs to know.
+const TTL_MOST: i64 = 999_999_999;
 
 /// Who speaks.
 const NAME: &TokenRef = token_ref("tower-keep");

@@ -22,13 +22,8 @@ pub(crate) fn is_not_modified(request: &HeaderMap, stored: &HeaderMap) -> bool {
             .flat_map(|line| tags(line.as_bytes()))
             .any(|candidate| candidate == b"*" || self::opaque(candidate) == opaque);
     }
-    match (
-        date(request, &IF_MODIFIED_SINCE),
-        date(stored, &LAST_MODIFIED),
-    ) {
-        (Some(since), Some(modified)) => modified <= since,
-        _ => false,
-    }
+    let modified = |since| date(stored, &LAST_MODIFIED).is_some_and(|modified| modified <= since);
+    date(request, &IF_MODIFIED_SINCE).is_some_and(modified)
 }
 
 /// Whether the request asks the origin itself a question: it carries a validator that is not one of

@@ -271,7 +271,7 @@ where
         let engine = &self.engine;
         let asked = engine.log().moment();
         for _ in 0..MOST_ROUNDS {
-            if let Some((entry, usability)) = engine.first(key) {
+            if let Some((entry, usability)) = engine.first(key, engine.now()) {
                 match usability {
                     Usability::Fresh => return Way::Answer(entry.value.value.clone()),
                     Usability::Stale => {
@@ -309,7 +309,7 @@ where
     }
 
     fn is_there(&self, key: &[u8]) -> bool {
-        let found = self.engine.first(key);
+        let found = self.engine.first(key, self.engine.now());
         found.is_some_and(|(_, usability)| usability == Usability::Fresh)
     }
 
