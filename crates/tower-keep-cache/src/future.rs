@@ -14,11 +14,13 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 use tokio::time::timeout;
 use tower::util::Oneshot;
+use tower_keep_store::{Outcome, OutcomeCell};
 use tower_service::Service;
 
 use crate::{
     body::ResponseBody,
     engine::{flight::Flight, spawn},
+    fetch::set,
     http::{
         entry::Stored,
         status::{CacheStatus, Report},
@@ -57,6 +59,7 @@ pin_project! {
             inner: Oneshot<S, Request<ReqBody>>,
             status: CacheStatus,
             report: Report,
+            cell: Option<OutcomeCell>,
         },
         Running { work: Detaching<ResBody, E> },
     }
@@ -80,12 +83,14 @@ where
         request: Request<ReqBody>,
         status: CacheStatus,
         report: Report,
+        cell: Option<OutcomeCell>,
     ) -> Self {
         Self {
             state: FutureState::Passing {
                 inner: Oneshot::new(inner, request),
                 status,
                 report,
+                cell,
             },
         }
     }
@@ -125,8 +130,11 @@ where
                 inner,
                 status,
                 report,
+                cell,
             } => {
-                let response = ready!(inner.poll(cx))?;
+                let result = ready!(inner.poll(cx));
+                set(cell.as_ref(), passed(&result));
+                let response = result?;
                 let mut response = response.map(ResponseBody::passing);
                 status.write(*report, response.headers_mut());
                 Poll::Ready(Ok(response))
@@ -189,4 +197,12 @@ fn detach<B: Body + 'static, E: 'static>(work: Running<B, E>, patience: Duration
         // The body, dropped, is read to its end by its own means.
         drop(timeout(patience, work).await);
     });
+}
+
+/// What became of a request that the cache was not asked about.
+pub(crate) fn passed<T, E>(result: &Result<T, E>) -> Outcome {
+    match result {
+        Ok(_) => Outcome::Bypass,
+        Err(_) => Outcome::Error,
+    }
 }

@@ -75,7 +75,8 @@
 //! A step that exceeds the store's deadline is a miss, and after a few a circuit breaker answers for the
 //! store at once: requests go to the origin, still one for a key at a time. The first level goes on
 //! until the invalidation log has not been heard for the staleness bound (5 s); then it cannot know what
-//! others invalidated, and waits. Invalidations made meanwhile are in force here and are written later.
+//! others invalidated, and waits. (Those who follow a fetch may be answered by it for as long as the
+//! [patience](CacheLayerBuilder::patience) lasts.) Invalidations made meanwhile are in force here and are written later.
 //!
 //! # What is atomic, and what may race
 //!

@@ -66,12 +66,7 @@ where
             Plan::Lookup(lookup) if !self.shared.bypasses(&head) => lookup,
             Plan::Invalidate if self.shared.invalidate_on_unsafe => {
                 let request = Request::from_parts(head, body);
-                return invalidating(
-                    self.shared.clone(),
-                    self.inner.clone(),
-                    request,
-                    cell.as_ref(),
-                );
+                return invalidating(self.shared.clone(), self.inner.clone(), request, cell);
             }
             Plan::Lookup(_) | Plan::Bypass | Plan::Invalidate => {
                 return self.pass(Request::from_parts(head, body), cell);
@@ -137,15 +132,18 @@ impl<S> Cache<S> {
         S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
         ResBody: Body,
     {
-        if let Some(cell) = cell {
-            cell.set(Outcome::Bypass);
-        }
         let report = Report::Forward {
             why: Forward::Bypass,
             stored: false,
             detail: None,
         };
-        ResponseFuture::passing(self.inner.clone(), request, self.shared.status, report)
+        ResponseFuture::passing(
+            self.inner.clone(),
+            request,
+            self.shared.status,
+            report,
+            cell,
+        )
     }
 
     /// Fetches anew in the background what was answered stale, with the request that it answered;

@@ -8,7 +8,7 @@ use http::{
     request::Parts,
 };
 use http_body::Body;
-use tower_keep_store::{Mode, Outcome, OutcomeCell, Target};
+use tower_keep_store::{Mode, OutcomeCell, Target};
 use tower_service::Service;
 use url::Url;
 
@@ -16,7 +16,7 @@ use crate::{
     body::ResponseBody,
     engine::spawn,
     fetch::set,
-    future::{Led, ResponseFuture},
+    future::{Led, ResponseFuture, passed},
     http::status::{Forward, Report},
     shared::Shared,
 };
@@ -27,7 +27,7 @@ pub(crate) fn invalidating<S, ReqBody, ResBody>(
     shared: Arc<Shared>,
     mut inner: S,
     request: Request<ReqBody>,
-    cell: Option<&OutcomeCell>,
+    cell: Option<OutcomeCell>,
 ) -> ResponseFuture<S, ReqBody, ResBody>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Send + 'static,
@@ -36,7 +36,6 @@ where
     ReqBody: Send + 'static,
     ResBody: Body + Send + 'static,
 {
-    set(cell, Outcome::Bypass);
     let (head, body) = request.into_parts();
     let targets = shared.keys.targets(&head);
     let base = base(&head);
@@ -47,6 +46,7 @@ where
         // From here on the request may do its work, whatever becomes of its answer.
         let change = Change::begins(shared.clone(), targets);
         let result = inner.call(request).await;
+        set(cell.as_ref(), passed(&result));
         let changed = change.ended(result.as_ref().ok(), base.as_ref());
         invalidate(&shared, &changed).await;
         let mut response = result?.map(ResponseBody::passing);

@@ -625,3 +625,23 @@ fn options_that_make_no_sense_are_named() {
     assert!(fault(builder().patience(Duration::ZERO)).contains("patience"));
     assert!(fault(builder().class("unheard of")).contains("unheard of"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_origin_that_fails_is_an_error_whichever_way_the_request_took() {
+    use tower::Service;
+    use tower_keep_store::OutcomeCell;
+    use tower_keep_test_support::OriginError;
+    for method in ["GET", "HEAD", "OPTIONS", "POST"] {
+        let origin = Origin::new(|_| async { Err(OriginError::numbered(7)) });
+        let mut cache = service(&CacheLayer::new(Store::memory()), &origin);
+        let cell = OutcomeCell::default();
+        let mut asked = request(method, "/a", &[]);
+        asked.extensions_mut().insert(cell.clone());
+        let error = cache.call(asked).await.expect_err("the origin fails");
+        assert_eq!(
+            (error.number(), cell.get()),
+            (7, Some(Outcome::Error)),
+            "{method}"
+        );
+    }
+}

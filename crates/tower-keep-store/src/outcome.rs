@@ -72,6 +72,7 @@ impl fmt::Display for Outcome {
 /// Where the layer that decides leaves the [`Outcome`], and whoever put the cell into the request's
 /// extensions reads it. The first word stands.
 ///
+/// A cell that is still empty when the response's future has gone belongs to a request that was cancelled.
 /// It travels with the request because layers in between may replace the response.
 ///
 /// ```
