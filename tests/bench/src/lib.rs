@@ -26,6 +26,6 @@ pub use self::{
     handler::{BODY_BYTES, Bare, BareGet, bare_response},
     load::Load,
     ready::now,
-    request::{Request, get, grpc, head, options, revalidating},
+    request::{Request, get, head, options, post, revalidating},
     second_level::SecondLevel,
 };

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, Method, Uri,
-    header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HOST, IF_NONE_MATCH, USER_AGENT},
+    header::{ACCEPT, ACCEPT_ENCODING, HOST, IF_NONE_MATCH, USER_AGENT},
 };
 use http_body_util::Empty;
 
@@ -47,13 +47,10 @@ pub fn options(path: &str) -> Request {
     with_method(Method::OPTIONS, path)
 }
 
-/// A request that the cache passes on, by its content.
+/// A request that changes something.
 #[must_use]
-pub fn grpc(path: &str) -> Request {
-    let mut request = with_method(Method::POST, path);
-    let kind = HeaderValue::from_static("application/grpc");
-    request.headers_mut().insert(CONTENT_TYPE, kind);
-    request
+pub fn post(path: &str) -> Request {
+    with_method(Method::POST, path)
 }
 
 fn with_method(method: Method, path: &str) -> Request {

@@ -1,17 +1,19 @@
 //! Requests that are none of the cache's business.
 
 use criterion::Criterion;
-use tower_keep_bench::{Bare, Load, grpc, options};
+use tower_keep_bench::{Bare, Load, options, post};
 
 use crate::{in_memory, measure};
 
 pub(crate) fn run(criterion: &mut Criterion, load: &Load) {
     let (bare, cached) = (Bare::new(), in_memory());
-    for (group, request) in [("options", options(PATH)), ("grpc", grpc(PATH))] {
+    for (group, what, request) in [
+        ("options", "bypass", options(PATH)),
+        // Followed by the invalidation of its URI.
+        ("post", "change", post(PATH)),
+    ] {
         measure(criterion, (group, "bare"), load, &bare, |_| request.clone());
-        measure(criterion, (group, "bypass"), load, &cached, |_| {
-            request.clone()
-        });
+        measure(criterion, (group, what), load, &cached, |_| request.clone());
     }
 }
 

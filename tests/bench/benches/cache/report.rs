@@ -39,7 +39,7 @@ const ROWS: [Row; 15] = [
         Target::None,
     ),
     row("options/bypass", "options/bare", Over(200.0)),
-    row("grpc/bypass", "grpc/bare", Over(200.0)),
+    row("post/change", "post/bare", Target::None),
     row("miss/stored", "miss/bare", Target::None),
     row(
         "first-byte/streamed-miss",
