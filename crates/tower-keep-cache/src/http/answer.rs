@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
-    header::{AGE, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_LOCATION},
+    header::{AGE, CACHE_CONTROL, CONTENT_LOCATION},
 };
 use http_body::Body;
 use tower_keep_store::Timestamp;
@@ -40,10 +40,6 @@ pub(crate) fn from_stored<B: Body>(
     });
     *response.status_mut() = stored.status;
     *response.headers_mut() = fields;
-    if asked.head && stored.trailers.is_none() && !stored.body.is_empty() {
-        let length = stored.body.len().into();
-        response.headers_mut().insert(CONTENT_LENGTH, length);
-    }
     response
 }
 
