@@ -19,12 +19,14 @@ use tower_service::Service;
 
 use crate::{
     body::ResponseBody,
+    class::NamedClass,
     engine::{flight::Flight, spawn},
     fetch::set,
     http::{
         entry::Stored,
         status::{CacheStatus, Report},
     },
+    nesting::RouteClass,
 };
 
 /// The work that only some requests need, and that may go on without its client.
@@ -57,9 +59,7 @@ pin_project! {
         Passing {
             #[pin]
             inner: Oneshot<S, Request<ReqBody>>,
-            status: CacheStatus,
-            report: Report,
-            cell: Option<OutcomeCell>,
+            note: Note,
         },
         Running { work: Detaching<ResBody, E> },
     }
@@ -78,19 +78,11 @@ where
         }
     }
 
-    pub(crate) fn passing(
-        inner: S,
-        request: Request<ReqBody>,
-        status: CacheStatus,
-        report: Report,
-        cell: Option<OutcomeCell>,
-    ) -> Self {
+    pub(crate) fn passing(inner: S, request: Request<ReqBody>, note: Note) -> Self {
         Self {
             state: FutureState::Passing {
                 inner: Oneshot::new(inner, request),
-                status,
-                report,
-                cell,
+                note,
             },
         }
     }
@@ -126,18 +118,10 @@ where
             StateProj::Ready { response } => Poll::Ready(Ok(response
                 .take()
                 .expect("a future is not polled after it is done"))),
-            StateProj::Passing {
-                inner,
-                status,
-                report,
-                cell,
-            } => {
-                let result = ready!(inner.poll(cx));
-                set(cell.as_ref(), passed(&result));
-                let response = result?;
-                let mut response = response.map(ResponseBody::passing);
-                status.write(*report, response.headers_mut());
-                Poll::Ready(Ok(response))
+            StateProj::Passing { inner, note } => {
+                let mut result = ready!(inner.poll(cx));
+                note.write(&mut result);
+                Poll::Ready(result.map(|response| response.map(ResponseBody::passing)))
             }
             StateProj::Running { work } => work.poll(cx),
         }
@@ -197,6 +181,41 @@ fn detach<B: Body + 'static, E: 'static>(work: Running<B, E>, patience: Duration
         // The body, dropped, is read to its end by its own means.
         drop(timeout(patience, work).await);
     });
+}
+
+/// What is noted of a request that passes by.
+#[derive(Clone, Debug)]
+pub(crate) enum Note {
+    /// In the response's fields, and in the request's cell.
+    Bypass {
+        status: CacheStatus,
+        report: Report,
+        cell: Option<OutcomeCell>,
+    },
+    /// Only the class of its route: the same layer has it in hand further out.
+    Class(Option<Arc<NamedClass>>),
+}
+
+impl Note {
+    fn write<B, E>(&mut self, result: &mut Result<Response<B>, E>) {
+        match self {
+            Self::Bypass {
+                status,
+                report,
+                cell,
+            } => {
+                set(cell.as_ref(), passed(result));
+                if let Ok(response) = result {
+                    status.write(*report, response.headers_mut());
+                }
+            }
+            Self::Class(class) => {
+                if let (Ok(response), Some(class)) = (result, class.take()) {
+                    RouteClass::leave(class, response.extensions_mut());
+                }
+            }
+        }
+    }
 }
 
 /// What became of a request that the cache was not asked about.

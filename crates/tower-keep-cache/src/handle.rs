@@ -15,7 +15,8 @@ use crate::{
 ///
 /// An invalidation is in force in this process when the call begins, and everywhere about a millisecond
 /// after it returned `Ok`. If it returns an error, the store could not be reached in time; the
-/// invalidation stays in force here and is written when the store is back.
+/// invalidation stays in force here and is written when the store is back, if this process lives until
+/// then.
 #[derive(Clone)]
 pub struct CacheHandle {
     shared: Arc<Shared>,
@@ -72,6 +73,10 @@ impl CacheHandle {
     }
 
     /// A cache for values of one class, on the same store and log.
+    ///
+    /// Make it once and keep it; clones share it. Each call makes another one, with a first level of its
+    /// own of [`first_level_bytes`](crate::CacheLayerBuilder::first_level_bytes), which does not wait for
+    /// the loads of the others.
     ///
     /// # Errors
     ///

@@ -54,7 +54,7 @@ impl CacheLayer {
     }
 
     /// The same cache for a route whose responses are of this class, unless they state a lifetime of
-    /// their own.
+    /// their own. It may stand alone around the route, or within the layer around all routes.
     ///
     /// # Errors
     ///

@@ -44,8 +44,8 @@
 //!
 //! # What is stored
 //!
-//! [`CacheLayer::new`] stores a response only if it states a lifetime (`s-maxage`, `max-age`,
-//! `Expires`), names a [`Class`] in a [`CacheDirective`], or comes by a route with a class; never an
+//! A response is stored only if it states a lifetime (`s-maxage`, `max-age`, `Expires`), names a [`Class`]
+//! in a [`CacheDirective`], or comes by a route with a class ([`CacheLayer::new`] has no classes); never an
 //! error, a part, a response with `Set-Cookie`, `private`, `no-store`, `no-cache`, `Vary: *`, `Vary:
 //! Cookie`, or an event stream. Requests with `Cookie` or `Authorization` share only what says `public`,
 //! `s-maxage` (for `Authorization` also `must-revalidate`), or belongs to a class that [allows
@@ -94,6 +94,9 @@
 //!
 //! # Among other layers
 //!
+//! One layer around all routes is the simplest. Within it, the [class](CacheLayer::class) of the same
+//! layer around a route only says the class of its responses.
+//!
 //! Inside of rate limits and sessions, outside of concurrency limits, load shedding and time-outs, so
 //! that hits do not count against them. [`Cache`] is always ready; it drives the readiness of a clone of
 //! the inner service when it needs the origin.
@@ -115,6 +118,7 @@ mod future;
 mod handle;
 mod http;
 mod layer;
+mod nesting;
 mod object;
 mod service;
 mod shared;

@@ -14,18 +14,23 @@ use crate::{
     body::ResponseBody,
     engine::entry::{Entry, Usability},
     fetch::{Fetch, Origin, Pending, Refresh, set},
-    future::ResponseFuture,
+    future::{Note, ResponseFuture},
     http::{
         answer::{self, Asked},
         entry::Stored,
         request::{Lookup, Plan, plan},
         status::{Forward, Report},
     },
+    nesting::Within,
     shared::{Found, Shared, State, flight_key},
     unsafe_method::invalidating,
 };
 
 /// What [`CacheLayer`](crate::CacheLayer) makes of a service.
+///
+/// The inner service must be `Clone + Send + 'static` with futures that are `Send`; its bodies
+/// [`http_body::Body`]s, `Send` and `'static`, with errors that are `Send`. (Around a service that is not
+/// `Clone`, put a `tower::buffer::Buffer`.)
 ///
 /// Always ready: a hit is answered while the origin is full. What goes to the origin waits, in the
 /// response future, until a clone of the inner service is ready, and is then called on that clone.
@@ -61,19 +66,29 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let has_body = !is_empty(request.body());
         let (head, body) = request.into_parts();
+        if Within::is(&self.shared.engine, &head.extensions) {
+            let note = Note::Class(self.shared.storing.class.clone());
+            return self.pass(Request::from_parts(head, body), note);
+        }
         let cell = head.extensions.get::<OutcomeCell>().cloned();
         let lookup = match plan(&head, has_body) {
-            Plan::Lookup(lookup) if !self.shared.bypasses(&head) => lookup,
+            Plan::Lookup(_) if self.shared.bypasses(&head) => {
+                let note = self.bypass("bypass-when", cell);
+                return self.pass(Request::from_parts(head, body), note);
+            }
+            Plan::Lookup(lookup) => lookup,
             Plan::Invalidate if self.shared.invalidate_on_unsafe => {
                 let request = Request::from_parts(head, body);
                 return invalidating(self.shared.clone(), self.inner.clone(), request, cell);
             }
-            Plan::Lookup(_) | Plan::Bypass | Plan::Invalidate => {
-                return self.pass(Request::from_parts(head, body), cell);
+            Plan::Bypass | Plan::Invalidate => {
+                let note = self.bypass("request", cell);
+                return self.pass(Request::from_parts(head, body), note);
             }
         };
         let Some(key) = self.shared.keys.key(&head) else {
-            return self.pass(Request::from_parts(head, body), cell);
+            let note = self.bypass("no-key", cell);
+            return self.pass(Request::from_parts(head, body), note);
         };
         let now = self.shared.engine.now();
         let found = self.shared.find(key, &head.headers, now);
@@ -126,24 +141,25 @@ impl<S> Cache<S> {
     fn pass<ReqBody, ResBody>(
         &self,
         request: Request<ReqBody>,
-        cell: Option<OutcomeCell>,
+        note: Note,
     ) -> ResponseFuture<S, ReqBody, ResBody>
     where
         S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
         ResBody: Body,
     {
-        let report = Report::Forward {
-            why: Forward::Bypass,
-            stored: false,
-            detail: None,
-        };
-        ResponseFuture::passing(
-            self.inner.clone(),
-            request,
-            self.shared.status,
-            report,
+        ResponseFuture::passing(self.inner.clone(), request, note)
+    }
+
+    fn bypass(&self, detail: &'static str, cell: Option<OutcomeCell>) -> Note {
+        Note::Bypass {
+            status: self.shared.status,
+            report: Report::Forward {
+                why: Forward::Bypass,
+                stored: false,
+                detail: Some(detail),
+            },
             cell,
-        )
+        }
     }
 
     /// Fetches anew in the background what was answered stale, with the request that it answered;

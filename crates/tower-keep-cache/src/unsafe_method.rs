@@ -18,6 +18,7 @@ use crate::{
     fetch::set,
     future::{Led, ResponseFuture, passed},
     http::status::{Forward, Report},
+    nesting::Within,
     shared::Shared,
 };
 
@@ -36,10 +37,11 @@ where
     ReqBody: Send + 'static,
     ResBody: Body + Send + 'static,
 {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
     let targets = shared.keys.targets(&head);
     let base = base(&head);
     let patience = shared.patience;
+    Within::enter(&shared.engine, &mut head.extensions);
     let request = Request::from_parts(head, body);
     let work = async move {
         poll_fn(|cx| inner.poll_ready(cx)).await?;

@@ -417,7 +417,10 @@ async fn what_is_told_to_bypass_leaves_the_cache_alone() {
         (bypass.text(), bypass.outcome),
         ("2", Some(Outcome::Bypass))
     );
-    assert_eq!(bypass.cache_status(), "tower-keep;fwd=bypass");
+    assert_eq!(
+        bypass.cache_status(),
+        "tower-keep;fwd=bypass;detail=bypass-when"
+    );
     assert_eq!(ask(&cache, get("/a")).await.text(), "1");
     let only = |uri| request("GET", uri, &[("cache-control", "only-if-cached")]);
     assert_eq!(ask(&cache, only("/a")).await.text(), "1");
@@ -644,4 +647,34 @@ async fn an_origin_that_fails_is_an_error_whichever_way_the_request_took() {
             "{method}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_class_within_the_same_layer_says_the_class_and_waits_for_nobody() {
+    let place = Place::memory();
+    let origin = counting(&[]);
+    let classes = Classes::new().class("catalog", Class::fresh_for(Duration::from_secs(1800)));
+    let layer = place
+        .layer()
+        .classes(classes)
+        .build()
+        .expect("good options");
+    let of_class = layer.class("catalog").expect("a class");
+    let mut cache = tower::Layer::layer(&layer, service(&of_class, &origin));
+    for (text, status) in [
+        ("1", "tower-keep;fwd=uri-miss;stored"),
+        ("1", "tower-keep;hit;ttl=1800"),
+    ] {
+        let response = tower::Service::call(&mut cache, get("/a"));
+        let answer = tokio::time::timeout(LONG / 2, response)
+            .await
+            .expect("no waiting");
+        let answer = read(answer.expect("an answer")).await;
+        assert_eq!((answer.text(), answer.cache_status()), (text, status));
+    }
+    // A change passes through both, and is one change.
+    let before = place.store.log().stamp();
+    let put = tower::Service::call(&mut cache, request("PUT", "/a", &[]));
+    read(put.await.expect("an answer")).await;
+    assert_eq!(place.store.log().stamp().position, before.position + 1);
 }

@@ -79,7 +79,8 @@ impl fmt::Display for Outcome {
 /// use tower_keep_store::{Outcome, OutcomeCell};
 ///
 /// let cell = OutcomeCell::default();
-/// // … into the request's extensions, and later, in the layer that decides:
+/// // Outside of the cache: `request.extensions_mut().insert(cell.clone())`, call, then `cell.get()`.
+/// // Meanwhile, in the layer that decides:
 /// cell.set(Outcome::Hit);
 /// cell.set(Outcome::Miss);
 /// assert_eq!(cell.get(), Some(Outcome::Hit));

@@ -25,6 +25,7 @@ use crate::{
         status::Forward,
         validation::is_conditional_at_origin,
     },
+    nesting::Within,
     service::{admits, hit},
     shared::{Found, Shared, State, flight_key},
 };
@@ -318,7 +319,7 @@ where
         why: Forward,
     ) -> Result<Response<ResponseBody<ResBody>>, S::Error> {
         let Pending {
-            head,
+            mut head,
             body,
             lookup,
             cell,
@@ -337,6 +338,7 @@ where
             why,
             lead,
         };
+        Within::enter(&asking.shared.engine, &mut head.extensions);
         let request = Request::from_parts(head, body);
         match Oneshot::new(self.origin.0, request).await {
             Ok(response) => Ok(asking.receive(response)),

@@ -92,10 +92,12 @@ pub(crate) fn not_cached<B: Body>(status: CacheStatus) -> Response<ResponseBody<
 /// Seconds of freshness that are left; negative once there are none.
 pub(crate) fn seconds_left(meta: &Meta, now: Timestamp) -> i64 {
     let seconds = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
-    if now < meta.fresh_until {
+    if now <= meta.fresh_until {
         seconds(meta.fresh_until.since(now))
     } else {
-        -seconds(now.since(meta.fresh_until))
+        // Less than a second past is past.
+        let past = now.since(meta.fresh_until);
+        -seconds(past + Duration::from_nanos(999_999_999))
     }
 }
 

@@ -55,14 +55,9 @@ impl CacheStatus {
     fn value(self, report: Report) -> Option<HeaderValue> {
         match (self, report) {
             (Self::Off, _) => None,
-            (
-                _,
-                Report::Forward {
-                    why,
-                    stored,
-                    detail: None,
-                },
-            ) => Some(PLAIN[why as usize][usize::from(stored)].clone()),
+            (Self::On, Report::Forward { why, stored, .. }) => {
+                Some(PLAIN[why as usize][usize::from(stored)].clone())
+            }
             _ => Some(self.serialised(report)),
         }
     }

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     class::{Class, Classes, DEFAULT_LARGEST_BODY, DEFAULT_VARIANTS, NamedClass},
     directive::{CacheDirective, MOST_TAGS},
+    nesting::RouteClass,
 };
 
 /// What does not change from request to request.
@@ -111,7 +112,8 @@ impl StoringRules {
             .map(|name| self.classes.get(name).ok_or(Refusal::UnknownClass))
             .transpose()?;
         let control = Control::of(&response.headers);
-        let default = self.class.as_ref();
+        let route = response.extensions.get::<RouteClass>();
+        let default = route.map(|route| &route.0).or(self.class.as_ref());
         let rules = named.or(default).map(|named| &named.class);
         if directive.is_some_and(|directive| directive.no_store) {
             return Err(Refusal::Directive);

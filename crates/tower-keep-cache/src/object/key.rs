@@ -29,6 +29,18 @@ impl From<&str> for CacheKey {
     }
 }
 
+impl From<String> for CacheKey {
+    fn from(name: String) -> Self {
+        Self::new(&name)
+    }
+}
+
+impl<A: fmt::Display, B: fmt::Display> From<(&str, A, B)> for CacheKey {
+    fn from((name, one, two): (&str, A, B)) -> Self {
+        Self::new(name).part(one).part(two)
+    }
+}
+
 impl<D: fmt::Display> From<(&str, D)> for CacheKey {
     fn from((name, part): (&str, D)) -> Self {
         Self::new(name).part(part)

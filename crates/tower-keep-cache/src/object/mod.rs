@@ -96,6 +96,8 @@ where
     /// loads. A value in its `stale_while_revalidate` window is served at once to all but the one that
     /// refreshes it; one in its `stale_if_error` window is served when the loader fails.
     ///
+    /// A loader must not ask for its own key: it would wait for itself, for as long as the patience lasts.
+    ///
     /// To remember that something does *not* exist, make `T` an `Option` and load `None`; otherwise
     /// see [`find_or_load`](Self::find_or_load).
     ///

@@ -57,6 +57,11 @@ mod table;
 mod target;
 
 /// A handle to the log of one namespace. Clones share it.
+///
+/// What remains: a process that dies between a change and its record, or before a record that waits for
+/// Redis could be written, takes the record with it; and if Redis comes back from an older snapshot while
+/// no process lives that knows better, records since then are lost. Entries older than that are then used
+/// until their lifetime ends.
 #[derive(Clone)]
 pub struct InvalidationLog {
     folded: Arc<Folded>,

@@ -49,11 +49,14 @@ impl fmt::Debug for Target {
 }
 
 /// How an invalidated entry may still be used.
+///
+/// What an unsafe request invalidates of itself, its own URI, it always invalidates hard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {
     /// Not at all.
     Hard,
-    /// As a stale one, where its policy allows stale answers.
+    /// As a stale one, where its class or its fields allow that (stale-while-revalidate,
+    /// stale-if-error).
     Soft,
 }
 

@@ -61,7 +61,7 @@ async fn an_outage_longer_than_the_staleness_bound_is_survived_without_any_cache
     let seed = seed();
     let mut redis = RedisServer::start();
     let hiring = Hiring::new();
-    let bound = Duration::from_millis(300);
+    let bound = Duration::from_millis(500);
     let store = Store::builder().staleness_bound(bound);
     let site = Site::start(&hiring, store.connect(&redis.url()).expect("a good URL")).await;
     let ledger = Load::ledger(&hiring);

@@ -23,14 +23,20 @@ use crate::log::{
 
 /// Follows the log on a connection of its own, for as long as the log is in use.
 pub(super) async fn read(log: Arc<Shared>) {
+    let mut was_told = false;
     loop {
-        let end = match log.redis.dedicated().await {
+        let connection = log.redis.dedicated().await;
+        let is_connected = connection.is_ok();
+        let end = match connection {
             Ok(connection) => follow(&log, connection).await,
             Err(error) => Err(error),
         };
-        if let Err(error) = end {
-            tracing::debug!(%error, "the invalidation log cannot be read");
+        if let Err(error) = end
+            && !was_told
+        {
+            tracing::warn!(%error, "the invalidation log cannot be read: nothing is cached meanwhile");
         }
+        was_told = !is_connected;
         tokio::time::sleep(RETRY_PAUSE).await;
     }
 }
