@@ -8,13 +8,13 @@ use http::{
     request::Parts,
 };
 use http_body::Body;
-use tower_keep_store::{Mode, OutcomeCell, Target};
+use tower_keep_store::{OutcomeCell, Target};
 use tower_service::Service;
 use url::Url;
 
 use crate::{
     body::ResponseBody,
-    engine::spawn,
+    engine::change::Change,
     fetch::set,
     future::{Led, ResponseFuture, passed},
     http::status::{Forward, Report},
@@ -46,11 +46,11 @@ where
     let work = async move {
         poll_fn(|cx| inner.poll_ready(cx)).await?;
         // From here on the request may do its work, whatever becomes of its answer.
-        let change = Change::begins(shared.clone(), targets);
+        let mut change = Change::begins(shared.engine.store().clone(), targets);
         let result = inner.call(request).await;
         set(cell.as_ref(), passed(&result));
-        let changed = change.ended(result.as_ref().ok(), base.as_ref());
-        invalidate(&shared, &changed).await;
+        judge(&mut change, &shared, result.as_ref().ok(), base.as_ref());
+        let _written_or_waiting = change.ends().await;
         let mut response = result?.map(ResponseBody::passing);
         let report = Report::Forward {
             why: Forward::Method,
@@ -63,50 +63,22 @@ where
     ResponseFuture::running(Box::pin(work), Led::default(), patience)
 }
 
-/// A change that may have been made. One whose answer nobody waited for invalidates in the background.
-struct Change {
-    shared: Arc<Shared>,
-    targets: Vec<Target>,
-}
-
-impl Change {
-    fn begins(shared: Arc<Shared>, targets: Vec<Target>) -> Self {
-        Self { shared, targets }
-    }
-
-    /// What is to be invalidated: nothing, if the answer says that nothing was changed. No answer says
-    /// nothing of the kind: a time-out may have come after the commit.
-    fn ended<B>(mut self, answer: Option<&Response<B>>, base: Option<&Url>) -> Vec<Target> {
-        let mut targets = std::mem::take(&mut self.targets);
-        match answer {
-            Some(answer) if answer.status().is_client_error() || is_grpc(answer.headers()) => {
-                targets.clear();
-            }
-            Some(answer) if !answer.status().is_server_error() => {
-                targets.extend(named_targets(&self.shared, answer.headers(), base));
-            }
-            _ => {}
+/// What the answer says of the change: that none was made, or what else it concerns. No answer says
+/// nothing: a time-out may have come after the commit.
+fn judge<B>(
+    change: &mut Change,
+    shared: &Shared,
+    answer: Option<&Response<B>>,
+    base: Option<&Url>,
+) {
+    match answer {
+        Some(answer) if answer.status().is_client_error() || is_grpc(answer.headers()) => {
+            change.dismiss();
         }
-        targets
-    }
-}
-
-impl Drop for Change {
-    fn drop(&mut self) {
-        let targets = std::mem::take(&mut self.targets);
-        if !targets.is_empty() {
-            let shared = self.shared.clone();
-            spawn(async move { invalidate(&shared, &targets).await });
+        Some(answer) if !answer.status().is_server_error() => {
+            change.concerns(named_targets(shared, answer.headers(), base));
         }
-    }
-}
-
-async fn invalidate(shared: &Shared, targets: &[Target]) {
-    let engine = &shared.engine;
-    let deadline = engine.store().step_deadline();
-    if let Err(error) = engine.log().append(targets, Mode::Hard, deadline).await {
-        // In force here; the others hear of it when the store is back.
-        tracing::warn!(%error, "an invalidation could not be written yet");
+        _ => {}
     }
 }
 

@@ -25,20 +25,6 @@ const MINUTE: &[(&str, &str)] = &[("cache-control", "max-age=60")];
 
 type Asking = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
-/// An origin whose answers wait at the gate, each with the number of its call.
-fn gated(gate: &Gate, fields: &'static [(&'static str, &'static str)]) -> Origin<ScriptedBody> {
-    let gate = gate.clone();
-    let calls = AtomicUsize::new(0);
-    Origin::new(move |_| {
-        let call = calls.fetch_add(1, Ordering::SeqCst) + 1;
-        let passed = gate.pass();
-        async move {
-            passed.await;
-            Ok(response(fields, ScriptedBody::full(call.to_string())))
-        }
-    })
-}
-
 fn asking(cache: &Cache<Origin<ScriptedBody>>, request: Request<ScriptedBody>) -> Asking {
     let cache = cache.clone();
     Box::pin(async move { ask(&cache, request).await })

@@ -31,19 +31,6 @@ fn hour() -> Class {
     Class::fresh_for(Duration::from_secs(3600))
 }
 
-fn gated(gate: &Gate, fields: &'static [(&'static str, &'static str)]) -> Origin<ScriptedBody> {
-    let gate = gate.clone();
-    let calls = AtomicUsize::new(0);
-    Origin::new(move |_| {
-        let call = calls.fetch_add(1, Ordering::SeqCst) + 1;
-        let passed = gate.pass();
-        async move {
-            passed.await;
-            Ok(response(fields, ScriptedBody::full(call.to_string())))
-        }
-    })
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn an_encoded_parameter_cannot_poison_the_page_without_it() {
     let place = Place::memory();

@@ -18,6 +18,7 @@ use self::{
     flight::Flights,
 };
 
+pub(crate) mod change;
 pub(crate) mod entry;
 pub(crate) mod envelope;
 pub(crate) mod flight;

@@ -6,19 +6,19 @@ use serde::{Serialize, de::DeserializeOwned};
 use tower_keep_store::{Mode, Stamp, Store, StoreError, Target, Verdict, push_part};
 
 pub use self::key::CacheKey;
-use self::{change::Uncertain, value::Object};
+use self::value::Object;
 
 use crate::{
     class::{Class, Classes, ConfigError, NamedClass},
     directive::Tag,
     engine::{
         CacheStats, Engine,
+        change::Change,
         entry::{Entry, Meta, Usability},
         flight::{Ending, Joined, Lead, Source},
     },
 };
 
-mod change;
 mod key;
 mod value;
 
@@ -181,12 +181,9 @@ where
         let targets = targets(&key, tags);
         let log = self.engine.log();
         let before = log.stamp();
-        let uncertain = Uncertain {
-            store: self.engine.store().clone(),
-            targets: targets.clone(),
-        };
+        let uncertain = Change::begins(self.engine.store().clone(), targets.clone());
         let result = change.await;
-        let appended = uncertain.settle().await;
+        let appended = uncertain.ends().await;
         let value = Arc::new(result?);
         if let Ok(at) = appended
             && log.only_hit_at(before, at, &targets)

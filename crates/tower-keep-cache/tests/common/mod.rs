@@ -2,7 +2,12 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
-use std::{future::poll_fn, pin::pin, time::Duration};
+use std::{
+    future::poll_fn,
+    pin::pin,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
@@ -10,7 +15,7 @@ use http_body::Body;
 use tower::{Layer, Service, ServiceExt};
 use tower_keep_cache::{Cache, CacheLayer, CacheLayerBuilder, CacheStatus};
 use tower_keep_store::{Clock, Outcome, OutcomeCell, Store, Timestamp};
-use tower_keep_test_support::{Origin, RedisServer, ScriptedBody, eventually};
+use tower_keep_test_support::{Gate, Origin, RedisServer, ScriptedBody, eventually};
 
 pub(crate) const LONG: Duration = Duration::from_secs(10);
 
@@ -85,10 +90,27 @@ fn connect(server: &RedisServer, clock: &Clock) -> Store {
 
 /// An origin that answers each call with its number and these fields.
 pub(crate) fn counting(fields: &'static [(&'static str, &'static str)]) -> Origin<ScriptedBody> {
-    let calls = std::sync::atomic::AtomicUsize::new(0);
+    let calls = AtomicUsize::new(0);
     Origin::new(move |_| {
-        let call = calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1;
+        let call = calls.fetch_add(1, Ordering::SeqCst) + 1;
         async move { Ok(response(fields, ScriptedBody::full(format!("{call}")))) }
+    })
+}
+
+/// An origin whose answers wait at the gate, each with the number of its call.
+pub(crate) fn gated(
+    gate: &Gate,
+    fields: &'static [(&'static str, &'static str)],
+) -> Origin<ScriptedBody> {
+    let gate = gate.clone();
+    let calls = AtomicUsize::new(0);
+    Origin::new(move |_| {
+        let call = calls.fetch_add(1, Ordering::SeqCst) + 1;
+        let passed = gate.pass();
+        async move {
+            passed.await;
+            Ok(response(fields, ScriptedBody::full(call.to_string())))
+        }
     })
 }
 

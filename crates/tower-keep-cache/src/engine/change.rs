@@ -1,0 +1,59 @@
+//! Changes under way.
+
+use tower_keep_store::{Mode, Stamp, Store, StoreError, Target};
+
+use super::spawn;
+
+/// A change that may have been made, and what depends on it. One whose end nobody waited for invalidates
+/// in the background.
+pub(crate) struct Change {
+    store: Store,
+    targets: Vec<Target>,
+}
+
+impl Change {
+    pub(crate) fn begins(store: Store, targets: Vec<Target>) -> Self {
+        Self { store, targets }
+    }
+
+    /// More depends on it.
+    pub(crate) fn concerns(&mut self, targets: impl IntoIterator<Item = Target>) {
+        self.targets.extend(targets);
+    }
+
+    /// It was not made.
+    pub(crate) fn dismiss(&mut self) {
+        self.targets.clear();
+    }
+
+    /// Invalidates what it may have changed.
+    pub(crate) async fn ends(mut self) -> Result<Stamp, StoreError> {
+        let targets = std::mem::take(&mut self.targets);
+        let deadline = self.store.step_deadline();
+        let appended = self
+            .store
+            .log()
+            .append(&targets, Mode::Hard, deadline)
+            .await;
+        if let Err(error) = &appended {
+            // In force here; the others hear of it when the store is back.
+            tracing::warn!(%error, "an invalidation could not be written yet");
+        }
+        appended
+    }
+}
+
+impl Drop for Change {
+    fn drop(&mut self) {
+        if self.targets.is_empty() {
+            return;
+        }
+        let rest = Self {
+            store: self.store.clone(),
+            targets: std::mem::take(&mut self.targets),
+        };
+        spawn(async move {
+            let _written_or_waiting = rest.ends().await;
+        });
+    }
+}
