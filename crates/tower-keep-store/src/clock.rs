@@ -34,6 +34,12 @@ impl Clock {
         }
     }
 
+    /// Whether it stands still until it is [advanced](Self::advance).
+    #[must_use]
+    pub fn is_manual(&self) -> bool {
+        self.manual.is_some()
+    }
+
     /// The present moment.
     #[must_use]
     pub fn now(&self) -> Timestamp {
@@ -58,7 +64,7 @@ impl Clock {
 
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.manual.is_some() {
+        f.write_str(if self.is_manual() {
             "Clock::manual"
         } else {
             "Clock::system"

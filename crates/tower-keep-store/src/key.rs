@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 pub struct Key {
     kind: &'static str,
     digest: [u8; 16],
+    part: Option<u32>,
 }
 
 impl Key {
@@ -23,24 +24,93 @@ impl Key {
         Self {
             kind,
             digest: digest(material),
+            part: None,
         }
     }
 
-    /// The key as Redis sees it: `namespace:kind:{digest}`. The braces are a Cluster hash tag, so
-    /// that records of several kinds for one digest share a slot.
+    /// Another record that belongs to the same material; on a Cluster, in the same slot.
+    #[must_use]
+    pub fn part(mut self, part: u32) -> Self {
+        self.part = Some(part);
+        self
+    }
+
+    /// Appends what tells this key from all others of its kind.
+    pub fn push_to(&self, material: &mut Vec<u8>) {
+        material.extend_from_slice(&self.digest);
+        material.extend_from_slice(&self.part.unwrap_or_default().to_be_bytes());
+    }
+
+    /// The key as Redis sees it: `namespace:kind:{digest}`, with `:part` where there is one. The braces
+    /// are a Cluster hash tag, so that records of several kinds for one digest share a slot.
     pub(crate) fn in_namespace(&self, namespace: &str) -> Vec<u8> {
-        let mut name = Vec::with_capacity(namespace.len() + self.kind.len() + 36);
+        let mut name = Vec::with_capacity(namespace.len() + self.kind.len() + 45);
         name.extend_from_slice(namespace.as_bytes());
         name.push(b':');
         name.extend_from_slice(self.kind.as_bytes());
         name.extend_from_slice(b":{");
-        for byte in self.digest {
-            name.push(HEX[usize::from(byte >> 4)]);
-            name.push(HEX[usize::from(byte & 15)]);
-        }
+        push_hex(&mut name, &self.digest);
         name.push(b'}');
+        if let Some(part) = self.part {
+            name.push(b':');
+            push_hex(&mut name, &part.to_be_bytes());
+        }
         name
     }
+}
+
+/// Makes [`Key`]s of what says who somebody is: addresses, names, tokens.
+///
+/// The digest begins with the store's [secret](crate::StoreBuilder::secret), so that whoever reads the
+/// store cannot find out by trying whose record it is. Nothing is allocated.
+#[derive(Clone)]
+pub struct PersonalKey {
+    kind: &'static str,
+    digest: Sha256,
+}
+
+impl PersonalKey {
+    pub(crate) fn new(kind: &'static str, secret: &Sha256) -> Self {
+        Self {
+            kind,
+            digest: secret.clone(),
+        }
+    }
+
+    /// Adds a part, with its length, so that `["a", "bc"]` and `["ab", "c"]` differ.
+    pub fn push(&mut self, part: &[u8]) {
+        let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
+        self.digest.update(length.to_be_bytes());
+        self.digest.update(part);
+    }
+
+    /// The key of all parts.
+    #[must_use]
+    pub fn finish(self) -> Key {
+        Key {
+            kind: self.kind,
+            digest: half(self.digest),
+            part: None,
+        }
+    }
+}
+
+impl fmt::Debug for PersonalKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PersonalKey")
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A digest that has taken in a secret, to a whole block, and nothing else.
+///
+/// A secret in front makes no proper authentication code of SHA-256, whose full output can be carried on.
+/// Here half of the output is thrown away, and it proves nothing to anybody: it is a name.
+pub(crate) fn keyed(secret: &[u8]) -> Sha256 {
+    let mut block = [0; 64];
+    block[..32].copy_from_slice(&Sha256::digest(secret));
+    Sha256::new_with_prefix(block)
 }
 
 impl fmt::Debug for Key {
@@ -59,10 +129,21 @@ pub fn push_part(material: &mut Vec<u8>, part: &[u8]) {
 
 /// The first 128 bits of SHA-256.
 pub(crate) fn digest(material: &[u8]) -> [u8; 16] {
-    let full = Sha256::digest(material);
+    half(Sha256::new_with_prefix(material))
+}
+
+fn half(digest: Sha256) -> [u8; 16] {
+    let full = digest.finalize();
     let mut half = [0; 16];
     half.copy_from_slice(&full[..16]);
     half
+}
+
+fn push_hex(name: &mut Vec<u8>, bytes: &[u8]) {
+    for byte in bytes {
+        name.push(HEX[usize::from(byte >> 4)]);
+        name.push(HEX[usize::from(byte & 15)]);
+    }
 }
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
@@ -78,6 +159,28 @@ mod tests {
         assert_eq!(short.len(), long.len());
         assert!(long.starts_with(b"keep:c:{"));
         assert_eq!(long.iter().filter(|byte| **byte == b'}').count(), 1);
+    }
+
+    #[test]
+    fn parts_of_a_key_share_its_hash_tag() {
+        let key = Key::new("c", b"x");
+        let name = String::from_utf8(key.part(0xab).in_namespace("keep")).expect("hex");
+        let whole = String::from_utf8(key.in_namespace("keep")).expect("hex");
+        assert_eq!(name, format!("{whole}:000000ab"));
+    }
+
+    #[test]
+    fn a_personal_key_depends_on_the_secret_and_on_where_parts_end() {
+        let key = |secret: &[u8], parts: &[&str]| {
+            let mut key = PersonalKey::new("c", &keyed(secret));
+            for part in parts {
+                key.push(part.as_bytes());
+            }
+            key.finish()
+        };
+        assert_eq!(key(b"s", &["a", "bc"]), key(b"s", &["a", "bc"]));
+        assert_ne!(key(b"s", &["a", "bc"]), key(b"s", &["ab", "c"]));
+        assert_ne!(key(b"s", &["a"]), key(b"t", &["a"]));
     }
 
     #[test]

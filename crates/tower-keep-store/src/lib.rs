@@ -41,6 +41,7 @@
 //! | key | type | time to live |
 //! |---|---|---|
 //! | `namespace:kind:{digest}` | string | as its writer says |
+//! | `namespace:p:{digest}` | sorted set, see [`Processes`] | 3 s, renewed each second |
 //! | `namespace:log` | stream, see [`InvalidationLog`] | a day, renewed by every process |
 //!
 //! # Features
@@ -53,14 +54,20 @@ mod key;
 mod log;
 mod memory;
 mod outcome;
+mod processes;
 mod redis;
+mod request;
+mod script;
 mod store;
 
 pub use self::{
     clock::{Clock, Timestamp},
     error::{ConnectError, StoreError},
-    key::{Key, push_part},
+    key::{Key, PersonalKey, push_part},
     log::{InvalidationLog, Mode, Moment, Stamp, Target, Verdict},
     outcome::{Outcome, OutcomeCell},
+    processes::Processes,
+    request::{Identity, PeerAddr},
+    script::{Script, Scripts},
     store::{Store, StoreBuilder},
 };

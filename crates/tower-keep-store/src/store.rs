@@ -1,23 +1,28 @@
 //! The store: one handle, two places to keep things.
 
 use std::{
+    any::{Any, TypeId},
+    collections::HashMap,
     fmt,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
 use bytes::Bytes;
 use redis::aio::MultiplexedConnection;
+use sha2::Sha256;
 use tokio::runtime::Handle;
 use tracing::Instrument;
 
 use crate::{
     clock::Clock,
     error::{ConnectError, StoreError},
-    key::Key,
-    log::{InvalidationLog, shared::APPEND},
+    key::{Key, PersonalKey, keyed},
+    log::{InvalidationLog, random, shared::APPEND},
     memory::Memory,
+    processes::Processes,
     redis::Redis,
+    script::Scripts,
 };
 
 /// What the layers share: a Redis server behind a pool, or memory of this process.
@@ -32,10 +37,14 @@ pub struct Store {
 /// One namespace in one place.
 struct Space {
     place: Place,
-    namespace: Box<str>,
+    namespace: Arc<str>,
+    secret: Sha256,
     clock: Clock,
+    memory_limit: u64,
     staleness_bound: Duration,
     log: OnceLock<InvalidationLog>,
+    processes: OnceLock<Processes>,
+    companions: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
 
 #[derive(Clone)]
@@ -95,6 +104,56 @@ impl Store {
                 InvalidationLog::shared(redis.clone(), &space.namespace, space.staleness_bound)
             }
         })
+    }
+
+    /// The processes that share this namespace. On Redis, its first use starts a task that tells of this
+    /// one.
+    #[must_use]
+    pub fn processes(&self) -> &Processes {
+        let processes = &self.space.processes;
+        processes.get_or_init(|| match self.scripts() {
+            Some(scripts) => Processes::shared(&scripts),
+            None => Processes::embedded(),
+        })
+    }
+
+    /// The way to run scripts on the server; none where the store is embedded.
+    #[must_use]
+    pub fn scripts(&self) -> Option<Scripts> {
+        match &self.space.place {
+            Place::Memory(_) => None,
+            Place::Redis(redis) => Some(Scripts::new(redis.clone(), self.space.namespace.clone())),
+        }
+    }
+
+    /// Begins the key of a record that belongs to a person, by what says who it is. See
+    /// [`StoreBuilder::secret`].
+    #[must_use]
+    pub fn personal_key(&self, kind: &'static str) -> PersonalKey {
+        PersonalKey::new(kind, &self.space.secret)
+    }
+
+    /// Bytes that this process may hold; see [`StoreBuilder::memory_limit`].
+    #[must_use]
+    pub fn memory_limit(&self) -> u64 {
+        self.space.memory_limit
+    }
+
+    /// The one `T` of this namespace in this process, made when it is first asked for: what all layers of
+    /// a kind share, however many there are. It must not hold the store, which would hold it in turn.
+    pub fn companion<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> T) -> Arc<T> {
+        let mut companions = self
+            .space
+            .companions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let companion = companions
+            .entry(TypeId::of::<T>())
+            .or_insert_with(|| Arc::new(make()))
+            .clone();
+        companion
+            .downcast()
+            .expect("each type has an entry of its own")
     }
 
     /// The longest a step may take.
@@ -226,7 +285,7 @@ impl fmt::Debug for Place {
 }
 
 /// Options of a [`Store`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use]
 pub struct StoreBuilder {
     namespace: String,
@@ -235,6 +294,7 @@ pub struct StoreBuilder {
     memory_limit: u64,
     staleness_bound: Duration,
     clock: Clock,
+    secret: Option<Vec<u8>>,
 }
 
 impl StoreBuilder {
@@ -271,6 +331,16 @@ impl StoreBuilder {
         self
     }
 
+    /// What the keys of records that belong to a person are hashed with, at least 16 bytes; the same in
+    /// all processes that share the namespace.
+    ///
+    /// Default: random on an embedded store. On Redis the keys are hashed without a secret: whoever can
+    /// read the server can then find out by trying whose record one is, the client of an address, say.
+    pub fn secret(mut self, secret: impl Into<Vec<u8>>) -> Self {
+        self.secret = Some(secret.into());
+        self
+    }
+
     /// The time of day. Default: the system's.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
@@ -279,7 +349,9 @@ impl StoreBuilder {
 
     /// An embedded store with these options.
     #[must_use]
-    pub fn memory(self) -> Store {
+    pub fn memory(mut self) -> Store {
+        self.secret
+            .get_or_insert_with(|| [random(), random()].map(u64::to_be_bytes).concat());
         let memory = Memory::new(self.memory_limit, self.clock.clone());
         self.store(Place::Memory(Arc::new(memory)))
     }
@@ -314,7 +386,8 @@ impl StoreBuilder {
         let runtime = Handle::try_current().map_err(|error| {
             ConnectError::caused("connecting to a store needs a running Tokio runtime", error)
         })?;
-        let redis = Redis::new(runtime, url, self.connections, vec![APPEND.clone()])?;
+        let redis = Redis::new(runtime, url, self.connections)?;
+        redis.prepare(&APPEND);
         Ok(self.store(Place::Redis(redis)))
     }
 
@@ -335,6 +408,9 @@ impl StoreBuilder {
                 "a staleness bound under 500 ms is shorter than the log's own heartbeat allows",
             ));
         }
+        if self.secret.as_ref().is_some_and(|secret| secret.len() < 16) {
+            return Err(ConnectError::new("a secret has at least 16 bytes"));
+        }
         if self.connections == 0 {
             return Err(ConnectError::new("a store needs at least one connection"));
         }
@@ -346,9 +422,13 @@ impl StoreBuilder {
             space: Arc::new(Space {
                 place,
                 namespace: self.namespace.into(),
+                secret: keyed(&self.secret.unwrap_or_default()),
                 clock: self.clock,
+                memory_limit: self.memory_limit,
                 staleness_bound: self.staleness_bound,
                 log: OnceLock::new(),
+                processes: OnceLock::new(),
+                companions: Mutex::default(),
             }),
             deadline: self.deadline,
         }
@@ -364,7 +444,21 @@ impl Default for StoreBuilder {
             memory_limit: 64 << 20,
             staleness_bound: Duration::from_secs(5),
             clock: Clock::system(),
+            secret: None,
         }
+    }
+}
+
+impl fmt::Debug for StoreBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreBuilder")
+            .field("namespace", &self.namespace)
+            .field("deadline", &self.deadline)
+            .field("connections", &self.connections)
+            .field("memory_limit", &self.memory_limit)
+            .field("staleness_bound", &self.staleness_bound)
+            .field("clock", &self.clock)
+            .finish_non_exhaustive()
     }
 }
 

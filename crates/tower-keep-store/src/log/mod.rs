@@ -237,7 +237,7 @@ impl Default for Folded {
 }
 
 /// A random number that is not zero.
-fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     // Without randomness from the system two epochs could be taken for one; nothing else here can be
     // done about that.
     getrandom::u64()

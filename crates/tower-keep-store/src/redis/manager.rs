@@ -1,6 +1,9 @@
 //! How bb8 makes our connections and judges them.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bb8_redis::bb8::{ErrorSink, ManageConnection};
 use redis::{
@@ -15,12 +18,12 @@ use crate::error::ConnectError;
 #[derive(Debug)]
 pub(crate) struct Manager {
     client: Client,
-    scripts: Vec<Script>,
+    scripts: Arc<Mutex<Vec<Script>>>,
 }
 
 impl Manager {
     /// For the server at `url`; every new connection knows `scripts` before its first use.
-    pub(super) fn new(url: &str, scripts: Vec<Script>) -> Result<Self, ConnectError> {
+    pub(super) fn new(url: &str, scripts: Arc<Mutex<Vec<Script>>>) -> Result<Self, ConnectError> {
         let invalid = |error| ConnectError::caused("the store URL is not valid", error);
         let client = Client::open(url).map_err(invalid)?;
         let info = client.get_connection_info().clone();
@@ -60,7 +63,12 @@ impl ManageConnection for Manager {
             .get_multiplexed_async_connection_with_config(&config)
             .await?;
         let preparing = async {
-            for script in &self.scripts {
+            let scripts = self
+                .scripts
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone();
+            for script in &scripts {
                 script.load_async(&mut connection).await?;
             }
             Ok::<_, RedisError>(())

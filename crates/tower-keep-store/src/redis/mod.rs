@@ -7,7 +7,7 @@
 use std::{
     fmt,
     future::Future,
-    sync::{Arc, Weak},
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
@@ -34,6 +34,7 @@ mod manager;
 pub(crate) struct Redis {
     pool: Pool<Manager>,
     breaker: Breaker,
+    scripts: Arc<Mutex<Vec<Script>>>,
     runtime: Handle,
     myself: Weak<Self>,
 }
@@ -44,9 +45,9 @@ impl Redis {
         runtime: Handle,
         url: &str,
         connections: u32,
-        scripts: Vec<Script>,
     ) -> Result<Arc<Self>, ConnectError> {
-        let manager = Manager::new(url, scripts)?;
+        let scripts = Arc::<Mutex<Vec<Script>>>::default();
+        let manager = Manager::new(url, scripts.clone())?;
         let pool = Pool::builder()
             .max_size(connections)
             .min_idle(connections)
@@ -58,9 +59,21 @@ impl Redis {
         Ok(Arc::new_cyclic(|myself| Self {
             pool,
             breaker: Breaker::default(),
+            scripts,
             runtime,
             myself: myself.clone(),
         }))
+    }
+
+    /// Every connection made from now on knows this script.
+    pub(crate) fn prepare(&self, script: &Script) {
+        let mut scripts = self.scripts.lock().unwrap_or_else(PoisonError::into_inner);
+        if scripts
+            .iter()
+            .all(|known| known.get_hash() != script.get_hash())
+        {
+            scripts.push(script.clone());
+        }
     }
 
     /// Runs one step within `deadline`, checkout included.

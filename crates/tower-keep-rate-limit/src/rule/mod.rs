@@ -1,0 +1,85 @@
+//! The arithmetic of limits: pure functions over a state, the time and a cost.
+//!
+//! Times are whole microseconds since 1970, as the server counts them. Everything is exact in integers
+//! under 2^53, because the server's copy of it (`shared/check.lua`) has no others.
+
+pub(crate) use self::{
+    gcra::Gcra,
+    ring::Ring,
+    slots::Slots,
+    state::{Ban, Record, State},
+    window::Window,
+};
+
+mod gcra;
+mod ring;
+mod slots;
+mod state;
+mod window;
+
+/// One way of counting, with its numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Rule {
+    Gcra(Gcra),
+    Ring(Ring),
+    Window(Window),
+    Slots(Slots),
+}
+
+impl Rule {
+    /// The most units that can be used at once; what costs more can never pass.
+    pub(crate) fn most_at_once(&self) -> u64 {
+        match self {
+            Self::Gcra(gcra) => gcra.burst(),
+            Self::Ring(ring) => ring.limit(),
+            Self::Window(window) => window.limit(),
+            Self::Slots(slots) => slots.limit(),
+        }
+    }
+
+    /// Units that can be used now.
+    pub(crate) fn available(&self, state: &State, now: u64) -> u64 {
+        match (self, state) {
+            (Self::Gcra(gcra), _) => gcra.available(state.gcra(), now),
+            (Self::Ring(ring), _) => ring.available(state.ring(), now),
+            (Self::Window(window), _) => window.available(state.window(), now),
+            (Self::Slots(slots), _) => slots.available(state.slots()),
+        }
+    }
+
+    /// The state after `units` more were used. More than are available is a debt, as deep as the limit.
+    pub(crate) fn charge(&self, state: &State, now: u64, units: u64) -> State {
+        match self {
+            Self::Gcra(gcra) => State::Gcra(gcra.charge(state.gcra(), now, units)),
+            Self::Ring(ring) => State::Ring(ring.charge(state.ring(), now, units)),
+            Self::Window(window) => State::Window(window.charge(state.window(), now, units)),
+            Self::Slots(slots) => State::Slots(slots.charge(state.slots(), units)),
+        }
+    }
+
+    /// The state after `units` that were used were given back.
+    pub(crate) fn refund(&self, state: &State, now: u64, units: u64) -> State {
+        match self {
+            Self::Gcra(gcra) => State::Gcra(gcra.refund(state.gcra(), now, units)),
+            Self::Ring(ring) => State::Ring(ring.refund(state.ring(), now, units)),
+            Self::Window(window) => State::Window(window.refund(state.window(), now, units)),
+            Self::Slots(slots) => State::Slots(slots.refund(state.slots(), units)),
+        }
+    }
+
+    /// Microseconds until `units` are available, if nothing else is used meanwhile; 0 if they are.
+    pub(crate) fn wait(&self, state: &State, now: u64, units: u64) -> u64 {
+        match self {
+            Self::Gcra(gcra) => gcra.wait(state.gcra(), now, units),
+            Self::Ring(ring) => ring.wait(state.ring(), now, units),
+            Self::Window(window) => window.wait(state.window(), now, units),
+            Self::Slots(slots) => slots.wait(state.slots(), units),
+        }
+    }
+
+    /// Whether somebody who saw this state may conclude from it what is refused until then: nothing but
+    /// time gives units back.
+    pub(crate) fn only_time_gives_back(&self) -> bool {
+        !matches!(self, Self::Slots(_))
+    }
+}

@@ -1,0 +1,106 @@
+//! Scripts: what must be atomic on the server.
+
+use std::{fmt, future::Future, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use redis::aio::MultiplexedConnection;
+use tracing::Instrument;
+
+use crate::{error::StoreError, key::Key, redis::Redis};
+
+/// A Lua script that a layer runs on the server. It answers with one string of bytes.
+#[derive(Clone)]
+pub struct Script {
+    name: &'static str,
+    script: redis::Script,
+}
+
+impl Script {
+    /// A script of this name (for logs and spans) and code.
+    #[must_use]
+    pub fn new(name: &'static str, code: &str) -> Self {
+        Self {
+            name,
+            script: redis::Script::new(code),
+        }
+    }
+
+    pub(crate) fn inner(&self) -> &redis::Script {
+        &self.script
+    }
+}
+
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Script").field(&self.name).finish()
+    }
+}
+
+/// The way to run scripts on the server behind a [`Store`](crate::Store). Clones share it.
+#[derive(Clone)]
+pub struct Scripts {
+    redis: Arc<Redis>,
+    namespace: Arc<str>,
+}
+
+impl Scripts {
+    pub(crate) fn new(redis: Arc<Redis>, namespace: Arc<str>) -> Self {
+        Self { redis, namespace }
+    }
+
+    /// Makes every connection from now on know `script` before its first use, so that it is not sent in
+    /// full with a request. For once, when a layer is made.
+    pub fn prepare(&self, script: &Script) {
+        self.redis.prepare(script.inner());
+    }
+
+    /// Runs a script, in one round trip of at most `deadline`. Should the server not know it, it is sent
+    /// in full: a second one, within the same deadline.
+    ///
+    /// # Errors
+    ///
+    /// The store did not answer in time, or not with a string; after a [time-out](StoreError::is_timeout)
+    /// the script may have run, or may still run.
+    pub async fn run(
+        &self,
+        script: &Script,
+        keys: &[Key],
+        argument: &[u8],
+        deadline: Duration,
+    ) -> Result<Bytes, StoreError> {
+        let mut invocation = script.inner().prepare_invoke();
+        for key in keys {
+            invocation.key(key.in_namespace(&self.namespace));
+        }
+        invocation.arg(argument);
+        let send = |mut connection: MultiplexedConnection| async move {
+            invocation.invoke_async::<Bytes>(&mut connection).await
+        };
+        let operation = script.name;
+        let span = tracing::trace_span!("store.step", operation);
+        let result = self.redis.run(deadline, send).instrument(span).await;
+        if let Err(error) = &result {
+            tracing::debug!(operation, %error, "a store step failed");
+        }
+        result
+    }
+
+    /// Whether the circuit breaker is open: a step would be refused at once.
+    #[must_use]
+    pub fn is_suspended(&self) -> bool {
+        self.redis.is_suspended()
+    }
+
+    /// Runs work in the background, on the runtime on which the store was connected.
+    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.redis.runtime().spawn(work);
+    }
+}
+
+impl fmt::Debug for Scripts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scripts")
+            .field("redis", &self.redis)
+            .finish()
+    }
+}
