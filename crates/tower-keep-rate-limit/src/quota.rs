@@ -134,6 +134,43 @@ impl Quota {
         matches!(self.counting, Counting::Concurrent)
     }
 
+    /// Writes it down for others to [read](Self::parse).
+    pub(crate) fn text(&self) -> String {
+        let counting = match self.counting {
+            Counting::Gcra => 'g',
+            Counting::Strict => 's',
+            Counting::Fixed => 'f',
+            Counting::Concurrent => 'c',
+        };
+        let (limit, window) = (self.limit, self.window.as_micros());
+        match self.burst {
+            Some(burst) => format!("{counting} {limit} {window} {burst}"),
+            None => format!("{counting} {limit} {window}"),
+        }
+    }
+
+    /// Reads what [`text`](Self::text) wrote; nothing if it is not that.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split(' ');
+        let counting = match words.next()? {
+            "g" => Counting::Gcra,
+            "s" => Counting::Strict,
+            "f" => Counting::Fixed,
+            "c" => Counting::Concurrent,
+            _ => return None,
+        };
+        let limit = words.next()?.parse().ok()?;
+        let window = Duration::from_micros(words.next()?.parse().ok()?);
+        let burst = words.next().map(str::parse).transpose().ok()?;
+        let is_whole = words.next().is_none();
+        is_whole.then_some(Self {
+            limit,
+            window,
+            burst,
+            counting,
+        })
+    }
+
     /// The arithmetic of it.
     pub(crate) fn rule(&self) -> Result<Rule, ConfigError> {
         let limit = NonZeroU32::new(self.limit)

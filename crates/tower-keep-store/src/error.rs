@@ -42,8 +42,16 @@ impl StoreError {
         Self::of(Kind::Timeout)
     }
 
-    pub(crate) fn unavailable() -> Self {
+    /// An error that says that the store cannot be reached, for layers that know it without asking.
+    #[must_use]
+    pub fn unavailable() -> Self {
         Self::of(Kind::Unavailable)
+    }
+
+    /// An error that says that the answer was not one, for layers that read it.
+    #[must_use]
+    pub fn malformed() -> Self {
+        Self::of(Kind::Malformed)
     }
 
     fn of(kind: Kind) -> Self {

@@ -52,7 +52,7 @@ impl Gcra {
         }
     }
 
-    pub(super) fn burst(&self) -> u64 {
+    pub(crate) fn burst(&self) -> u64 {
         self.burst
     }
 
@@ -95,6 +95,16 @@ impl Gcra {
             return 0;
         }
         (ahead * self.parts + arrival.rest.min(self.parts - 1)).min(self.depth())
+    }
+
+    /// Whether this can be a moment by the clock that says `now`.
+    pub(super) fn is_plausible(&self, arrival: Arrival, now: u64) -> bool {
+        arrival.micros.saturating_sub(now) <= self.depth() / self.parts
+    }
+
+    /// Microseconds that the whole burst takes to come back.
+    pub(super) fn longest_life(&self) -> u64 {
+        self.depth().div_ceil(self.parts)
     }
 
     fn arrival(&self, now: u64, debt: u64) -> Arrival {

@@ -82,4 +82,24 @@ impl Rule {
     pub(crate) fn only_time_gives_back(&self) -> bool {
         !matches!(self, Self::Slots(_))
     }
+
+    /// Whether this can be a state by the clock that says `now`, and is not from another one.
+    pub(crate) fn is_plausible(&self, state: &State, now: u64) -> bool {
+        match self {
+            Self::Gcra(gcra) => gcra.is_plausible(state.gcra(), now),
+            Self::Ring(ring) => state.ring().index <= now / ring.part(),
+            Self::Window(window) => state.window().index <= now / window.window(),
+            Self::Slots(_) => true,
+        }
+    }
+
+    /// Microseconds after which nothing that is used now is used any more.
+    pub(crate) fn longest_life(&self) -> u64 {
+        match self {
+            Self::Gcra(gcra) => gcra.longest_life(),
+            Self::Ring(ring) => ring.part() * ring::COUNTED as u64,
+            Self::Window(window) => window.window(),
+            Self::Slots(_) => 0,
+        }
+    }
 }

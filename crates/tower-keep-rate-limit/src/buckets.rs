@@ -1,0 +1,221 @@
+//! The buckets that this process knows: all there are, or what it last heard of the server's.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use indexmap::IndexMap;
+use smallvec::SmallVec;
+use tower_keep_store::{Key, Stamp};
+
+use crate::rule::Record;
+
+/// Buckets in a bounded table.
+///
+/// Each new one looks at a few others and takes out those that are back at nothing used. Where all places
+/// are taken, the one goes that will be back the soonest: forgetting it costs the least.
+#[derive(Debug)]
+pub(crate) struct Buckets {
+    shards: Box<[Mutex<Shard>]>,
+    hasher: RandomState,
+    most_per_shard: usize,
+}
+
+type Shard = IndexMap<Key, Bucket, RandomState>;
+
+/// What is known of one bucket.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bucket {
+    pub(crate) record: Record,
+    /// When nothing of it is used any more, if nothing else is used.
+    pub(crate) idle: u64,
+    /// Where the log stood when this was asked for.
+    pub(crate) seen: Seen,
+    /// How many outages there had been when the server last told of it.
+    pub(crate) outages: u32,
+    pub(crate) denials: Denials,
+}
+
+/// A place in the log.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) generation: u64,
+    pub(crate) stamp: Stamp,
+}
+
+/// Refusals in a row, for bans.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Denials {
+    pub(crate) count: u32,
+    pub(crate) since: u64,
+}
+
+impl Buckets {
+    /// A table of so many at most.
+    pub(crate) fn new(most: usize) -> Self {
+        let hasher = RandomState::new();
+        let shard = || Mutex::new(Shard::with_hasher(hasher.clone()));
+        Self {
+            shards: (0..SHARDS).map(|_| shard()).collect(),
+            most_per_shard: (most / SHARDS).max(LOOKED_AT),
+            hasher,
+        }
+    }
+
+    /// Takes hold of these buckets, all at once.
+    pub(crate) fn lock<'a>(&self, keys: impl Iterator<Item = &'a Key>) -> Locked<'_> {
+        let mut shards: SmallVec<[usize; 4]> = keys.map(|key| self.shard(key)).collect();
+        // Always in the same order, so that no two wait for each other.
+        shards.sort_unstable();
+        shards.dedup();
+        let guards = shards
+            .into_iter()
+            .map(|shard| (shard, self.guard(shard)))
+            .collect();
+        Locked {
+            buckets: self,
+            guards,
+        }
+    }
+
+    pub(crate) fn remove(&self, key: &Key) {
+        self.guard(self.shard(key)).swap_remove(key);
+    }
+
+    fn guard(&self, shard: usize) -> MutexGuard<'_, Shard> {
+        self.shards[shard]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shard(&self, key: &Key) -> usize {
+        // The table itself uses the other bits.
+        (self.hasher.hash_one(key) >> 24) as usize % SHARDS
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        (0..SHARDS).map(|shard| self.guard(shard).len()).sum()
+    }
+}
+
+/// Buckets that nobody else changes meanwhile.
+pub(crate) struct Locked<'a> {
+    buckets: &'a Buckets,
+    guards: SmallVec<[(usize, MutexGuard<'a, Shard>); 4]>,
+}
+
+impl Locked<'_> {
+    pub(crate) fn get(&mut self, key: &Key) -> Option<&mut Bucket> {
+        self.shard(key).get_mut(key)
+    }
+
+    /// The bucket, made if there is none.
+    pub(crate) fn entry(&mut self, key: &Key, now: u64) -> &mut Bucket {
+        let most = self.buckets.most_per_shard;
+        let shard = self.shard(key);
+        if !shard.contains_key(key) {
+            make_room(shard, most, now);
+        }
+        shard.entry(*key).or_default()
+    }
+
+    fn shard(&mut self, key: &Key) -> &mut Shard {
+        let shard = self.buckets.shard(key);
+        let guard = self.guards.iter_mut().find(|(index, _)| *index == shard);
+        &mut guard.expect("locked for this key").1
+    }
+}
+
+/// Looks at a few, somewhere. Those that are back at nothing used go; if there is still no room, so does the
+/// one of them that will be back first.
+fn make_room(shard: &mut Shard, most: usize, now: u64) {
+    let start = shard.len().checked_sub(1).map_or(0, |last| {
+        // Where the last one was put is as good as chance: it depends on everything before.
+        shard.hasher().hash_one((last, now)) as usize
+    });
+    let mut soonest: Option<(u64, usize)> = None;
+    for step in 0..LOOKED_AT {
+        if shard.is_empty() {
+            return;
+        }
+        let index = (start.wrapping_add(step)) % shard.len();
+        let idle = shard[index].idle;
+        if idle <= now {
+            shard.swap_remove_index(index);
+            soonest = None;
+        } else if soonest.is_none_or(|(other, _)| idle < other) {
+            soonest = Some((idle, index));
+        }
+    }
+    if shard.len() >= most
+        && let Some((_, index)) = soonest
+    {
+        shard.swap_remove_index(index);
+    }
+}
+
+/// Enough that two cores rarely meet.
+const SHARDS: usize = 32;
+
+const LOOKED_AT: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(number: u32) -> Key {
+        Key::new("t", &number.to_be_bytes())
+    }
+
+    fn put(buckets: &Buckets, number: u32, idle: u64, now: u64) {
+        let key = key(number);
+        buckets.lock([&key].into_iter()).entry(&key, now).idle = idle;
+    }
+
+    #[test]
+    fn the_table_is_bounded_and_forgets_first_what_is_idle_first() {
+        let buckets = Buckets::new(1000);
+        put(&buckets, 0, u64::MAX, 1);
+        for number in 1..100_000 {
+            put(&buckets, number, u64::from(number) + 1_000_000, 1);
+        }
+        assert!(buckets.len() <= 1000, "{}", buckets.len());
+        let first = key(0);
+        assert!(buckets.lock([&first].into_iter()).get(&first).is_some());
+    }
+
+    #[test]
+    fn what_is_idle_makes_room_by_itself() {
+        let buckets = Buckets::new(1 << 20);
+        for number in 0..100_000 {
+            put(&buckets, number, u64::from(number) + 10, u64::from(number));
+        }
+        assert!(buckets.len() < 2000, "{}", buckets.len());
+    }
+
+    #[test]
+    fn several_buckets_are_held_at_once_in_whatever_order() {
+        let buckets = Buckets::new(1000);
+        std::thread::scope(|scope| {
+            for order in [[1, 2, 3], [3, 2, 1], [2, 3, 1]] {
+                let buckets = &buckets;
+                scope.spawn(move || {
+                    let keys = order.map(key);
+                    for _ in 0..1000 {
+                        let mut locked = buckets.lock(keys.iter());
+                        for key in &keys {
+                            locked.entry(key, 0).outages += 1;
+                        }
+                    }
+                });
+            }
+        });
+        for number in 1..=3 {
+            let key = key(number);
+            let mut locked = buckets.lock([&key].into_iter());
+            assert_eq!(locked.get(&key).map(|bucket| bucket.outages), Some(3000));
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! From a request to a verdict: at once where possible, in a future where not.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use http::request::Parts;
+use tokio::sync::oneshot;
+
+use crate::{
+    charge::Charges,
+    limits::{Limits, Plan},
+    place::{Answer, Decision},
+    verdict::Verdict,
+    waiting::{self, PlanFuture},
+};
+
+/// What is known about a request when it is looked at.
+#[derive(Debug)]
+pub(crate) enum Begun {
+    /// No policy concerns it.
+    Free,
+    Decided(Verdict),
+    Deciding(Deciding),
+}
+
+/// A verdict in the making.
+pub(crate) struct Deciding {
+    limits: Arc<Limits>,
+    stage: Stage,
+}
+
+enum Stage {
+    /// Its charges are not known yet.
+    Planning(PlanFuture),
+    /// The store has been asked.
+    Asked(Charges, oneshot::Receiver<Decision>),
+}
+
+/// Begins to decide a request.
+pub(crate) fn begin(limits: &Arc<Limits>, head: &Parts) -> Begun {
+    match limits.plan(head) {
+        Plan::Wait => Begun::Deciding(Deciding {
+            limits: limits.clone(),
+            stage: Stage::Planning(waiting::plan(limits, head)),
+        }),
+        plan => with_plan(limits, plan),
+    }
+}
+
+fn with_plan(limits: &Arc<Limits>, plan: Plan) -> Begun {
+    let charges = match plan {
+        Plan::Charges(charges) => charges,
+        Plan::Refused(status) => return Begun::Decided(Verdict::refused(status)),
+        // Who has waited does not wait again.
+        Plan::Wait => return Begun::Free,
+    };
+    if charges.is_empty() {
+        return Begun::Free;
+    }
+    match limits.decide(&charges, 1) {
+        Answer::Now(decision) => Begun::Decided(limits.verdict(&charges, decision)),
+        Answer::Failed => Begun::Decided(limits.fail(&charges)),
+        Answer::Later(decision) => Begun::Deciding(Deciding {
+            limits: limits.clone(),
+            stage: Stage::Asked(charges, decision),
+        }),
+    }
+}
+
+impl Future for Deciding {
+    /// Nothing if no policy concerns the request.
+    type Output = Option<Verdict>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let this = &mut *self;
+            match &mut this.stage {
+                Stage::Planning(plan) => {
+                    let plan = ready!(plan.as_mut().poll(cx));
+                    match with_plan(&this.limits, plan) {
+                        Begun::Free => return Poll::Ready(None),
+                        Begun::Decided(verdict) => return Poll::Ready(Some(verdict)),
+                        Begun::Deciding(next) => this.stage = next.stage,
+                    }
+                }
+                Stage::Asked(charges, decision) => {
+                    let decision = ready!(Pin::new(decision).poll(cx));
+                    return Poll::Ready(Some(match decision {
+                        Ok(decision) => this.limits.verdict(charges, decision),
+                        Err(_) => this.limits.fail(charges),
+                    }));
+                }
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Deciding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Deciding").finish_non_exhaustive()
+    }
+}

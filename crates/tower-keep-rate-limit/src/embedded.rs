@@ -1,0 +1,183 @@
+//! The buckets of a process that is alone.
+
+use std::{fmt, sync::Arc, sync::Weak};
+
+use smallvec::SmallVec;
+use tower_keep_store::{Clock, Store};
+
+use crate::{
+    buckets::{Buckets, Locked},
+    charge::{Charge, Charges, Records, grantable},
+    place::{BanTerms, Decision, Source},
+    rule::{Ban, Record, Rule},
+    slots::{Held, Holder, Slot},
+};
+
+/// Decides under the locks of the buckets concerned: nothing is in between.
+pub(crate) struct Embedded {
+    buckets: Arc<Buckets>,
+    clock: Clock,
+}
+
+impl Embedded {
+    pub(crate) fn new(store: &Store) -> Self {
+        let most = usize::try_from(store.memory_limit() / BUCKET_BYTES).unwrap_or(usize::MAX);
+        Self {
+            buckets: Arc::new(Buckets::new(most)),
+            clock: store.clock().clone(),
+        }
+    }
+
+    pub(crate) fn buckets(&self) -> &Buckets {
+        &self.buckets
+    }
+
+    pub(crate) fn decide(&self, charges: &Charges, want: u64) -> Decision {
+        let now = self.now();
+        let mut locked = self
+            .buckets
+            .lock(charges.iter().map(|charge| &charge.bucket));
+        let (granted, shadows) = charge_all(&mut locked, charges, now, 1, want);
+        let records = records(&mut locked, charges);
+        drop(locked);
+        Decision {
+            granted,
+            shadows,
+            records,
+            now,
+            factor: 1,
+            source: Source::Store,
+            held: self.hold(charges, granted),
+        }
+    }
+
+    pub(crate) fn give_back(&self, charge: &Charge, units: i64) {
+        let now = self.now();
+        let mut locked = self.buckets.lock([&charge.bucket].into_iter());
+        let bucket = locked.entry(&charge.bucket, now);
+        let state = &bucket.record.state;
+        let back = units.unsigned_abs();
+        bucket.record.state = if units >= 0 {
+            charge.rule.refund(state, now, back)
+        } else {
+            charge.rule.charge(state, now, back)
+        };
+        bucket.idle = idle(&charge.rule, &bucket.record, now);
+    }
+
+    pub(crate) fn ban(&self, key: &tower_keep_store::Key, terms: BanTerms) {
+        let now = self.now();
+        let mut locked = self.buckets.lock([key].into_iter());
+        let bucket = locked.entry(key, now);
+        bucket.record.ban = next_ban(bucket.record.ban, terms, now);
+        let forgotten = bucket.record.ban.map_or(0, |ban| ban.forgotten);
+        bucket.idle = bucket.idle.max(forgotten);
+    }
+
+    fn hold(&self, charges: &Charges, granted: u64) -> Option<Held> {
+        let holder = || Holder::Embedded(Arc::downgrade(&self.buckets));
+        Held::of(charges, granted, holder)
+    }
+
+    fn now(&self) -> u64 {
+        self.clock.now().as_micros()
+    }
+}
+
+impl fmt::Debug for Embedded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Embedded").finish_non_exhaustive()
+    }
+}
+
+/// Gives slots back to buckets that are still there.
+pub(crate) fn release(buckets: &Weak<Buckets>, slots: &[Slot]) {
+    let Some(buckets) = buckets.upgrade() else {
+        return;
+    };
+    for slot in slots {
+        let mut locked = buckets.lock([&slot.bucket].into_iter());
+        if let Some(bucket) = locked.get(&slot.bucket) {
+            bucket.record.state = slot.rule.refund(&bucket.record.state, 0, slot.units);
+            bucket.idle = idle(&slot.rule, &bucket.record, 0);
+        }
+    }
+}
+
+/// Makes the charges as often as all have room for, and says how often that is, and which of the shadows would
+/// have refused it.
+pub(crate) fn charge_all(
+    locked: &mut Locked<'_>,
+    charges: &[Charge],
+    now: u64,
+    factor: u64,
+    want: u64,
+) -> (u64, SmallVec<[bool; 2]>) {
+    let before = records(locked, charges);
+    let granted = grantable(charges, before.iter(), now, factor, want);
+    let mut shadows = SmallVec::new();
+    for charge in charges {
+        let bucket = locked.entry(&charge.bucket, now);
+        let mut times = granted;
+        if charge.is_shadow {
+            let room = charge.times(&bucket.record, now, factor);
+            shadows.push(room < granted);
+            // Slots are held by whoever runs.
+            if charge.rule.only_time_gives_back() {
+                times = granted.min(room);
+            }
+        }
+        // Also where nothing is charged: a time from another clock is set right.
+        let units = times * u64::from(charge.cost) * factor;
+        bucket.record.state = charge.rule.charge(&bucket.record.state, now, units);
+        bucket.idle = idle(&charge.rule, &bucket.record, now);
+    }
+    (granted, shadows)
+}
+
+pub(crate) fn records(locked: &mut Locked<'_>, charges: &[Charge]) -> Records {
+    let mut known = |charge: &Charge| {
+        let bucket = locked.get(&charge.bucket);
+        bucket.map_or_else(Record::default, |bucket| bucket.record.clone())
+    };
+    charges.iter().map(&mut known).collect()
+}
+
+/// When nothing of a bucket is used any more.
+pub(crate) fn idle(rule: &Rule, record: &Record, now: u64) -> u64 {
+    let forgotten = record.ban.map_or(0, |ban| ban.forgotten);
+    let back = match rule {
+        Rule::Slots(slots) if rule.available(&record.state, now) < slots.limit() => u64::MAX,
+        Rule::Slots(_) => now,
+        _ => now + rule.wait(&record.state, now, rule.most_at_once()),
+    };
+    back.max(forgotten)
+}
+
+/// The ban after this one.
+fn next_ban(before: Option<Ban>, terms: BanTerms, now: u64) -> Option<Ban> {
+    let micros =
+        |length: std::time::Duration| u64::try_from(length.as_micros()).unwrap_or(u64::MAX);
+    let length = micros(terms.length);
+    if length == 0 {
+        return None;
+    }
+    let level = before
+        .filter(|ban| ban.forgotten > now)
+        .map_or(0, |ban| ban.level);
+    let length = match terms.doubling_to {
+        Some(longest) => length
+            .saturating_mul(1 << level.min(60))
+            .min(micros(longest)),
+        None => length,
+    };
+    Some(Ban {
+        until: now.saturating_add(length),
+        level: level + 1,
+        // Whoever behaves for as long as the ban lasted begins anew.
+        forgotten: now.saturating_add(length.saturating_mul(2)),
+    })
+}
+
+/// About what a bucket takes, with its place in the table.
+const BUCKET_BYTES: u64 = 256;

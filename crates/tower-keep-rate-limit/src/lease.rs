@@ -1,0 +1,154 @@
+//! Permits taken in advance, so that a busy caller needs no round trip for each request.
+//!
+//! They are charged when they are taken and lapse soon after, so that in the long run nothing more is used
+//! than is allowed. What can be exceeded is the limit in one interval, by the permits that were charged
+//! before it began and are used within it. With `epsilon`, a permit for a limit that forgets evenly lives
+//! for `epsilon` of its window: no more than `epsilon · limit` of them can have been charged in that time
+//! beyond a full bucket. For other limits the batches of all processes together are at most
+//! `epsilon · limit`.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use crate::{buckets::Seen, charge::Charges, rule::Rule};
+
+/// The permits that this process has in advance.
+#[derive(Debug)]
+pub(crate) struct Leases {
+    shards: Box<[Mutex<HashMap<Charges, Lease, RandomState>>]>,
+    hasher: RandomState,
+}
+
+#[derive(Debug)]
+struct Lease {
+    left: u64,
+    until: Instant,
+    seen: Seen,
+    /// How many to ask for next.
+    batch: u64,
+}
+
+/// How permits in advance may be taken for a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    /// How long they live.
+    pub(crate) life: Duration,
+    /// How many there may be in this process at once.
+    pub(crate) most: u64,
+}
+
+impl Terms {
+    /// The terms for these charges; none where one of them must be decided each time.
+    pub(crate) fn of(charges: &Charges, epsilon: f64, processes: u32) -> Option<Self> {
+        let mut terms = Self {
+            life: Duration::MAX,
+            most: LARGEST_BATCH,
+        };
+        for charge in charges {
+            if charge.is_returnable || !charge.rule.only_time_gives_back() {
+                return None;
+            }
+            terms.life = terms.life.min(charge.quota.window().mul_f64(epsilon));
+            if !matches!(charge.rule, Rule::Gcra(_)) {
+                let units = f64::from(charge.quota.limit()) * epsilon / f64::from(processes);
+                terms.most = terms.most.min(units as u64 / u64::from(charge.cost.max(1)));
+            }
+        }
+        (terms.most > 0).then_some(terms)
+    }
+}
+
+impl Leases {
+    pub(crate) fn new() -> Self {
+        let hasher = RandomState::new();
+        let shard = || Mutex::new(HashMap::with_hasher(hasher.clone()));
+        Self {
+            shards: (0..SHARDS).map(|_| shard()).collect(),
+            hasher,
+        }
+    }
+
+    /// Uses a permit, if there is one and the log still bears it out.
+    pub(crate) fn take(&self, charges: &Charges, holds: impl FnOnce(&mut Seen) -> bool) -> bool {
+        let mut shard = self.shard(charges);
+        let Some(lease) = shard.get_mut(charges) else {
+            return false;
+        };
+        if lease.left == 0 || lease.until <= Instant::now() {
+            return false;
+        }
+        if !holds(&mut lease.seen) {
+            lease.left = 0;
+            return false;
+        }
+        lease.left -= 1;
+        true
+    }
+
+    /// How many to ask for beyond what is needed now: twice as many as last time if they were all used, as
+    /// many as were used if not.
+    pub(crate) fn wish(&self, charges: &Charges, terms: Terms) -> u64 {
+        let mut shard = self.shard(charges);
+        let now = Instant::now();
+        if let Some(lease) = shard.get_mut(charges) {
+            if lease.until <= now {
+                lease.batch = lease.batch.saturating_sub(lease.left).max(1);
+            } else if lease.left == 0 {
+                lease.batch = lease.batch.saturating_mul(2).min(terms.most);
+            }
+            lease.left = 0;
+            lease.until = now + terms.life;
+            return lease.batch.min(terms.most);
+        }
+        if shard.len() >= MOST_PER_SHARD {
+            shard.retain(|_, lease| lease.until > now);
+        }
+        if shard.len() < MOST_PER_SHARD {
+            let lease = Lease {
+                left: 0,
+                until: now + terms.life,
+                seen: Seen::default(),
+                batch: 1,
+            };
+            shard.insert(charges.clone(), lease);
+        }
+        // Who comes once gets no more than one.
+        0
+    }
+
+    /// Keeps permits that were charged after `sent`.
+    pub(crate) fn put(
+        &self,
+        charges: &Charges,
+        permits: u64,
+        sent: Instant,
+        life: Duration,
+        seen: Seen,
+    ) {
+        if let Some(lease) = self.shard(charges).get_mut(charges) {
+            lease.left = permits;
+            lease.until = sent + life;
+            lease.seen = seen;
+        }
+    }
+
+    fn shard(&self, charges: &Charges) -> MutexGuard<'_, HashMap<Charges, Lease, RandomState>> {
+        let shard = (self.hasher.hash_one(charges) >> 24) as usize % SHARDS;
+        self.shards[shard]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const SHARDS: usize = 16;
+
+const MOST_PER_SHARD: usize = 1024;
+
+/// Permits in advance for one caller.
+const LARGEST_BATCH: u64 = 10_000;

@@ -1,0 +1,78 @@
+//! What is noted of a request that passes, for its response.
+
+use std::{fmt, sync::Arc};
+
+use http::{Extensions, Response};
+use http_body::Body;
+use smallvec::SmallVec;
+
+use crate::{
+    body::ResponseBody, charge::Charge, limits::Limits, slots::Held, status::RateLimitStatus,
+    verdict::Verdict,
+};
+
+/// The verdict about a request that is on its way.
+pub(crate) struct Note {
+    limits: Arc<Limits>,
+    status: RateLimitStatus,
+    held: Option<Held>,
+    unsettled: SmallVec<[Charge; 1]>,
+}
+
+impl Note {
+    /// Tells those further in, and keeps what the response needs.
+    pub(crate) fn take(limits: &Arc<Limits>, verdict: Verdict, request: &mut Extensions) -> Self {
+        let mut said = verdict.status.clone();
+        if let Some(outer) = request.get::<RateLimitStatus>() {
+            warn_of_double_charges(outer, &said);
+            said.policies.insert_many(0, outer.policies.iter().cloned());
+        }
+        request.insert(said);
+        Self {
+            limits: limits.clone(),
+            status: verdict.status,
+            held: verdict.held,
+            unsettled: verdict.unsettled,
+        }
+    }
+
+    /// Settles what its outcome costs, adds the fields, and lets slots live as long as the body.
+    pub(crate) fn write<B: Body>(mut self, response: Response<B>) -> Response<ResponseBody<B>> {
+        let (mut head, body) = response.into_parts();
+        for charge in &self.unsettled {
+            let outcome = self.limits.policies[charge.policy].policy.outcome.as_ref();
+            let cost = outcome.map_or(charge.cost, |outcome| outcome(&head));
+            if cost != charge.cost {
+                let units = i64::from(charge.cost) - i64::from(cost);
+                self.limits.place.give_back(charge, units);
+            }
+        }
+        self.limits.answers.note(&self.status, &mut head.headers);
+        let held = self.held.take();
+        Response::from_parts(head, ResponseBody::passing(body, held))
+    }
+}
+
+impl fmt::Debug for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Note")
+            .field("status", &self.status)
+            .field("held", &self.held)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Two layers with policies of one name share their buckets: a request through both pays twice.
+fn warn_of_double_charges(outer: &RateLimitStatus, inner: &RateLimitStatus) {
+    if !cfg!(debug_assertions) {
+        return;
+    }
+    for policy in &inner.policies {
+        if outer.policies.iter().any(|other| other.name == policy.name) {
+            tracing::warn!(
+                policy = &*policy.name,
+                "two rate limit layers charge the same policy for one request"
+            );
+        }
+    }
+}

@@ -1,0 +1,362 @@
+//! The buckets that processes share.
+//!
+//! Requests that want to be decided while a call is under way wait together and go out in the next one, in
+//! their order: one script decides them all, each against all of its buckets at once. So a busy process
+//! makes one call per round trip, whatever the number of its requests and keys.
+//!
+//! What the server tells of a bucket is remembered. Only time gives units back, so what cannot pass by what
+//! was seen cannot pass on the server either, until so much time has passed: such a request is refused
+//! without a call. When the server fails, this process goes on from there with its share; when it is back
+//! and has forgotten, it is told.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicI64, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use smallvec::SmallVec;
+use tokio::{sync::oneshot, time::Instant};
+use tower_keep_store::{
+    Clock, InvalidationLog, Key, Mode, Processes, Scripts, Store, StoreError, Target, Timestamp,
+    Verdict,
+};
+
+use self::{
+    holdings::Holdings,
+    queue::{Queue, Waiter},
+};
+use crate::{
+    buckets::{Buckets, Seen},
+    charge::{Charge, Charges},
+    embedded::{charge_all, idle, records},
+    lease::{Leases, Terms},
+    place::{Answer, BanTerms, Decision, Manner, Source},
+    rule::{Rule, State},
+    slots::{Held, Holder, Slot},
+};
+
+mod flight;
+mod holdings;
+mod queue;
+mod wire;
+
+/// All that the rate limits of this process on one namespace of a server share.
+pub(crate) struct Hub {
+    scripts: Scripts,
+    log: InvalidationLog,
+    processes: Processes,
+    clock: Clock,
+    buckets: Buckets,
+    leases: Leases,
+    queue: Mutex<Queue>,
+    holdings: Holdings,
+    /// Calls that failed. What was learnt before the last of them may be forgotten on the server.
+    outages: AtomicU32,
+    started: Instant,
+    /// The server's time less the time since the start, in microseconds; not less than it really is.
+    offset: AtomicI64,
+    deadline: Duration,
+    myself: Weak<Self>,
+}
+
+/// The hub as a store's companion.
+struct Companion(Arc<Hub>);
+
+impl Hub {
+    pub(crate) fn of(store: &Store, scripts: Scripts) -> Arc<Self> {
+        let make = || {
+            scripts.prepare(&wire::CHECK);
+            scripts.prepare(&wire::BAN);
+            let most = usize::try_from(store.memory_limit() / BUCKET_BYTES).unwrap_or(usize::MAX);
+            Companion(Arc::new_cyclic(|myself| Self {
+                log: store.log().clone(),
+                processes: store.processes().clone(),
+                clock: store.clock().clone(),
+                buckets: Buckets::new(most),
+                leases: Leases::new(),
+                queue: Mutex::default(),
+                holdings: Holdings::default(),
+                outages: AtomicU32::new(0),
+                started: Instant::now(),
+                offset: AtomicI64::new(0),
+                deadline: store.step_deadline(),
+                myself: myself.clone(),
+                scripts: scripts.clone(),
+            }))
+        };
+        store.companion(make).0.clone()
+    }
+
+    pub(crate) fn buckets(&self) -> &Buckets {
+        &self.buckets
+    }
+
+    pub(crate) fn decide(&self, charges: &Charges, manner: Manner) -> Answer {
+        let terms = manner
+            .epsilon
+            .and_then(|epsilon| Terms::of(charges, epsilon, self.processes.count()));
+        if terms.is_some() && self.leases.take(charges, |seen| self.holds(seen, charges)) {
+            return Answer::Now(self.leased(charges));
+        }
+        if manner.want > 0
+            && let Some(refusal) = self.known_refusal(charges)
+        {
+            return Answer::Now(refusal);
+        }
+        if self.scripts.is_suspended() {
+            return Answer::Failed;
+        }
+        let (to, decision) = oneshot::channel();
+        let waiter = Waiter {
+            want: manner.want,
+            to,
+        };
+        let due = Instant::now() + manner.deadline;
+        let is_idle = self.queue().push(charges, waiter, terms, due);
+        if is_idle {
+            self.take_off();
+        }
+        Answer::Later(decision)
+    }
+
+    /// Decides by this process's share, from what it last knew: a unit is as many times dearer as there are
+    /// processes.
+    pub(crate) fn share(&self, charges: &Charges, want: u64) -> Decision {
+        let now = self.now_at_most().unwrap_or_else(system_time);
+        let factor = u64::from(self.processes.count());
+        let mut locked = self
+            .buckets
+            .lock(charges.iter().map(|charge| &charge.bucket));
+        for charge in charges {
+            let bucket = locked.entry(&charge.bucket, now);
+            bucket.outages = NOT_TOLD;
+            if let Rule::Slots(_) = charge.rule {
+                // Held here, and as many by each of the others.
+                bucket.record.state = State::Slots(self.holdings.count(&charge.bucket) * factor);
+            }
+        }
+        let (granted, shadows) = charge_all(&mut locked, charges, now, factor, want);
+        let records = records(&mut locked, charges);
+        drop(locked);
+        Decision {
+            granted,
+            shadows,
+            records,
+            now,
+            factor,
+            source: Source::Share,
+            held: self.hold(charges, granted),
+        }
+    }
+
+    pub(crate) fn give_back(&self, charge: &Charge, units: i64) {
+        let is_idle = self.queue().give_back(charge.bucket, charge.rule, units);
+        if is_idle {
+            self.take_off();
+        }
+    }
+
+    /// Gives slots back; the server is told of what is left.
+    pub(crate) fn release(&self, slots: &[Slot]) {
+        for slot in slots {
+            self.holdings.release(&slot.bucket, slot.units);
+        }
+        if self.queue().wake() {
+            self.take_off();
+        }
+    }
+
+    pub(crate) async fn reset(&self, bucket: &Key, store: &Store) -> Result<(), StoreError> {
+        store.remove(bucket).await?;
+        self.tell(bucket, store.step_deadline()).await
+    }
+
+    pub(crate) async fn ban(
+        &self,
+        bucket: &Key,
+        rule: &Rule,
+        terms: BanTerms,
+        deadline: Duration,
+    ) -> Result<(), StoreError> {
+        let argument = wire::ban(rule, terms, self.given());
+        self.scripts
+            .run(&wire::BAN, &[*bucket], &argument, deadline)
+            .await?;
+        self.tell(bucket, deadline).await
+    }
+
+    pub(crate) fn ban_soon(&self, bucket: Key, rule: Rule, terms: BanTerms, deadline: Duration) {
+        let Some(hub) = self.myself.upgrade() else {
+            return;
+        };
+        self.scripts.spawn(async move {
+            if let Err(error) = hub.ban(&bucket, &rule, terms, deadline).await {
+                tracing::debug!(%error, "a ban could not be stored");
+            }
+        });
+    }
+
+    /// What all processes know of a bucket is not so any more.
+    async fn tell(&self, bucket: &Key, deadline: Duration) -> Result<(), StoreError> {
+        let told = self
+            .log
+            .append(&[target(bucket)], Mode::Hard, deadline)
+            .await;
+        told.map(drop)
+    }
+
+    /// The refusal, if what was seen before leaves no other answer.
+    fn known_refusal(&self, charges: &Charges) -> Option<Decision> {
+        let now = self.now_at_most()?;
+        let mut locked = self
+            .buckets
+            .lock(charges.iter().map(|charge| &charge.bucket));
+        let outages = self.outages.load(Ordering::Relaxed);
+        let is_refused = charges.iter().any(|charge| {
+            !charge.is_shadow
+                && locked.get(&charge.bucket).is_some_and(|bucket| {
+                    let is_told = bucket.outages == outages;
+                    let banned = bucket.record.banned(now) > 0;
+                    is_told
+                        && (banned || !charge.is_returnable && charge.rule.only_time_gives_back())
+                        && charge.wait(&bucket.record, now) > 0
+                        && charge.rule.is_plausible(&bucket.record.state, now)
+                        && self.holds(&mut bucket.seen, std::slice::from_ref(charge))
+                })
+        });
+        if !is_refused || !self.log.is_current() {
+            return None;
+        }
+        let records = records(&mut locked, charges);
+        Some(Decision {
+            granted: 0,
+            shadows: SmallVec::new(),
+            records,
+            now,
+            factor: 1,
+            source: Source::Known,
+            held: None,
+        })
+    }
+
+    /// Whether nobody has said since then that it is not so any more.
+    fn holds(&self, seen: &mut Seen, charges: &[Charge]) -> bool {
+        let generation = self.log.generation();
+        if seen.generation == generation {
+            return true;
+        }
+        let holds = charges.iter().all(|charge| {
+            self.log.verdict(seen.stamp, &[target(&charge.bucket)]) == Verdict::Valid
+        });
+        if holds {
+            seen.generation = generation;
+        }
+        holds
+    }
+
+    fn leased(&self, charges: &Charges) -> Decision {
+        let mut locked = self
+            .buckets
+            .lock(charges.iter().map(|charge| &charge.bucket));
+        Decision {
+            granted: 1,
+            shadows: SmallVec::new(),
+            records: records(&mut locked, charges),
+            now: self.now_at_most().unwrap_or_else(system_time),
+            factor: 1,
+            source: Source::Lease,
+            held: None,
+        }
+    }
+
+    fn hold(&self, charges: &Charges, granted: u64) -> Option<Held> {
+        let held = Held::of(charges, granted, || Holder::Shared(self.myself.clone()))?;
+        let is_first = self.holdings.take(held.slots());
+        if is_first && let Some(myself) = self.myself.upgrade() {
+            self.scripts.spawn(holdings::renew(Arc::downgrade(&myself)));
+        }
+        Some(held)
+    }
+
+    /// Remembers what the server said.
+    fn learn(&self, told: &flight::Told, seen: Seen, outages: u32) {
+        let mut locked = self.buckets.lock(told.buckets.iter().map(|(key, _)| key));
+        for ((key, rule), record) in told.buckets.iter().zip(&told.records) {
+            let bucket = locked.entry(key, told.now);
+            bucket.idle = idle(rule, record, told.now);
+            bucket.record = record.clone();
+            bucket.seen = seen;
+            bucket.outages = outages;
+        }
+    }
+
+    /// The server's time, or a little later; nothing before it was heard of.
+    fn now_at_most(&self) -> Option<u64> {
+        if self.clock.is_manual() {
+            return Some(self.clock.now().as_micros());
+        }
+        let offset = self.offset.load(Ordering::Relaxed);
+        (offset != 0).then(|| micros(self.started.elapsed()).saturating_add_signed(offset))
+    }
+
+    /// The server said that it was `now` in answer to what was sent at this moment: it was then at most
+    /// that.
+    fn heard(&self, now: u64, sent: Instant) {
+        let since = micros(sent.saturating_duration_since(self.started));
+        let offset = i64::try_from(now).unwrap_or(i64::MAX) - i64::try_from(since).unwrap_or(0);
+        self.offset.store(offset, Ordering::Relaxed);
+    }
+
+    /// The time for scripts to go by; 0 for the server's own.
+    fn given(&self) -> u64 {
+        if self.clock.is_manual() {
+            self.clock.now().as_micros()
+        } else {
+            0
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts the calls that bring the queue to the server, one after another until it is empty.
+    fn take_off(&self) {
+        if let Some(myself) = self.myself.upgrade() {
+            self.scripts.spawn(flight::fly(myself));
+        }
+    }
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub")
+            .field("processes", &self.processes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the log calls a bucket.
+fn target(bucket: &Key) -> Target {
+    let mut name = Vec::with_capacity(24);
+    bucket.push_to(&mut name);
+    Target::new("rate-limit", &name)
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn system_time() -> u64 {
+    Timestamp::from(std::time::SystemTime::now()).as_micros()
+}
+
+/// Of a bucket from which this process took a share that the server has not been told of.
+const NOT_TOLD: u32 = u32::MAX;
+
+/// About what a bucket takes, with its place in the table.
+const BUCKET_BYTES: u64 = 256;
