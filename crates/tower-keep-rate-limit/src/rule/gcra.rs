@@ -28,8 +28,8 @@ impl Gcra {
     /// `limit` units in `window` microseconds.
     ///
     /// The interval is the exact fraction wherever the burst then counts less than 2^52 parts. Otherwise
-    /// (a limit of many digits over a window of many days) it is rounded up to the finest that does: too
-    /// strict by less than one part in 2^40.
+    /// (a limit of many digits over a window of many days) it is rounded up to one that does: too strict by
+    /// less than one part in 2^50 for each unit of the burst, so one in a billion for a burst of a million.
     pub(crate) fn new(limit: NonZeroU32, window: u64, burst: NonZeroU32) -> Self {
         let limit = u64::from(limit.get());
         let burst = u64::from(burst.get());

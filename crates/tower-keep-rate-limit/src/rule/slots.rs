@@ -33,7 +33,7 @@ impl Slots {
 
     /// Nobody knows when a slot will be free: a second is as good a guess as any.
     pub(super) fn wait(&self, taken: u64, units: u64) -> u64 {
-        if taken + units.min(self.limit) <= self.limit {
+        if taken.saturating_add(units.min(self.limit)) <= self.limit {
             0
         } else {
             GUESS

@@ -99,33 +99,34 @@ impl State {
         Self::try_parse(text).unwrap_or_default()
     }
 
-    /// `micros`, `micros/rest`, `w index units`, `r index units …`, `c taken`.
+    /// `micros`, `micros/rest`, `w index units`, `r index units …`, `c taken`; nothing after it.
     fn try_parse(text: &str) -> Option<Self> {
         let mut words = text.split(' ');
-        match words.next()? {
-            "w" => Some(Self::Window(Used {
+        let state = match words.next()? {
+            "w" => Self::Window(Used {
                 index: number(words.next()?)?,
                 units: number(words.next()?)?,
-            })),
+            }),
             "r" => {
                 let mut recent = Recent {
                     index: number(words.next()?)?,
                     ..Recent::default()
                 };
-                for (units, word) in recent.units.iter_mut().zip(words) {
+                for (units, word) in recent.units.iter_mut().zip(&mut words) {
                     *units = u32::try_from(number(word)?).ok()?;
                 }
-                Some(Self::Ring(Box::new(recent)))
+                Self::Ring(Box::new(recent))
             }
-            "c" => Some(Self::Slots(number(words.next()?)?)),
+            "c" => Self::Slots(number(words.next()?)?),
             arrival => {
                 let (micros, rest) = arrival.split_once('/').unwrap_or((arrival, "0"));
-                Some(Self::Gcra(Arrival {
+                Self::Gcra(Arrival {
                     micros: number(micros)?,
                     rest: number(rest)?,
-                }))
+                })
             }
-        }
+        };
+        words.next().is_none().then_some(state)
     }
 
     fn text(&self) -> String {
@@ -147,11 +148,12 @@ impl State {
 
 fn parse_ban(text: &str) -> Option<Ban> {
     let mut words = text.split(',');
-    Some(Ban {
+    let ban = Ban {
         until: number(words.next()?)?,
         level: u32::try_from(number(words.next()?)?).ok()?,
         forgotten: number(words.next()?)?,
-    })
+    };
+    words.next().is_none().then_some(ban)
 }
 
 /// A number that the server's script can have written: decimal, exact in a floating-point number.

@@ -39,7 +39,7 @@ impl Window {
     pub(super) fn charge(&self, used: Used, now: u64, units: u64) -> Used {
         let used = self.current(used, now);
         Used {
-            units: (used.units + units).min(self.limit),
+            units: used.units.saturating_add(units).min(self.limit),
             ..used
         }
     }
