@@ -33,10 +33,11 @@ impl Embedded {
     }
 
     pub(crate) fn decide(&self, charges: &Charges, want: u64) -> Decision {
-        let now = self.now();
         let mut locked = self
             .buckets
             .lock(charges.iter().map(|charge| &charge.bucket));
+        // Read under the lock: whoever comes later is not earlier.
+        let now = self.now();
         let (granted, shadows) = charge_all(&mut locked, charges, now, 1, want);
         let records = records(&mut locked, charges);
         drop(locked);
@@ -51,16 +52,16 @@ impl Embedded {
         }
     }
 
-    pub(crate) fn give_back(&self, charge: &Charge, units: i64) {
-        let now = self.now();
+    pub(crate) fn give_back(&self, charge: &Charge, units: i64, back: u64) {
         let mut locked = self.buckets.lock([&charge.bucket].into_iter());
+        let now = self.now();
         let bucket = locked.entry(&charge.bucket, now);
         let state = &bucket.record.state;
-        let back = units.unsigned_abs();
+        let amount = units.unsigned_abs();
         bucket.record.state = if units >= 0 {
-            charge.rule.refund(state, now, back)
+            charge.rule.refund(state, now, amount, back)
         } else {
-            charge.rule.charge(state, now, back)
+            charge.rule.charge(state, now, amount)
         };
         bucket.idle = idle(&charge.rule, &bucket.record, now);
     }
@@ -98,7 +99,9 @@ pub(crate) fn release(buckets: &Weak<Buckets>, slots: &[Slot]) {
     for slot in slots {
         let mut locked = buckets.lock([&slot.bucket].into_iter());
         if let Some(bucket) = locked.get(&slot.bucket) {
-            bucket.record.state = slot.rule.refund(&bucket.record.state, 0, slot.units);
+            bucket.record.state = slot
+                .rule
+                .refund(&bucket.record.state, 0, slot.units, u64::MAX);
             bucket.idle = idle(&slot.rule, &bucket.record, 0);
         }
     }

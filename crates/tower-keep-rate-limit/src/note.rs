@@ -7,8 +7,11 @@ use http_body::Body;
 use smallvec::SmallVec;
 
 use crate::{
-    body::ResponseBody, charge::Charge, limits::Limits, slots::Held, status::RateLimitStatus,
-    verdict::Verdict,
+    body::ResponseBody,
+    limits::Limits,
+    slots::Held,
+    status::RateLimitStatus,
+    verdict::{Unsettled, Verdict},
 };
 
 /// The verdict about a request that is on its way.
@@ -16,7 +19,7 @@ pub(crate) struct Note {
     limits: Arc<Limits>,
     status: RateLimitStatus,
     held: Option<Held>,
-    unsettled: SmallVec<[Charge; 1]>,
+    unsettled: SmallVec<[Unsettled; 1]>,
 }
 
 impl Note {
@@ -39,12 +42,12 @@ impl Note {
     /// Settles what its outcome costs, adds the fields, and lets slots live as long as the body.
     pub(crate) fn write<B: Body>(mut self, response: Response<B>) -> Response<ResponseBody<B>> {
         let (mut head, body) = response.into_parts();
-        for charge in &self.unsettled {
+        for Unsettled { charge, back } in &self.unsettled {
             let outcome = self.limits.policies[charge.policy].policy.outcome.as_ref();
             let cost = outcome.map_or(charge.cost, |outcome| outcome(&head));
             if cost != charge.cost {
                 let units = i64::from(charge.cost) - i64::from(cost);
-                self.limits.place.give_back(charge, units);
+                self.limits.place.give_back(charge, units, *back);
             }
         }
         self.limits.answers.note(&self.status, &mut head.headers);

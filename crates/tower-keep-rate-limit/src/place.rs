@@ -96,11 +96,12 @@ impl Place {
         }
     }
 
-    /// Gives units of a charge back, or takes more where negative. Nobody waits for it.
-    pub(crate) fn give_back(&self, charge: &Charge, units: i64) {
+    /// Gives units of a charge back that will have come back by themselves at the moment `back`, or takes
+    /// more where negative. Nobody waits for it.
+    pub(crate) fn give_back(&self, charge: &Charge, units: i64, back: u64) {
         match self {
-            Self::Embedded(embedded) => embedded.give_back(charge, units),
-            Self::Shared(hub) => hub.give_back(charge, units),
+            Self::Embedded(embedded) => embedded.give_back(charge, units, back),
+            Self::Shared(hub) => hub.give_back(charge, units, back),
         }
     }
 

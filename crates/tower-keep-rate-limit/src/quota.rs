@@ -94,8 +94,8 @@ impl Quota {
     }
 
     /// Never more than `limit` in *any* window, wherever it begins. A unit comes back between one window
-    /// and one sixteenth of a window more after it was used, so a steady stream gets at least 16/17 of the
-    /// limit.
+    /// and one sixteenth of a window more after it was used, so whoever keeps asking gets at least 16/17 of
+    /// the limit.
     pub const fn strict(mut self) -> Self {
         self.counting = Counting::Strict;
         self
@@ -175,7 +175,9 @@ impl Quota {
     pub(crate) fn rule(&self) -> Result<Rule, ConfigError> {
         let limit = NonZeroU32::new(self.limit)
             .ok_or_else(|| ConfigError::new("a limit of 0 would refuse every request"))?;
-        let window = u64::try_from(self.window.as_micros()).unwrap_or(u64::MAX);
+        // A fraction of a microsecond makes it longer, not shorter.
+        let window = self.window.as_nanos().div_ceil(1000);
+        let window = u64::try_from(window).unwrap_or(u64::MAX);
         if window < MICROS_PER_MILLI {
             return Err(ConfigError::new("a window is at least a millisecond long"));
         }

@@ -20,7 +20,15 @@ pub(crate) struct Verdict {
     /// Slots that last as long as the response.
     pub(crate) held: Option<Held>,
     /// Charges that its response will put right.
-    pub(crate) unsettled: SmallVec<[Charge; 1]>,
+    pub(crate) unsettled: SmallVec<[Unsettled; 1]>,
+}
+
+/// A charge whose response decides what it costs after all.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unsettled {
+    pub(crate) charge: Charge,
+    /// When it will have come back by itself.
+    pub(crate) back: u64,
 }
 
 impl Verdict {
@@ -71,8 +79,12 @@ pub(crate) fn of(limits: &Limits, charges: &Charges, decision: Decision) -> Verd
         Source::Share => SmallVec::new(),
         _ if is_granted => charges
             .iter()
-            .filter(|charge| charge.is_returnable)
-            .copied()
+            .zip(&decision.records)
+            .filter(|(charge, _)| charge.is_returnable)
+            .map(|(charge, record)| Unsettled {
+                charge: *charge,
+                back: charge.rule.back(&record.state),
+            })
             .collect(),
         _ => SmallVec::new(),
     };

@@ -73,8 +73,10 @@ impl Gcra {
         self.arrival(now, debt.min(self.depth()))
     }
 
-    pub(super) fn refund(&self, arrival: Arrival, now: u64, units: u64) -> Arrival {
-        let refund = units.min(self.burst) * self.interval;
+    /// What was charged comes back in the order in which it was: of these units, what lies before `back`.
+    pub(super) fn refund(&self, arrival: Arrival, now: u64, units: u64, back: u64) -> Arrival {
+        let left = back.saturating_sub(now).saturating_mul(self.parts);
+        let refund = (units.min(self.burst) * self.interval).min(left);
         self.arrival(now, self.debt(arrival, now).saturating_sub(refund))
     }
 

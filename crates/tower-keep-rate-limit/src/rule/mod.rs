@@ -57,12 +57,13 @@ impl Rule {
         }
     }
 
-    /// The state after `units` that were used were given back.
-    pub(crate) fn refund(&self, state: &State, now: u64, units: u64) -> State {
+    /// The state after `units` that were used were given back, as far as they have not come back by
+    /// themselves, which is done at the moment [`back`](Self::back).
+    pub(crate) fn refund(&self, state: &State, now: u64, units: u64, back: u64) -> State {
         match self {
-            Self::Gcra(gcra) => State::Gcra(gcra.refund(state.gcra(), now, units)),
-            Self::Ring(ring) => State::Ring(ring.refund(state.ring(), now, units)),
-            Self::Window(window) => State::Window(window.refund(state.window(), now, units)),
+            Self::Gcra(gcra) => State::Gcra(gcra.refund(state.gcra(), now, units, back)),
+            Self::Ring(ring) => State::Ring(ring.refund(state.ring(), now, units, back)),
+            Self::Window(window) => State::Window(window.refund(state.window(), now, units, back)),
             Self::Slots(slots) => State::Slots(slots.refund(state.slots(), units)),
         }
     }
@@ -87,9 +88,22 @@ impl Rule {
     pub(crate) fn is_plausible(&self, state: &State, now: u64) -> bool {
         match self {
             Self::Gcra(gcra) => gcra.is_plausible(state.gcra(), now),
-            Self::Ring(ring) => state.ring().index <= now / ring.part(),
-            Self::Window(window) => state.window().index <= now / window.window(),
+            Self::Ring(ring) => ring.is_plausible(state.ring(), now),
+            Self::Window(window) => window.is_plausible(state.window(), now),
             Self::Slots(_) => true,
+        }
+    }
+
+    /// When all that was used last, in this state, will have come back.
+    pub(crate) fn back(&self, state: &State) -> u64 {
+        match self {
+            Self::Gcra(_) => {
+                let arrival = state.gcra();
+                arrival.micros + u64::from(arrival.rest > 0)
+            }
+            Self::Ring(ring) => (state.ring().index + ring::COUNTED as u64) * ring.part(),
+            Self::Window(window) => (state.window().index + 1) * window.window(),
+            Self::Slots(_) => u64::MAX,
         }
     }
 

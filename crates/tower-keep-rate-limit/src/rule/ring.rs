@@ -55,11 +55,13 @@ impl Ring {
         Box::new(recent)
     }
 
-    /// From the newest on: what is given back was used lately.
-    pub(super) fn refund(&self, recent: &Recent, now: u64, units: u64) -> Box<Recent> {
+    /// From the sub-window on in which they were used.
+    pub(super) fn refund(&self, recent: &Recent, now: u64, units: u64, back: u64) -> Box<Recent> {
         let mut recent = self.current(recent, now);
         let mut left = u32::try_from(units).unwrap_or(u32::MAX);
-        for units in &mut recent.units {
+        let used_in = (back / self.part).saturating_sub(COUNTED as u64);
+        let age = usize::try_from(recent.index.saturating_sub(used_in)).unwrap_or(COUNTED);
+        for units in recent.units.iter_mut().skip(age) {
             let given = left.min(*units);
             *units -= given;
             left -= given;
@@ -85,10 +87,19 @@ impl Ring {
         (recent.index + COUNTED as u64) * self.part - now
     }
 
-    /// What counts now, by this moment's sub-window. One that has not begun yet is from another clock, and
-    /// counts as this one.
+    /// Whether this can be a state by the clock that says `now`, give or take a window.
+    pub(super) fn is_plausible(&self, recent: &Recent, now: u64) -> bool {
+        recent.index <= now / self.part + PARTS
+    }
+
+    /// What counts now, by this moment's sub-window, or by a later one that was once seen to have begun: a
+    /// clock that steps back a little forgets nothing. One that lies more than a window ahead is from another
+    /// clock, and counts as this one.
     fn current(&self, recent: &Recent, now: u64) -> Recent {
-        let index = now / self.part;
+        let mut index = now / self.part;
+        if self.is_plausible(recent, now) {
+            index = index.max(recent.index);
+        }
         let mut current = Recent {
             index,
             units: [0; COUNTED],

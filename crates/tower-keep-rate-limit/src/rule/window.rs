@@ -44,8 +44,9 @@ impl Window {
         }
     }
 
-    pub(super) fn refund(&self, used: Used, now: u64, units: u64) -> Used {
+    pub(super) fn refund(&self, used: Used, now: u64, units: u64, back: u64) -> Used {
         let used = self.current(used, now);
+        let units = if now < back { units } else { 0 };
         Used {
             units: used.units.saturating_sub(units),
             ..used
@@ -60,12 +61,19 @@ impl Window {
         (used.index + 1) * self.window - now
     }
 
-    /// What counts now. A window that has not begun yet is from another clock, and counts as this one.
+    /// Whether this can be a state by the clock that says `now`, give or take a window.
+    pub(super) fn is_plausible(&self, used: Used, now: u64) -> bool {
+        used.index <= now / self.window + 1
+    }
+
+    /// What counts now. The next window has begun already if it was once seen to: a clock that steps back a
+    /// little opens no window anew. One that lies further ahead is from another clock, and counts as this one.
     fn current(&self, used: Used, now: u64) -> Used {
         let index = now / self.window;
-        Used {
-            index,
-            units: if used.index < index { 0 } else { used.units },
+        match used.index {
+            before if before < index => Used { index, units: 0 },
+            _ if self.is_plausible(used, now) => used,
+            _ => Used { index, ..used },
         }
     }
 }

@@ -5,7 +5,8 @@
 --   given     the time to go by, in microseconds; 0 for the server's
 --   rules     {kind, …}: {1, parts, interval, burst}, {2, limit, part}, {3, limit, window}, {4, limit, lease}
 --   claims    {key, rule, text}: what is known of a bucket from before the server forgot
---   returns   {key, rule, units}: given back; more is used where negative
+--   returns   {key, rule, units, back}: given back, unless that happened by itself at the moment 'back'; more
+--             is used where negative
 --   held      {key, rule, count}: the slots that the process holds
 --   requests  {want, extra, {{key, rule, cost, keep, shadow}, …}}
 -- Answers, packed: the time; how many of each request pass; how many of them each of its shadows would have let
@@ -58,7 +59,7 @@ local function parse(text)
   return bucket
 end
 
--- Debts: what of the limit is used, in the rule's own measure. Counters are brought to the present first.
+-- Debts: what of the limit is used, in the rule's own measure.
 local debts = {}
 
 debts[1] = function(bucket, rule)
@@ -72,20 +73,30 @@ debts[1] = function(bucket, rule)
   return min(depth, ahead * parts + min(bucket.rest, parts - 1))
 end
 
-local function present(bucket, kind, index, counted)
-  local passed = bucket.kind == kind and max(0, index - bucket.index) or counted
-  if bucket.kind == kind and bucket.index > index then bucket.dirty = true end -- from another clock
-  local units = {}
+-- Counters of a ring or a window as they are at the present, their sum, and the number of the newest. A clock
+-- that steps back a little forgets nothing; what lies further ahead is from another clock, and heals.
+local function present(bucket, rule)
+  local kind = rule[1]
+  local counted = kind == 2 and COUNTED or 1
+  local index, units, passed = floor(now / rule[3]), {}, counted
+  if bucket.kind == kind then
+    local ahead = bucket.index - index
+    if ahead > max(1, counted - 1) then
+      bucket.dirty = true
+    elseif ahead > 0 then
+      index = bucket.index
+    end
+    passed = max(0, index - bucket.index)
+  end
   for i = 1, counted do units[i] = 0 end
   for i = 1, counted - passed do units[i + passed] = bucket.units[i] or 0 end
-  if bucket.kind == kind then bucket.index, bucket.units = index, units end
   local sum = 0
   for i = 1, counted do sum = sum + units[i] end
-  return sum, units
+  return sum, units, index
 end
 
-debts[2] = function(bucket, rule) return (present(bucket, 2, floor(now / rule[3]), COUNTED)) end
-debts[3] = function(bucket, rule) return (present(bucket, 3, floor(now / rule[3]), 1)) end
+debts[2] = function(bucket, rule) return (present(bucket, rule)) end
+debts[3] = debts[2]
 debts[4] = function(bucket) return bucket.taken end
 
 local function depth(rule) return rule[1] == 1 and rule[3] * rule[4] or rule[2] end
@@ -105,21 +116,29 @@ local function become(bucket, rule, debt)
     bucket.own = max(0, bucket.own + debt - bucket.taken)
     bucket.taken = debt
   else
-    local counted = kind == 2 and COUNTED or 1
-    local index = floor(now / rule[3])
-    local sum, units = present(bucket, kind, index, counted)
+    local sum, units, index = present(bucket, rule)
+    units[1] = units[1] + max(0, debt - sum)
     bucket.kind, bucket.index, bucket.units = kind, index, units
-    local change = debt - sum
-    if change > 0 then
-      units[1] = units[1] + change
-    else
-      for i = 1, counted do
-        local given_back = min(units[i], -change)
-        units[i] = units[i] - given_back
-        change = change + given_back
-      end
-    end
-    bucket.idle = (index + counted) * rule[3]
+    bucket.idle = (index + #units) * rule[3]
+  end
+end
+
+-- Gives units back, as far as they have not come back by themselves, which is done at the moment 'back'.
+local function give(bucket, rule, units, back)
+  if now >= back then return end
+  local kind = rule[1]
+  if kind == 1 then
+    local refund = min(units * rule[3], (back - now) * rule[2])
+    become(bucket, rule, max(0, debts[1](bucket, rule) - refund))
+    return
+  end
+  become(bucket, rule, debts[kind](bucket, rule))
+  local counted = #bucket.units
+  local age = max(0, bucket.index - max(0, floor(back / rule[3]) - counted))
+  for i = age + 1, counted do
+    local given_back = min(bucket.units[i], units)
+    bucket.units[i] = bucket.units[i] - given_back
+    units = units - given_back
   end
 end
 
@@ -183,8 +202,11 @@ end
 for _, given_back in ipairs(returns) do
   local rule, units = rules[given_back[2]], given_back[3]
   local bucket = load(given_back[1], rule)
-  local debt = debts[rule[1]](bucket, rule) - units * step(rule)
-  become(bucket, rule, min(depth(rule), max(0, debt)))
+  if units > 0 then
+    give(bucket, rule, units, given_back[4])
+  else
+    become(bucket, rule, min(depth(rule), debts[rule[1]](bucket, rule) - units * step(rule)))
+  end
 end
 
 for _, holding in ipairs(held) do

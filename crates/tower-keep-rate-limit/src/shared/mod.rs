@@ -27,7 +27,7 @@ use tower_keep_store::{
 
 use self::{
     holdings::Holdings,
-    queue::{Queue, Waiter},
+    queue::{Queue, Return, Waiter},
 };
 use crate::{
     buckets::{Buckets, Seen},
@@ -153,8 +153,14 @@ impl Hub {
         }
     }
 
-    pub(crate) fn give_back(&self, charge: &Charge, units: i64) {
-        let is_idle = self.queue().give_back(charge.bucket, charge.rule, units);
+    pub(crate) fn give_back(&self, charge: &Charge, units: i64, back: u64) {
+        let given_back = Return {
+            bucket: charge.bucket,
+            rule: charge.rule,
+            units,
+            back,
+        };
+        let is_idle = self.queue().give_back(given_back);
         if is_idle {
             self.take_off();
         }

@@ -20,7 +20,17 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) entries: Vec<Entry>,
-    pub(super) returns: Vec<(Key, Rule, i64)>,
+    pub(super) returns: Vec<Return>,
+}
+
+/// Units that are given back, or taken too where negative.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Return {
+    pub(super) bucket: Key,
+    pub(super) rule: Rule,
+    pub(super) units: i64,
+    /// When they will have come back by themselves.
+    pub(super) back: u64,
 }
 
 /// Requests for the same charges, in their order.
@@ -64,10 +74,10 @@ impl Queue {
         self.wake()
     }
 
-    pub(super) fn give_back(&mut self, bucket: Key, rule: Rule, units: i64) -> bool {
+    pub(super) fn give_back(&mut self, given_back: Return) -> bool {
         // While nothing gets through there is no use in remembering more and more of it.
         if self.batch.returns.len() < MOST_RETURNS {
-            self.batch.returns.push((bucket, rule, units));
+            self.batch.returns.push(given_back);
         }
         self.wake()
     }

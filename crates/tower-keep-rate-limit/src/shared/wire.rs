@@ -26,7 +26,7 @@ pub(super) struct Call {
     places: HashMap<Key, usize>,
     rules: Vec<Rule>,
     claims: Vec<(usize, usize, String)>,
-    returns: Vec<(usize, usize, i64)>,
+    returns: Vec<(usize, usize, i64, u64)>,
     held: Vec<(usize, usize, u64)>,
     requests: Vec<(u64, u64, Vec<ChargeWire>)>,
 }
@@ -46,9 +46,10 @@ impl Call {
             let charges = charges.collect();
             call.requests.push((want, extra, charges));
         }
-        for (key, rule, units) in &batch.returns {
-            let place = call.place(key, rule);
-            call.returns.push((place.0, place.1, *units));
+        for given_back in &batch.returns {
+            let (bucket, rule) = call.place(&given_back.bucket, &given_back.rule);
+            call.returns
+                .push((bucket, rule, given_back.units, given_back.back));
         }
         for (key, rule, count) in held {
             let place = call.place(key, rule);

@@ -41,7 +41,7 @@ impl Run {
         }
         let charged = self.rule.charge(&self.state, self.now, units);
         if random.one_in(10) {
-            self.state = stored(self.rule.refund(&charged, self.now, units));
+            self.state = stored(self.rule.refund(&charged, self.now, units, u64::MAX));
             return false;
         }
         self.state = stored(charged);

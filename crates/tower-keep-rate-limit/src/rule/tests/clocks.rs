@@ -18,11 +18,11 @@ fn ahead(random: &mut Random, case: Case, now: u64) -> State {
             rest: random.below(1 << 53),
         }),
         Rule::Ring(_) => State::Ring(Box::new(Recent {
-            index: now / case.sixteenth() + far,
+            index: now / case.sixteenth() + far.max(17),
             units: std::array::from_fn(|_| u32::MAX - 1),
         })),
         _ => State::Window(Used {
-            index: now / case.window + far,
+            index: now / case.window + far.max(2),
             units: random.below(1 << 53).max(case.limit),
         }),
     }
@@ -117,6 +117,32 @@ fn a_clock_that_goes_to_and_fro_gives_an_even_limit_no_more() {
             taken += units;
         }
         assert!(taken <= case.burst + case.limit, "{case:?}: {taken}");
+    }
+}
+
+#[test]
+fn a_clock_that_trembles_over_a_boundary_gives_no_limit_more() {
+    let mut random = Random::new();
+    for kind in TIMED {
+        for _ in 0..500 {
+            let case = Case::random(kind, &mut random);
+            let (rule, start) = (case.rule(), moment(&mut random));
+            let boundary = start / case.window * case.window;
+            let (mut state, mut taken) = (State::default(), 0);
+            for step in 0..100 {
+                let now = boundary - step % 2;
+                let units = rule.available(&state, now);
+                state = rule.charge(&state, now, units);
+                taken += units;
+            }
+            // Of a fixed window once before the boundary, and once after.
+            let most = match kind {
+                Kind::Fixed => 2 * case.limit,
+                Kind::Gcra => case.burst + case.limit,
+                _ => case.limit,
+            };
+            assert!(taken <= most, "{case:?}: {taken}");
+        }
     }
 }
 

@@ -59,7 +59,7 @@ impl<'a> Run<'a> {
     }
 
     fn refund(&mut self, units: u64) {
-        self.state = stored(self.rule.refund(&self.state, self.now, units));
+        self.state = stored(self.rule.refund(&self.state, self.now, units, u64::MAX));
         self.model.refund(self.now, units);
     }
 
