@@ -92,7 +92,7 @@ impl PolicyStatus {
         self.quota
     }
 
-    /// Units that are left. Where leases are on, a lower bound.
+    /// Units that are left. Where leases are on, as this process last heard.
     #[must_use]
     pub fn remaining(&self) -> u32 {
         self.remaining

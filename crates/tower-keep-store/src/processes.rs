@@ -18,7 +18,7 @@ use crate::{
 /// The processes that share a namespace of a server, counted by their heartbeats.
 ///
 /// One sorted set, `namespace:p:{…}`, with a member for each process and the server's time as its score;
-/// its time to live is that of a heartbeat. A process that dies is counted for three seconds more. While
+/// its time to live is that of a heartbeat. A process that dies is counted for about five seconds more. While
 /// the server cannot be reached, the last count stands: that is what it is for.
 #[derive(Clone, Debug)]
 pub struct Processes {
@@ -75,7 +75,8 @@ impl fmt::Debug for Known {
 
 async fn beat(scripts: Scripts, known: Weak<Known>) {
     let key = Key::new("p", b"");
-    loop {
+    let mut lately = [1; COUNTS];
+    for turn in (0..COUNTS).cycle() {
         let Some(id) = known.upgrade().map(|known| known.id) else {
             return;
         };
@@ -85,7 +86,10 @@ async fn beat(scripts: Scripts, known: Weak<Known>) {
             .await;
         let count = answer.ok().and_then(|count| parse(&count));
         if let (Some(count), Some(known)) = (count, known.upgrade()) {
-            known.count.store(count.max(1), Ordering::Relaxed);
+            // A server that came back empty knows only those that it has heard of since.
+            lately[turn] = count;
+            let most = lately.iter().copied().fold(1, u32::max);
+            known.count.store(most, Ordering::Relaxed);
         }
         tokio::time::sleep(INTERVAL).await;
     }
@@ -97,6 +101,9 @@ fn parse(count: &[u8]) -> Option<u32> {
 
 static HEARTBEAT: LazyLock<Script> =
     LazyLock::new(|| Script::new("heartbeat", include_str!("heartbeat.lua")));
+
+/// Answers that count: the largest of them does.
+const COUNTS: usize = 3;
 
 /// How often each process tells that it lives.
 const INTERVAL: Duration = Duration::from_secs(1);

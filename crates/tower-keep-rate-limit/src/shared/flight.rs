@@ -75,7 +75,7 @@ async fn call(hub: &Hub, mut batch: Batch) {
     let deadline = due.saturating_duration_since(sent);
     match send(hub, &call, deadline).await {
         Ok(told) => {
-            hub.heard(told.now, sent);
+            hub.heard(told.now, sent, Instant::now());
             hub.learn(&told, seen, outages);
             for (place, entry) in batch.entries.into_iter().enumerate() {
                 let grant = Grant {

@@ -57,8 +57,9 @@ pub(crate) struct Hub {
     /// Calls that failed. What was learnt before the last of them may be forgotten on the server.
     outages: AtomicU32,
     started: Instant,
-    /// The server's time less the time since the start, in microseconds; not less than it really is.
-    offset: AtomicI64,
+    /// The server's time less the time since the start, in microseconds: at most, and at least.
+    ahead_at_most: AtomicI64,
+    ahead_at_least: AtomicI64,
     deadline: Duration,
     myself: Weak<Self>,
 }
@@ -82,7 +83,8 @@ impl Hub {
                 holdings: Holdings::default(),
                 outages: AtomicU32::new(0),
                 started: Instant::now(),
-                offset: AtomicI64::new(0),
+                ahead_at_most: AtomicI64::new(0),
+                ahead_at_least: AtomicI64::new(0),
                 deadline: store.step_deadline(),
                 myself: myself.clone(),
                 scripts: scripts.clone(),
@@ -242,7 +244,8 @@ impl Hub {
             granted: 0,
             shadows: SmallVec::new(),
             records,
-            now,
+            // What is said of the time to wait is to be true.
+            now: self.now_at_least()?,
             factor: 1,
             source: Source::Known,
             held: None,
@@ -262,6 +265,12 @@ impl Hub {
             seen.generation = generation;
         }
         holds
+    }
+
+    /// Whether it is known to have been reset or banned since. (What a log that is gone said, nobody knows.)
+    fn was_reset(&self, bucket: &Key, seen: Seen) -> bool {
+        seen.stamp.epoch == self.log.stamp().epoch
+            && self.log.verdict(seen.stamp, &[target(bucket)]) != Verdict::Valid
     }
 
     fn leased(&self, charges: &Charges) -> Decision {
@@ -302,19 +311,32 @@ impl Hub {
 
     /// The server's time, or a little later; nothing before it was heard of.
     fn now_at_most(&self) -> Option<u64> {
+        self.now(&self.ahead_at_most)
+    }
+
+    /// The server's time, or a little earlier.
+    fn now_at_least(&self) -> Option<u64> {
+        self.now(&self.ahead_at_least)
+    }
+
+    fn now(&self, ahead: &AtomicI64) -> Option<u64> {
         if self.clock.is_manual() {
             return Some(self.clock.now().as_micros());
         }
-        let offset = self.offset.load(Ordering::Relaxed);
-        (offset != 0).then(|| micros(self.started.elapsed()).saturating_add_signed(offset))
+        let ahead = ahead.load(Ordering::Relaxed);
+        (ahead != 0).then(|| micros(self.started.elapsed()).saturating_add_signed(ahead))
     }
 
-    /// The server said that it was `now` in answer to what was sent at this moment: it was then at most
-    /// that.
-    fn heard(&self, now: u64, sent: Instant) {
-        let since = micros(sent.saturating_duration_since(self.started));
-        let offset = i64::try_from(now).unwrap_or(i64::MAX) - i64::try_from(since).unwrap_or(0);
-        self.offset.store(offset, Ordering::Relaxed);
+    /// The server said that it was `now`, some time between these moments.
+    fn heard(&self, now: u64, sent: Instant, received: Instant) {
+        let now = i64::try_from(now).unwrap_or(i64::MAX);
+        let ahead = |moment: Instant| {
+            let since = micros(moment.saturating_duration_since(self.started));
+            now.saturating_sub_unsigned(since)
+        };
+        self.ahead_at_most.store(ahead(sent), Ordering::Relaxed);
+        self.ahead_at_least
+            .store(ahead(received), Ordering::Relaxed);
     }
 
     /// The time for scripts to go by; 0 for the server's own.

@@ -87,7 +87,8 @@ impl Call {
             let Some(bucket) = locked.get(key) else {
                 continue;
             };
-            if bucket.outages != outages && rule.only_time_gives_back() {
+            let is_forgotten = bucket.outages != outages && rule.only_time_gives_back();
+            if is_forgotten && !hub.was_reset(key, bucket.seen) {
                 let rule = self.rules.iter().position(|other| other == rule);
                 let text = bucket.record.text();
                 self.claims
