@@ -74,9 +74,9 @@ pub(crate) struct Manner {
 
 impl Place {
     pub(crate) fn of(store: &Store) -> Self {
-        match store.scripts() {
+        match store.server() {
             None => Self::Embedded(store.companion(|| Embedded::new(store))),
-            Some(scripts) => Self::Shared(Hub::of(store, scripts)),
+            Some(server) => Self::Shared(Hub::of(store, server)),
         }
     }
 

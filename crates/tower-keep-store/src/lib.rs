@@ -49,6 +49,7 @@
 //! `tls`: `rediss://` URLs, with rustls, ring, and the certificates of the operating system.
 
 mod clock;
+mod command;
 mod error;
 mod key;
 mod log;
@@ -57,17 +58,18 @@ mod outcome;
 mod processes;
 mod redis;
 mod request;
-mod script;
+mod server;
 mod store;
 
 pub use self::{
     clock::{Clock, Timestamp},
+    command::{Command, Reply},
     error::{ConnectError, StoreError},
     key::{Key, PersonalKey, push_part},
     log::{InvalidationLog, Mode, Moment, Stamp, Target, Verdict},
     outcome::{Outcome, OutcomeCell},
     processes::Processes,
     request::{Identity, PeerAddr},
-    script::{Script, Scripts},
+    server::{Script, Server},
     store::{Store, StoreBuilder},
 };

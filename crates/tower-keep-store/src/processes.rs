@@ -12,7 +12,7 @@ use std::{
 use crate::{
     key::Key,
     log::random,
-    script::{Script, Scripts},
+    server::{Script, Server},
 };
 
 /// The processes that share a namespace of a server, counted by their heartbeats.
@@ -44,10 +44,10 @@ impl Processes {
     }
 
     /// Begins to tell of this process, until the last clone is dropped.
-    pub(crate) fn shared(scripts: &Scripts) -> Self {
+    pub(crate) fn shared(server: &Server) -> Self {
         let processes = Self::embedded();
-        scripts.prepare(&HEARTBEAT);
-        scripts.spawn(beat(scripts.clone(), Arc::downgrade(&processes.known)));
+        server.prepare(&HEARTBEAT);
+        server.spawn(beat(server.clone(), Arc::downgrade(&processes.known)));
         processes
     }
 
@@ -73,7 +73,7 @@ impl fmt::Debug for Known {
     }
 }
 
-async fn beat(scripts: Scripts, known: Weak<Known>) {
+async fn beat(server: Server, known: Weak<Known>) {
     let key = Key::new("p", b"");
     let mut lately = [1; COUNTS];
     for turn in (0..COUNTS).cycle() {
@@ -81,7 +81,7 @@ async fn beat(scripts: Scripts, known: Weak<Known>) {
             return;
         };
         let argument = format!("{id:016x}");
-        let answer = scripts
+        let answer = server
             .run(&HEARTBEAT, &[key], argument.as_bytes(), DEADLINE)
             .await;
         let count = answer.ok().and_then(|count| parse(&count));

@@ -22,7 +22,7 @@ use crate::{
     memory::Memory,
     processes::Processes,
     redis::Redis,
-    script::Scripts,
+    server::Server,
 };
 
 /// What the layers share: a Redis server behind a pool, or memory of this process.
@@ -111,18 +111,18 @@ impl Store {
     #[must_use]
     pub fn processes(&self) -> &Processes {
         let processes = &self.space.processes;
-        processes.get_or_init(|| match self.scripts() {
-            Some(scripts) => Processes::shared(&scripts),
+        processes.get_or_init(|| match self.server() {
+            Some(server) => Processes::shared(&server),
             None => Processes::embedded(),
         })
     }
 
-    /// The way to run scripts on the server; none where the store is embedded.
+    /// The server, for layers that run scripts or commands of their own; none where the store is embedded.
     #[must_use]
-    pub fn scripts(&self) -> Option<Scripts> {
+    pub fn server(&self) -> Option<Server> {
         match &self.space.place {
             Place::Memory(_) => None,
-            Place::Redis(redis) => Some(Scripts::new(redis.clone(), self.space.namespace.clone())),
+            Place::Redis(redis) => Some(Server::new(redis.clone(), self.space.namespace.clone())),
         }
     }
 

@@ -99,7 +99,7 @@ async fn send(hub: &Hub, call: &Call, deadline: std::time::Duration) -> Result<T
     let keys: Vec<Key> = call.buckets.iter().map(|(key, _)| *key).collect();
     let argument = call.argument(hub.processes.id(), hub.given());
     let reply = hub
-        .scripts
+        .server
         .run(&wire::CHECK, &keys, &argument, deadline)
         .await?;
     wire::told(&reply, call).ok_or_else(StoreError::malformed)

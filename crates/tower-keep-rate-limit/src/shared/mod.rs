@@ -21,7 +21,7 @@ use std::{
 use smallvec::SmallVec;
 use tokio::{sync::oneshot, time::Instant};
 use tower_keep_store::{
-    Clock, InvalidationLog, Key, Mode, Processes, Scripts, Store, StoreError, Target, Timestamp,
+    Clock, InvalidationLog, Key, Mode, Processes, Server, Store, StoreError, Target, Timestamp,
     Verdict,
 };
 
@@ -46,7 +46,7 @@ mod wire;
 
 /// All that the rate limits of this process on one namespace of a server share.
 pub(crate) struct Hub {
-    scripts: Scripts,
+    server: Server,
     log: InvalidationLog,
     processes: Processes,
     clock: Clock,
@@ -68,10 +68,10 @@ pub(crate) struct Hub {
 struct Companion(Arc<Hub>);
 
 impl Hub {
-    pub(crate) fn of(store: &Store, scripts: Scripts) -> Arc<Self> {
+    pub(crate) fn of(store: &Store, server: Server) -> Arc<Self> {
         let make = || {
-            scripts.prepare(&wire::CHECK);
-            scripts.prepare(&wire::BAN);
+            server.prepare(&wire::CHECK);
+            server.prepare(&wire::BAN);
             let most = usize::try_from(store.memory_limit() / BUCKET_BYTES).unwrap_or(usize::MAX);
             Companion(Arc::new_cyclic(|myself| Self {
                 log: store.log().clone(),
@@ -87,7 +87,7 @@ impl Hub {
                 ahead_at_least: AtomicI64::new(0),
                 deadline: store.step_deadline(),
                 myself: myself.clone(),
-                scripts: scripts.clone(),
+                server: server.clone(),
             }))
         };
         store.companion(make).0.clone()
@@ -109,7 +109,7 @@ impl Hub {
         {
             return Answer::Now(refusal);
         }
-        if self.scripts.is_suspended() {
+        if self.server.is_suspended() {
             return Answer::Failed;
         }
         let (to, decision) = oneshot::channel();
@@ -191,7 +191,7 @@ impl Hub {
         deadline: Duration,
     ) -> Result<(), StoreError> {
         let argument = wire::ban(rule, terms, self.given());
-        self.scripts
+        self.server
             .run(&wire::BAN, &[*bucket], &argument, deadline)
             .await?;
         self.tell(bucket, deadline).await
@@ -201,7 +201,7 @@ impl Hub {
         let Some(hub) = self.myself.upgrade() else {
             return;
         };
-        self.scripts.spawn(async move {
+        self.server.spawn(async move {
             if let Err(error) = hub.ban(&bucket, &rule, terms, deadline).await {
                 tracing::debug!(%error, "a ban could not be stored");
             }
@@ -292,7 +292,7 @@ impl Hub {
         let held = Held::of(charges, granted, || Holder::Shared(self.myself.clone()))?;
         let is_first = self.holdings.take(held.slots());
         if is_first && let Some(myself) = self.myself.upgrade() {
-            self.scripts.spawn(holdings::renew(Arc::downgrade(&myself)));
+            self.server.spawn(holdings::renew(Arc::downgrade(&myself)));
         }
         Some(held)
     }
@@ -339,7 +339,7 @@ impl Hub {
             .store(ahead(received), Ordering::Relaxed);
     }
 
-    /// The time for scripts to go by; 0 for the server's own.
+    /// The time for server to go by; 0 for the server's own.
     fn given(&self) -> u64 {
         if self.clock.is_manual() {
             self.clock.now().as_micros()
@@ -355,7 +355,7 @@ impl Hub {
     /// Starts the calls that bring the queue to the server, one after another until it is empty.
     fn take_off(&self) {
         if let Some(myself) = self.myself.upgrade() {
-            self.scripts.spawn(flight::fly(myself));
+            self.server.spawn(flight::fly(myself));
         }
     }
 }

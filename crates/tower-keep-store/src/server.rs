@@ -1,4 +1,4 @@
-//! Scripts: what must be atomic on the server.
+//! Server: what must be atomic on the server.
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
@@ -6,7 +6,12 @@ use bytes::Bytes;
 use redis::aio::MultiplexedConnection;
 use tracing::Instrument;
 
-use crate::{error::StoreError, key::Key, redis::Redis};
+use crate::{
+    command::{Command, Reply},
+    error::StoreError,
+    key::Key,
+    redis::Redis,
+};
 
 /// A Lua script that a layer runs on the server. It answers with one string of bytes.
 #[derive(Clone)]
@@ -36,14 +41,14 @@ impl fmt::Debug for Script {
     }
 }
 
-/// The way to run scripts on the server behind a [`Store`](crate::Store). Clones share it.
+/// The server behind a [`Store`](crate::Store). Clones share it.
 #[derive(Clone)]
-pub struct Scripts {
+pub struct Server {
     redis: Arc<Redis>,
     namespace: Arc<str>,
 }
 
-impl Scripts {
+impl Server {
     pub(crate) fn new(redis: Arc<Redis>, namespace: Arc<str>) -> Self {
         Self { redis, namespace }
     }
@@ -85,6 +90,37 @@ impl Scripts {
         result
     }
 
+    /// Runs commands in their order, in one round trip of at most `deadline`. Not atomic: those of others may
+    /// come in between. One that fails is answered with [`Reply::Error`], and keeps no other from running.
+    ///
+    /// # Errors
+    ///
+    /// The store did not answer in time; after a [time-out](StoreError::is_timeout) some may have run, or may
+    /// still run.
+    pub async fn commands(
+        &self,
+        commands: Vec<Command>,
+        deadline: Duration,
+    ) -> Result<Vec<Reply>, StoreError> {
+        let operation = commands.first().map_or("", Command::name);
+        let mut pipeline = redis::pipe();
+        pipeline.ignore_errors();
+        for command in commands {
+            pipeline.add_command(command.into_redis(&self.namespace));
+        }
+        let send = |mut connection: MultiplexedConnection| async move {
+            pipeline
+                .query_async::<Vec<redis::Value>>(&mut connection)
+                .await
+        };
+        let span = tracing::trace_span!("store.step", operation);
+        let result = self.redis.run(deadline, send).instrument(span).await;
+        if let Err(error) = &result {
+            tracing::debug!(operation, %error, "a store step failed");
+        }
+        Ok(result?.into_iter().map(Reply::from).collect())
+    }
+
     /// Whether the circuit breaker is open: a step would be refused at once.
     #[must_use]
     pub fn is_suspended(&self) -> bool {
@@ -97,9 +133,9 @@ impl Scripts {
     }
 }
 
-impl fmt::Debug for Scripts {
+impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scripts")
+        f.debug_struct("Server")
             .field("redis", &self.redis)
             .finish()
     }
