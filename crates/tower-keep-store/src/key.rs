@@ -13,7 +13,15 @@ use sha2::{Digest, Sha256};
 pub struct Key {
     kind: &'static str,
     digest: [u8; 16],
-    part: Option<u32>,
+    part: Part,
+}
+
+/// What tells records of one digest apart.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Part {
+    None,
+    Number(u32),
+    Digest([u8; 16]),
 }
 
 impl Key {
@@ -24,36 +32,74 @@ impl Key {
         Self {
             kind,
             digest: digest(material),
-            part: None,
+            part: Part::None,
         }
     }
 
     /// Another record that belongs to the same material; on a Cluster, in the same slot.
     #[must_use]
     pub fn part(mut self, part: u32) -> Self {
-        self.part = Some(part);
+        self.part = Part::Number(part);
         self
+    }
+
+    /// This key's digest as a part of the owner's: another record that belongs to the owner; on a Cluster, in
+    /// the same slot.
+    #[must_use]
+    pub fn beside(self, owner: &Self) -> Self {
+        Self {
+            kind: self.kind,
+            digest: owner.digest,
+            part: Part::Digest(self.digest),
+        }
+    }
+
+    /// The key of this `kind` and [digest](Self::digest).
+    #[must_use]
+    pub fn from_digest(kind: &'static str, digest: [u8; 16]) -> Self {
+        Self {
+            kind,
+            digest,
+            part: Part::None,
+        }
+    }
+
+    /// What it was made from, digested.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 16] {
+        self.digest
     }
 
     /// Appends what tells this key from all others of its kind.
     pub fn push_to(&self, material: &mut Vec<u8>) {
         material.extend_from_slice(&self.digest);
-        material.extend_from_slice(&self.part.unwrap_or_default().to_be_bytes());
+        match self.part {
+            Part::None => {}
+            Part::Number(part) => material.extend_from_slice(&part.to_be_bytes()),
+            Part::Digest(digest) => material.extend_from_slice(&digest),
+        }
     }
 
     /// The key as Redis sees it: `namespace:kind:{digest}`, with `:part` where there is one. The braces
     /// are a Cluster hash tag, so that records of several kinds for one digest share a slot.
     pub(crate) fn in_namespace(&self, namespace: &str) -> Vec<u8> {
-        let mut name = Vec::with_capacity(namespace.len() + self.kind.len() + 45);
+        let mut name = Vec::with_capacity(namespace.len() + self.kind.len() + 69);
         name.extend_from_slice(namespace.as_bytes());
         name.push(b':');
         name.extend_from_slice(self.kind.as_bytes());
         name.extend_from_slice(b":{");
         push_hex(&mut name, &self.digest);
         name.push(b'}');
-        if let Some(part) = self.part {
-            name.push(b':');
-            push_hex(&mut name, &part.to_be_bytes());
+        match self.part {
+            Part::None => {}
+            Part::Number(part) => {
+                name.push(b':');
+                push_hex(&mut name, &part.to_be_bytes());
+            }
+            Part::Digest(digest) => {
+                name.push(b':');
+                push_hex(&mut name, &digest);
+            }
         }
         name
     }
@@ -90,7 +136,7 @@ impl PersonalKey {
         Key {
             kind: self.kind,
             digest: half(self.digest),
-            part: None,
+            part: Part::None,
         }
     }
 }
@@ -167,6 +213,10 @@ mod tests {
         let name = String::from_utf8(key.part(0xab).in_namespace("keep")).expect("hex");
         let whole = String::from_utf8(key.in_namespace("keep")).expect("hex");
         assert_eq!(name, format!("{whole}:000000ab"));
+        let other = Key::new("c", b"y");
+        let beside = String::from_utf8(other.beside(&key).in_namespace("keep")).expect("hex");
+        assert!(beside.starts_with(&format!("{whole}:")));
+        assert_eq!(beside.len(), whole.len() + 33);
     }
 
     #[test]

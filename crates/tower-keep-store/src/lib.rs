@@ -69,7 +69,7 @@ pub use self::{
     log::{InvalidationLog, Mode, Moment, Stamp, Target, Verdict},
     outcome::{Outcome, OutcomeCell},
     processes::Processes,
-    request::{Identity, PeerAddr},
+    request::{Identity, PeerAddr, PersonalCell},
     server::{Script, Server},
     store::{Store, StoreBuilder},
 };

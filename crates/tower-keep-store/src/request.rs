@@ -1,6 +1,13 @@
 //! What layers tell each other about a request, in its extensions.
 
-use std::{fmt, net::SocketAddr, sync::Arc};
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 /// Who a request comes from, as a session or another layer that authenticates has found out.
 ///
@@ -36,3 +43,23 @@ impl fmt::Debug for Identity {
 /// read those too, with the feature of that name.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PeerAddr(pub SocketAddr);
+
+/// Whether a response depends on who asked for it, told by whoever looks that up (a session, say).
+///
+/// It travels in the extensions of the request, because that is all that a handler has when it looks, and in
+/// those of the response. A cache stores no response whose cell is marked, and shares it with nobody.
+#[derive(Clone, Debug, Default)]
+pub struct PersonalCell(Arc<AtomicBool>);
+
+impl PersonalCell {
+    /// The response depends on who asks.
+    pub fn mark(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether it was said to.
+    #[must_use]
+    pub fn is_marked(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
