@@ -2,30 +2,42 @@
 //!
 //! A layer is worth what it costs *more* than the handler that it wraps, so every figure here has a
 //! baseline that is called in the same way, in the same run: the [`Bare`] handler that returns the
-//! same bytes, or [`BareGet`], a handler that does one `GET` on a multiplexed connection and nothing
-//! else.
+//! same bytes; or [`BareGet`], a handler that does one `GET` on a multiplexed connection and nothing
+//! else; or [`BareScript`], one that does one `EVALSHA`.
 //!
-//! - `cargo bench -p tower-keep-bench` runs everything; `--bench cache` the services in process,
-//!   `--bench http` the same over sockets. Both end with a table that has the targets beside the
-//!   figures. The machine should be quiet: the two columns of a row were measured one after the other.
-//! - `cargo bench -p tower-keep-bench --bench cache -- first-level` runs what has that in its name.
-//! - `tests/allocations.rs` counts allocations. They do not depend on the machine's load, so that is a
-//!   test like any other, and a bound that is exceeded fails it.
+//! - `cargo bench -p tower-keep-bench` runs everything; `--bench cache` and `--bench rate_limit` the
+//!   services in process, `--bench http` the same over sockets, and beside them what else there is. All
+//!   end with a table that has the targets beside the figures. The machine should be quiet: the two
+//!   columns of a row were measured one after the other.
+//! - `cargo bench -p tower-keep-bench --bench cache -- first-level` runs what has that in its name; so
+//!   does `--bench http -- rate-limit/denied`. There, `--quick` is for a first look.
+//! - `tests/` counts what does not depend on the machine's load: allocations, calls, bytes. Those are
+//!   tests like any other, and a bound that is exceeded fails them.
 //!
 //! Redis is a real `redis-server` of the run's own.
 
+mod connection;
+mod evalsha;
 mod exchange;
 mod handler;
 mod load;
+mod measure;
 mod ready;
+pub mod report;
 mod request;
 mod second_level;
+mod shared_limits;
 
 pub use self::{
+    evalsha::BareScript,
     exchange::{exchange, first_frame},
     handler::{BODY_BYTES, Bare, BareGet, bare_response},
     load::Load,
+    measure::{criterion, figures, measure},
     ready::now,
-    request::{Request, get, head, options, post, revalidating},
+    request::{
+        MERCHANT, Request, from_address, from_merchant, get, head, options, post, revalidating,
+    },
     second_level::SecondLevel,
+    shared_limits::{SharedLimits, plenty, scarce},
 };

@@ -1,11 +1,14 @@
 //! The requests, with the fields that most clients send.
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, Method, Uri,
     header::{ACCEPT, ACCEPT_ENCODING, HOST, IF_NONE_MATCH, USER_AGENT},
 };
 use http_body_util::Empty;
+use tower_keep_store::PeerAddr;
 
 /// A request without a body.
 pub type Request = http::Request<Empty<Bytes>>;
@@ -53,11 +56,35 @@ pub fn post(path: &str) -> Request {
     with_method(Method::POST, path)
 }
 
+/// `GET` by this merchant.
+///
+/// # Panics
+///
+/// If the name cannot stand in a header.
+#[must_use]
+pub fn from_merchant(merchant: &str) -> Request {
+    let mut request = get("/items/7");
+    let merchant = HeaderValue::from_str(merchant).expect("a name of letters and digits");
+    request.headers_mut().insert(MERCHANT, merchant);
+    request
+}
+
+/// `GET` from the other end of this connection.
+#[must_use]
+pub fn from_address(peer: SocketAddr) -> Request {
+    let mut request = get("/items/7");
+    request.extensions_mut().insert(PeerAddr(peer));
+    request
+}
+
 fn with_method(method: Method, path: &str) -> Request {
     let mut request = get(path);
     *request.method_mut() = method;
     request
 }
+
+/// Whose the requests to limited services are.
+pub const MERCHANT: &str = "x-merchant-id";
 
 const FIELDS: [(HeaderName, &str); 4] = [
     (HOST, "api.example.com"),

@@ -2,16 +2,12 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use redis::{
-    AsyncConnectionConfig, Client, ProtocolVersion, aio::MultiplexedConnection,
-    io::tcp::TcpSettings,
-};
 use tower::Layer;
 use tower_keep_cache::{Cache, CacheLayer, Class, Classes};
 use tower_keep_store::Store;
 use tower_keep_test_support::{RedisServer, Reply, eventually};
 
-use crate::{Bare, BareGet, Request, exchange, get};
+use crate::{Bare, BareGet, Request, connection::connect, exchange, get};
 
 /// A Redis server, a cache in front of it whose first level never answers, and a handler that reads
 /// the same records without it.
@@ -92,25 +88,6 @@ fn records(server: &RedisServer) -> Vec<String> {
         Reply::Array(Some(names)) => names.iter().filter_map(Reply::text).collect(),
         other => panic!("KEYS answers with a list, not {other:?}"),
     }
-}
-
-/// As the store's own connections, without pool, deadline and breaker.
-async fn connect(server: &RedisServer) -> MultiplexedConnection {
-    let client = Client::open(server.url()).expect("a good URL");
-    let info = client.get_connection_info().clone();
-    let settings = info
-        .redis_settings()
-        .clone()
-        .set_protocol(ProtocolVersion::RESP3);
-    let info = info
-        .set_tcp_settings(TcpSettings::default().set_nodelay(true))
-        .set_redis_settings(settings);
-    let config = AsyncConnectionConfig::new().set_response_timeout(None);
-    Client::open(info)
-        .expect("the same URL")
-        .get_multiplexed_async_connection_with_config(&config)
-        .await
-        .expect("a server that accepts")
 }
 
 /// Generous: a time-out would be measured as a miss.

@@ -1,9 +1,9 @@
 //! Requests that are none of the cache's business.
 
 use criterion::Criterion;
-use tower_keep_bench::{Bare, Load, options, post};
+use tower_keep_bench::{Bare, Load, measure, options, post};
 
-use crate::{in_memory, measure};
+use crate::in_memory;
 
 pub(crate) fn run(criterion: &mut Criterion, load: &Load) {
     let (bare, cached) = (Bare::new(), in_memory());

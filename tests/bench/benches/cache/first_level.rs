@@ -14,11 +14,11 @@ use tower::{
     Layer,
     util::{MapRequest, MapResponse},
 };
-use tower_keep_bench::{Bare, Load, Request, exchange, get, head, now, revalidating};
+use tower_keep_bench::{Bare, Load, Request, exchange, get, head, measure, now, revalidating};
 use tower_keep_cache::{CacheHandle, CacheLayer, Tag};
 use tower_keep_store::{Clock, Mode, Store, Timestamp};
 
-use crate::{in_memory, measure};
+use crate::in_memory;
 
 pub(crate) fn run(criterion: &mut Criterion, load: &Load) {
     let bare = Bare::new();

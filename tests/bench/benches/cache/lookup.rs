@@ -8,9 +8,7 @@ use std::{hint::black_box, sync::Arc};
 
 use criterion::{BenchmarkId, Criterion};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
-use tower_keep_bench::{BODY_BYTES, Load};
-
-use crate::report::note;
+use tower_keep_bench::{BODY_BYTES, Load, report::note};
 
 type Key = Box<[u8]>;
 type Value = Arc<[u8; BODY_BYTES]>;

@@ -1,9 +1,7 @@
 //! Answers out of Redis, against one bare `GET`.
 
 use criterion::Criterion;
-use tower_keep_bench::{Load, SecondLevel};
-
-use crate::measure;
+use tower_keep_bench::{Load, SecondLevel, measure};
 
 pub(crate) fn run(criterion: &mut Criterion, load: &Load) {
     let redis = load.block_on(SecondLevel::start(load.tasks()));

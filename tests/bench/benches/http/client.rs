@@ -6,33 +6,97 @@ use std::{
     time::{Duration, Instant},
 };
 
+use memchr::memmem;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
-use tower_keep_bench::BODY_BYTES;
+use tower_keep_bench::{BODY_BYTES, MERCHANT};
 
-/// How many requests are answered in `time` when `clients` ask, each for its own path.
-pub(crate) async fn requests_in(time: Duration, server: SocketAddr, clients: usize) -> u64 {
+/// A server, and how it is asked.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked {
+    server: SocketAddr,
+    who: Who,
+    /// Whether it refuses nearly all; if not, it refuses none.
+    is_refused: bool,
+}
+
+/// For whom the clients ask.
+#[derive(Clone, Copy)]
+enum Who {
+    /// For nobody in particular.
+    Anyone,
+    /// Each client for another merchant.
+    Each,
+    /// All for the same.
+    One,
+}
+
+impl Asked {
+    pub(crate) fn of(server: SocketAddr) -> Self {
+        Self {
+            server,
+            who: Who::Anyone,
+            is_refused: false,
+        }
+    }
+
+    /// Each client asks for another merchant.
+    pub(crate) fn by_each(self) -> Self {
+        Self {
+            who: Who::Each,
+            ..self
+        }
+    }
+
+    /// All clients ask for the same merchant.
+    pub(crate) fn by_one(self) -> Self {
+        Self {
+            who: Who::One,
+            ..self
+        }
+    }
+
+    /// The same, and nearly all are refused.
+    pub(crate) fn refused(self) -> Self {
+        Self {
+            who: Who::One,
+            is_refused: true,
+            ..self
+        }
+    }
+}
+
+/// How many requests are answered in `time` when all clients ask, each for its own path.
+pub(crate) async fn requests_in(time: Duration, asked: Asked) -> u64 {
     let mut connections = Vec::new();
-    for client in 0..clients {
-        connections.push(Connection::open(server, client).await);
+    for client in 0..CLIENTS {
+        connections.push(Connection::open(asked, client).await);
     }
     let end = Instant::now() + time;
     let running: Vec<_> = connections
         .into_iter()
         .map(|connection| tokio::spawn(connection.ask_until(end)))
         .collect();
-    let mut count = 0;
+    let (mut count, mut refused) = (0, 0);
     for connection in running {
-        count += connection.await.expect("a client that does not panic");
+        let counts = connection.await.expect("a client that does not panic");
+        count += counts[0];
+        refused += counts[1];
     }
+    let is_expected = match asked.is_refused {
+        // The first, and one now and then.
+        true => count - refused <= 200 + count / 100,
+        false => refused == 0,
+    };
+    assert!(is_expected, "{refused} of {count} requests were refused");
     count
 }
 
 /// Asks once; the head of the answer must say `expected`.
-pub(crate) async fn check(server: SocketAddr, client: usize, expected: &str) {
-    let mut connection = Connection::open(server, client).await;
+pub(crate) async fn check(asked: Asked, client: usize, expected: &str) {
+    let mut connection = Connection::open(asked, client).await;
     let length = connection.ask().await;
     let head = String::from_utf8_lossy(&connection.buffer[..length - BODY_BYTES]);
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
@@ -46,12 +110,17 @@ struct Connection {
 }
 
 impl Connection {
-    async fn open(server: SocketAddr, client: usize) -> Self {
-        let stream = TcpStream::connect(server).await.expect("a server");
+    async fn open(asked: Asked, client: usize) -> Self {
+        let stream = TcpStream::connect(asked.server).await.expect("a server");
         stream.set_nodelay(true).expect("a live socket");
+        let merchant = match asked.who {
+            Who::Anyone => String::new(),
+            Who::Each => format!("{MERCHANT}: m-{client:02}\r\n"),
+            Who::One => format!("{MERCHANT}: m-42\r\n"),
+        };
         let request = format!(
             "GET /items/{client} HTTP/1.1\r\nhost: api.example.com\r\n\
-             user-agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0)\r\n\
+             user-agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0)\r\n{merchant}\
              accept: application/json\r\naccept-encoding: gzip, br\r\n\r\n"
         );
         Self {
@@ -61,13 +130,15 @@ impl Connection {
         }
     }
 
-    async fn ask_until(mut self, end: Instant) -> u64 {
-        let mut count = 0;
+    /// How many were answered, and how many of them were refused.
+    async fn ask_until(mut self, end: Instant) -> [u64; 2] {
+        let mut counts = [0, 0];
         while Instant::now() < end {
             self.ask().await;
-            count += 1;
+            counts[0] += 1;
+            counts[1] += u64::from(!self.buffer.starts_with(b"HTTP/1.1 200 "));
         }
-        count
+        counts
     }
 
     /// Sends the request and reads the whole answer; returns its length.
@@ -86,10 +157,29 @@ impl Connection {
     }
 }
 
-/// Every body has the same length and no empty line in it: found so, the end costs no parsing.
+/// Every body has the same length and no empty line in it: found so, the end costs no parsing. Those of
+/// refusals are as long as they say.
 fn is_whole(answer: &[u8]) -> bool {
-    answer
+    let is_usual = answer
         .len()
         .checked_sub(BODY_BYTES)
-        .is_some_and(|head| answer[..head].ends_with(b"\r\n\r\n"))
+        .is_some_and(|head| answer[..head].ends_with(END_OF_HEAD));
+    is_usual || !answer.starts_with(b"HTTP/1.1 200 ") && is_as_long_as_said(answer)
 }
+
+fn is_as_long_as_said(answer: &[u8]) -> bool {
+    let Some(end) = memmem::find(answer, END_OF_HEAD) else {
+        return false;
+    };
+    let field = memmem::find(&answer[..end], LENGTH).expect("a length") + LENGTH.len();
+    let digits = answer[field..end]
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit());
+    let length = digits.fold(0, |length, digit| length * 10 + usize::from(digit - b'0'));
+    answer.len() == end + END_OF_HEAD.len() + length
+}
+
+const END_OF_HEAD: &[u8] = b"\r\n\r\n";
+const LENGTH: &[u8] = b"content-length: ";
+
+pub(crate) const CLIENTS: usize = 64;
