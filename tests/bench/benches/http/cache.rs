@@ -6,7 +6,8 @@ use tower_keep_cache::CacheLayer;
 use tower_keep_store::Store;
 
 use crate::{
-    client::{Asked, CLIENTS, check},
+    asked::Asked,
+    client::{CLIENTS, check},
     plan::Plan,
     server::serve,
     threads::Threads,

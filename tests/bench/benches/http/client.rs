@@ -1,10 +1,7 @@
 //! A client that does as little as it can: what it costs, both sides of a comparison pay, and pull
 //! the ratio towards 1.
 
-use std::{
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use memchr::memmem;
 use tokio::{
@@ -13,60 +10,7 @@ use tokio::{
 };
 use tower_keep_bench::{BODY_BYTES, MERCHANT};
 
-/// A server, and how it is asked.
-#[derive(Clone, Copy)]
-pub(crate) struct Asked {
-    server: SocketAddr,
-    who: Who,
-    /// Whether it refuses nearly all; if not, it refuses none.
-    is_refused: bool,
-}
-
-/// For whom the clients ask.
-#[derive(Clone, Copy)]
-enum Who {
-    /// For nobody in particular.
-    Anyone,
-    /// Each client for another merchant.
-    Each,
-    /// All for the same.
-    One,
-}
-
-impl Asked {
-    pub(crate) fn of(server: SocketAddr) -> Self {
-        Self {
-            server,
-            who: Who::Anyone,
-            is_refused: false,
-        }
-    }
-
-    /// Each client asks for another merchant.
-    pub(crate) fn by_each(self) -> Self {
-        Self {
-            who: Who::Each,
-            ..self
-        }
-    }
-
-    /// All clients ask for the same merchant.
-    pub(crate) fn by_one(self) -> Self {
-        Self {
-            who: Who::One,
-            ..self
-        }
-    }
-
-    /// The same, and nearly all are refused.
-    pub(crate) fn refused(self) -> Self {
-        Self {
-            who: Who::One,
-            is_refused: true,
-            ..self
-        }
-    }
-}
+use crate::asked::{Asked, Who};
 
 /// How many requests are answered in `time` when all clients ask, each for its own path.
 pub(crate) async fn requests_in(time: Duration, asked: Asked) -> u64 {

@@ -8,6 +8,7 @@
 
 #![allow(clippy::print_stdout, reason = "a table is what it is for")]
 
+mod asked;
 mod cache;
 mod client;
 mod peers;
@@ -19,7 +20,7 @@ mod turns;
 
 use tower_keep_bench::Bare;
 
-use client::Asked;
+use asked::Asked;
 use plan::Plan;
 use server::serve;
 use threads::Threads;

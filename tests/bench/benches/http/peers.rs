@@ -14,7 +14,7 @@ use tower_governor::{
 use tower_keep_bench::{Bare, MERCHANT, SharedLimits};
 use tower_rate_limit_redis::{KeyResolver, RateLimitLayer};
 
-use crate::{client::Asked, plan::Plan, server::serve, threads::Threads};
+use crate::{asked::Asked, plan::Plan, server::serve, threads::Threads};
 
 pub(crate) fn run(
     plan: &Plan,

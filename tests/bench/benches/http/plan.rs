@@ -1,6 +1,6 @@
 //! What is wanted, as the command line says it.
 
-use crate::{client::Asked, threads::Threads, turns::Turns};
+use crate::{asked::Asked, threads::Threads, turns::Turns};
 
 /// Which rows, and how thoroughly.
 pub(crate) struct Plan {

@@ -5,13 +5,7 @@ use tower_keep_bench::{Bare, SharedLimits, plenty, scarce};
 use tower_keep_rate_limit::RateLimitLayer;
 use tower_keep_store::Store;
 
-use crate::{
-    client::{Asked, check},
-    peers,
-    plan::Plan,
-    server::serve,
-    threads::Threads,
-};
+use crate::{asked::Asked, client::check, peers, plan::Plan, server::serve, threads::Threads};
 
 pub(crate) fn run(plan: &Plan, threads: &Threads, bare: Asked) {
     let servers = &threads.servers;

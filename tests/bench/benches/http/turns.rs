@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    client::{Asked, CLIENTS, requests_in},
+    asked::Asked,
+    client::{CLIENTS, requests_in},
     plan::Plan,
     threads::Threads,
 };
