@@ -37,7 +37,7 @@ pub(crate) type Records = SmallVec<[Record; 2]>;
 impl Charge {
     /// Whether it asks for more than is ever there at once.
     pub(crate) fn can_never_pass(&self) -> bool {
-        !self.is_shadow && u64::from(self.cost) + u64::from(self.keep) > self.rule.most_at_once()
+        !self.is_shadow && self.needed() > self.rule.most_at_once()
     }
 
     /// Units that must be there so that it passes.
@@ -53,6 +53,15 @@ impl Charge {
     pub(crate) fn wait(&self, record: &Record, now: u64) -> u64 {
         let banned = record.banned(now);
         banned.max(self.rule.wait(&record.state, now, self.needed()))
+    }
+
+    /// Whether it does not pass now, and nothing but time (or an order from outside) changes that.
+    pub(crate) fn is_refused_until_then(&self, record: &Record, now: u64) -> bool {
+        if self.is_shadow || self.cost == 0 {
+            return false;
+        }
+        let only_time_gives_back = !self.is_returnable && self.rule.only_time_gives_back();
+        record.banned(now) > 0 || only_time_gives_back && self.wait(record, now) > 0
     }
 
     /// How often it passes now, if a unit counts as `factor`.

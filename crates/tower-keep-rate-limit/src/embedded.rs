@@ -116,9 +116,13 @@ pub(crate) fn charge_all(
     factor: u64,
     want: u64,
 ) -> (u64, SmallVec<[bool; 2]>) {
+    let mut shadows = SmallVec::new();
+    if want == 0 {
+        // Who only looks changes nothing.
+        return (0, shadows);
+    }
     let before = records(locked, charges);
     let granted = grantable(charges, before.iter(), now, factor, want);
-    let mut shadows = SmallVec::new();
     for charge in charges {
         let bucket = locked.entry(&charge.bucket, now);
         let mut times = granted;
@@ -130,10 +134,12 @@ pub(crate) fn charge_all(
                 times = granted.min(room);
             }
         }
-        // Also where nothing is charged: a time from another clock is set right.
         let units = times * u64::from(charge.cost) * factor;
-        bucket.record.state = charge.rule.charge(&bucket.record.state, now, units);
-        bucket.idle = idle(&charge.rule, &bucket.record, now);
+        // Also where nothing is charged, a time from another clock is set right; otherwise nothing changes.
+        if units > 0 || !charge.rule.is_plausible(&bucket.record.state, now) {
+            bucket.record.state = charge.rule.charge(&bucket.record.state, now, units);
+            bucket.idle = idle(&charge.rule, &bucket.record, now);
+        }
     }
     (granted, shadows)
 }

@@ -11,10 +11,11 @@ use crate::{
     place::{Answer, BanTerms},
     policy::LONGEST_BAN,
     quota::Quota,
-    quotas::store_quota,
+    quotas::{store_quota, stored},
     stats::RateLimitStats,
     status::PolicyStatus,
     verdict::Known,
+    waiting::heard,
 };
 
 /// Looks into the buckets of a [`RateLimitLayer`](crate::RateLimitLayer), and changes them: in all processes
@@ -47,13 +48,15 @@ impl RateLimitHandle {
     }
 
     /// How a policy stands for somebody. Where a ban is on, nothing remains, and
-    /// [`retry_after`](PolicyStatus::retry_after) says for how long.
+    /// [`retry_after`](PolicyStatus::retry_after) says for how long. Where the quota depends on the request
+    /// ([`quota_by`](crate::Policy::quota_by)), it is as seen by the policy's own; so is what is
+    /// [taken](Self::take).
     ///
     /// # Errors
     ///
     /// There is no such policy, or the store did not answer.
     pub async fn peek(&self, policy: &str, subject: &Subject) -> Result<PolicyStatus, HandleError> {
-        let charge = self.charge(policy, subject)?;
+        let charge = self.charge_now(policy, subject).await?;
         let place = &self.limits.place;
         let (record, now) = place.peek(&charge, self.limits.manner(0)).await?;
         let known = Known {
@@ -61,7 +64,8 @@ impl RateLimitHandle {
             now,
             factor: 1,
         };
-        Ok(known.status(&self.limits, &charge, true))
+        let has_to_wait = charge.wait(&record, now) > 0;
+        Ok(known.status(&self.limits, &charge, has_to_wait))
     }
 
     /// Takes up to `at_most` units, as many as there are: for work that comes in pieces. Says how many.
@@ -76,7 +80,7 @@ impl RateLimitHandle {
         subject: &Subject,
         at_most: u32,
     ) -> Result<u32, HandleError> {
-        let charge = self.charge(policy, subject)?;
+        let charge = self.charge_now(policy, subject).await?;
         if charge.quota.is_concurrent() {
             return Err(HandleError::Concurrent);
         }
@@ -181,6 +185,19 @@ impl RateLimitHandle {
             .ban(&charge.bucket, &charge.rule, terms, deadline)
             .await?;
         Ok(())
+    }
+
+    /// By the quota that holds now, as far as that does not depend on a request.
+    async fn charge_now(&self, policy: &str, subject: &Subject) -> Result<Charge, HandleError> {
+        let mut charge = self.charge(policy, subject)?;
+        let limits = &*self.limits;
+        let limit = &limits.policies[charge.policy];
+        if limit.policy.is_adjustable() {
+            let key = limits.quota_key(&charge.bucket);
+            let quota = heard(limits, charge.bucket, stored(&limits.store, &key)).await;
+            (charge.quota, charge.rule) = limit.or_own(quota);
+        }
+        Ok(charge)
     }
 
     fn charge(&self, policy: &str, subject: &Subject) -> Result<Charge, HandleError> {

@@ -55,6 +55,7 @@ pub(crate) fn of(limits: &Limits, charges: &Charges, decision: Decision) -> Verd
     let mut shadows = decision.shadows.iter();
     let mut refusal = (!is_granted).then_some(Refusal::Exceeded);
     let mut policies = SmallVec::with_capacity(charges.len());
+    let mut unsettled = SmallVec::new();
     for (charge, record) in charges.iter().zip(&decision.records) {
         let is_refused = if charge.is_shadow {
             shadows.next().copied().unwrap_or(false)
@@ -71,23 +72,16 @@ pub(crate) fn of(limits: &Limits, charges: &Charges, decision: Decision) -> Verd
             refusal = Some(Refusal::Banned);
         }
         policies.push(status);
+        // Of a share nobody could be told; and a shadow was not charged for what it would have refused.
+        if charge.is_returnable && is_granted && !is_refused && decision.source != Source::Share {
+            unsettled.push(Unsettled {
+                charge: *charge,
+                back: charge.rule.back(&record.state),
+            });
+        }
     }
     // What is left to say where all have come free between the decision and now: try again.
     let status = RateLimitStatus { refusal, policies };
-    let unsettled = match decision.source {
-        // Nobody could be told.
-        Source::Share => SmallVec::new(),
-        _ if is_granted => charges
-            .iter()
-            .zip(&decision.records)
-            .filter(|(charge, _)| charge.is_returnable)
-            .map(|(charge, record)| Unsettled {
-                charge: *charge,
-                back: charge.rule.back(&record.state),
-            })
-            .collect(),
-        _ => SmallVec::new(),
-    };
     Verdict {
         status,
         held: decision.held,

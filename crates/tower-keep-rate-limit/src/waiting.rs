@@ -132,7 +132,7 @@ async fn finish(limits: &Limits, limit: &Limit, draft: Draft) -> Step {
 }
 
 /// The quota of a bucket, asked for unless it was a moment ago.
-async fn heard(
+pub(crate) async fn heard(
     limits: &Limits,
     bucket: tower_keep_store::Key,
     quota: impl Future<Output = Option<Quota>>,

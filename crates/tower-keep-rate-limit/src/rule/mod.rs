@@ -60,6 +60,9 @@ impl Rule {
     /// The state after `units` that were used were given back, as far as they have not come back by
     /// themselves, which is done at the moment [`back`](Self::back).
     pub(crate) fn refund(&self, state: &State, now: u64, units: u64, back: u64) -> State {
+        if now >= back {
+            return state.clone();
+        }
         match self {
             Self::Gcra(gcra) => State::Gcra(gcra.refund(state.gcra(), now, units, back)),
             Self::Ring(ring) => State::Ring(ring.refund(state.ring(), now, units, back)),

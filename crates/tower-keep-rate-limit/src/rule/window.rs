@@ -38,15 +38,19 @@ impl Window {
 
     pub(super) fn charge(&self, used: Used, now: u64, units: u64) -> Used {
         let used = self.current(used, now);
+        // More than the limit is used where that was higher before: it stays.
+        let most = self.limit.max(used.units);
         Used {
-            units: used.units.saturating_add(units).min(self.limit),
+            units: used.units.saturating_add(units).min(most),
             ..used
         }
     }
 
     pub(super) fn refund(&self, used: Used, now: u64, units: u64, back: u64) -> Used {
         let used = self.current(used, now);
-        let units = if now < back { units } else { 0 };
+        // By a clock that stepped back the next window may have begun already: they are not of that one.
+        let is_theirs = used.index < back / self.window;
+        let units = if is_theirs { units } else { 0 };
         Used {
             units: used.units.saturating_sub(units),
             ..used

@@ -13,6 +13,8 @@ if now == 0 then
   now = time[1] * 1000000 + time[2]
 end
 local text = redis.pcall('GET', KEYS[1])
+-- By another quota than the policy's own, what was used may have to live on for longer.
+local left = redis.call('PTTL', KEYS[1])
 local state = type(text) == 'string' and text or ''
 local level, forgotten, rest = string.match(state, '^B%d+,(%d+),(%d+);(.*)$')
 local before = 0
@@ -24,7 +26,8 @@ if length == 0 then
   if state == '' then
     redis.call('UNLINK', KEYS[1])
   else
-    redis.call('SET', KEYS[1], state, 'PX', string.format('%.0f', math.ceil(lives / 1000) + 1))
+    local ttl = math.max(left, math.ceil(lives / 1000) + 1)
+    redis.call('SET', KEYS[1], state, 'PX', string.format('%.0f', ttl))
   end
   return '0'
 end
@@ -34,6 +37,7 @@ local ends = now + length
 local clean = ends + length
 local ttl = math.max(math.ceil((clean - now) / 1000), math.ceil(lives / 1000)) + 1
 if given > 0 then ttl = ttl + 86400000 end
+ttl = math.max(left, ttl)
 state = string.format('B%.0f,%.0f,%.0f;', ends, before + 1, clean) .. state
 redis.call('SET', KEYS[1], state, 'PX', string.format('%.0f', ttl))
 return string.format('%.0f', ends)

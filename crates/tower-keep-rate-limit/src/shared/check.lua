@@ -109,9 +109,9 @@ local function become(bucket, rule, debt)
   if kind == 1 then
     local parts = rule[2]
     bucket.kind = 1
-    bucket.at = now + floor(debt / parts)
+    bucket.at = debt > 0 and now + floor(debt / parts) or 0
     bucket.rest = debt - floor(debt / parts) * parts
-    bucket.idle = bucket.at + 1
+    bucket.idle = max(now, bucket.at) + 1
   elseif kind == 4 then
     bucket.own = max(0, bucket.own + debt - bucket.taken)
     bucket.taken = debt
@@ -219,11 +219,15 @@ end
 local passed, shadows = {}, {}
 for r, request in ipairs(requests) do
   local want, extra, charges = request[1], request[2], request[3]
-  local granted = MOST
+  local granted = want > 0 and MOST or 0
   for _, charge in ipairs(charges) do
     local rule = rules[charge[2]]
     local bucket = load(charge[1], rule)
-    if charge[5] == 0 and charge[3] > 0 then
+    if want > 0 then
+      bucket.rule = rule
+      debts[rule[1]](bucket, rule) -- heals, whatever is decided
+    end
+    if granted > 0 and charge[5] == 0 and charge[3] > 0 then
       granted = min(granted, max(0, floor((available(bucket, rule) - charge[4]) / charge[3])))
     end
   end
@@ -236,12 +240,14 @@ for r, request in ipairs(requests) do
     local rule = rules[charge[2]]
     local bucket = buckets[charge[1]]
     local times = granted
-    if charge[5] == 1 then
+    if charge[5] == 1 and granted > 0 then
       local room = charge[3] > 0 and floor((available(bucket, rule) - charge[4]) / charge[3]) or granted
       room = max(0, min(granted, room))
       shadows[r][#shadows[r] + 1] = room
       -- Slots are held by whoever runs.
       if rule[1] ~= 4 then times = room end
+    elseif charge[5] == 1 then
+      shadows[r][#shadows[r] + 1] = 0
     end
     if times * charge[3] > 0 then
       become(bucket, rule, debts[rule[1]](bucket, rule) + times * charge[3] * step(rule))

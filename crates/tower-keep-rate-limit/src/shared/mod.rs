@@ -30,7 +30,7 @@ use self::{
     queue::{Queue, Return, Waiter},
 };
 use crate::{
-    buckets::{Buckets, Seen},
+    buckets::{Buckets, Denials, Seen},
     charge::{Charge, Charges},
     embedded::{charge_all, idle, records},
     lease::{Leases, Terms},
@@ -180,6 +180,9 @@ impl Hub {
 
     pub(crate) async fn reset(&self, bucket: &Key, store: &Store) -> Result<(), StoreError> {
         store.remove(bucket).await?;
+        if let Some(known) = self.buckets.lock([bucket].into_iter()).get(bucket) {
+            known.denials = Denials::default();
+        }
         self.tell(bucket, store.step_deadline()).await
     }
 
@@ -194,7 +197,24 @@ impl Hub {
         self.server
             .run(&wire::BAN, &[*bucket], &argument, deadline)
             .await?;
+        self.keep_in_mind(bucket, terms.length);
         self.tell(bucket, deadline).await
+    }
+
+    /// Of what is not known it is assumed that nothing was used: not of this bucket, for so long.
+    fn keep_in_mind(&self, bucket: &Key, length: Duration) {
+        let now = self.now_at_most().unwrap_or_else(system_time);
+        let seen = Seen {
+            generation: self.log.generation(),
+            stamp: self.log.stamp(),
+        };
+        let mut locked = self.buckets.lock([bucket].into_iter());
+        let is_new = locked.get(bucket).is_none();
+        let known = locked.entry(bucket, now);
+        if is_new {
+            known.seen = seen;
+        }
+        known.idle = known.idle.max(now.saturating_add(micros(length)));
     }
 
     pub(crate) fn ban_soon(&self, bucket: Key, rule: Rule, terms: BanTerms, deadline: Duration) {
@@ -224,18 +244,20 @@ impl Hub {
             .buckets
             .lock(charges.iter().map(|charge| &charge.bucket));
         let outages = self.outages.load(Ordering::Relaxed);
-        let is_refused = charges.iter().any(|charge| {
-            !charge.is_shadow
-                && locked.get(&charge.bucket).is_some_and(|bucket| {
-                    let is_told = bucket.outages == outages;
-                    let banned = bucket.record.banned(now) > 0;
-                    is_told
-                        && (banned || !charge.is_returnable && charge.rule.only_time_gives_back())
-                        && charge.wait(&bucket.record, now) > 0
-                        && charge.rule.is_plausible(&bucket.record.state, now)
-                        && self.holds(&mut bucket.seen, std::slice::from_ref(charge))
-                })
-        });
+        let mut is_refused = false;
+        for charge in charges {
+            let Some(bucket) = locked.get(&charge.bucket) else {
+                continue;
+            };
+            // What is said of the others has to be true as well.
+            let is_so = bucket.outages == outages
+                && charge.rule.is_plausible(&bucket.record.state, now)
+                && self.holds(&mut bucket.seen, std::slice::from_ref(charge));
+            if !is_so {
+                return None;
+            }
+            is_refused |= charge.is_refused_until_then(&bucket.record, now);
+        }
         if !is_refused || !self.log.is_current() {
             return None;
         }
