@@ -4,7 +4,7 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     middleware,
-    routing::{get, patch, post},
+    routing::{any, get, patch, post},
 };
 use http::StatusCode;
 use tower_keep::Store;
@@ -16,6 +16,7 @@ use crate::{
     error::StartError,
     http::{Problem, TimingLayer, ask_each_time},
     jobs,
+    limits::{self, Limits},
     overview::{self, Outlook},
     page,
     recommendations::{self, Matcher},
@@ -43,14 +44,17 @@ impl App {
     ///
     /// # Errors
     ///
-    /// When the cache's options do not go together.
-    pub fn new(database: Database, store: &Store) -> Result<Self, StartError> {
+    /// When the cache's options do not go together, or the limits allow nothing.
+    pub fn new(database: Database, store: &Store, limits: Limits) -> Result<Self, StartError> {
         let (cache, caches) = cache::build(store)?;
+        let limit = limits::build(store, limits)?;
         let state = AppState { database, caches };
         // What is about this request only stands outside the cache, and is never stored.
-        let router = routes()
+        let router = api()
+            .layer(cache.clone())
+            .layer(limit)
+            .merge(others().layer(cache))
             .with_state(state)
-            .layer(cache)
             .layer(middleware::map_response(ask_each_time))
             .layer(TimingLayer);
         Ok(Self { router })
@@ -63,15 +67,17 @@ impl App {
         Matcher::shared();
     }
 
-    /// The service to serve.
+    /// The service to serve, with the address of the client in each request
+    /// (`into_make_service_with_connect_info::<SocketAddr>()`): without it, all
+    /// clients count as one.
     pub fn into_router(self) -> Router {
         self.router
     }
 }
 
-fn routes() -> Router<AppState> {
+/// What is limited, addresses under `/api` that do not exist included.
+fn api() -> Router<AppState> {
     Router::new()
-        .route("/", get(page::show))
         .route("/api/recruiters", get(overview::recruiters))
         .route("/api/dashboard/{recruiter}", get(overview::show))
         .route("/api/jobs", get(jobs::list))
@@ -82,15 +88,29 @@ fn routes() -> Router<AppState> {
         .route("/api/candidates", get(candidates::list))
         .route("/api/candidates/{id}", get(candidates::show))
         .route("/api/candidates/{id}/status", patch(candidates::change))
-        .route("/webhooks/calendar", post(webhook::receive))
-        .fallback(async || Problem::not_found("there is nothing under this address"))
-        .method_not_allowed_fallback(async || {
-            Problem::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "this address does not take this method",
-            )
-        })
+        .route("/api/{*rest}", any(nothing))
+        .method_not_allowed_fallback(other_method)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
+}
+
+fn others() -> Router<AppState> {
+    Router::new()
+        .route("/", get(page::show))
+        .route("/webhooks/calendar", post(webhook::receive))
+        .fallback(nothing)
+        .method_not_allowed_fallback(other_method)
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+}
+
+async fn nothing() -> Problem {
+    Problem::not_found("there is nothing under this address")
+}
+
+async fn other_method() -> Problem {
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "this address does not take this method",
+    )
 }
 
 /// A status change has 30 bytes, a booking 120.

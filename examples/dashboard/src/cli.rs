@@ -2,7 +2,9 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::Parser;
+use clap::{Parser, value_parser};
+
+use crate::Limits;
 
 /// A hiring dashboard on SQLite, with and without the cache.
 #[derive(Clone, Debug, Parser)]
@@ -21,6 +23,11 @@ pub struct Options {
     #[arg(long, value_name = "PATH")]
     pub database: Option<PathBuf>,
 
+    /// Requests a second that one client address may send to /api [default: 500;
+    /// with --measure more than it sends]
+    #[arg(long, value_name = "NUMBER", value_parser = value_parser!(u32).range(1..))]
+    pub limit_per_second: Option<u32>,
+
     /// Measure every endpoint with and without the cache, print a table and exit
     #[arg(long)]
     pub measure: bool,
@@ -28,4 +35,17 @@ pub struct Options {
     /// With --measure: print JSON
     #[arg(long, requires = "measure")]
     pub json: bool,
+}
+
+impl Options {
+    pub(crate) fn limits(&self) -> Limits {
+        let usual = if self.measure {
+            Limits::NONE_REACHES
+        } else {
+            Limits::default()
+        };
+        Limits {
+            address_per_second: self.limit_per_second.unwrap_or(usual.address_per_second),
+        }
+    }
 }

@@ -1,5 +1,5 @@
 //! A hiring platform whose pages are slow for honest reasons, and fast from the
-//! cache: the example server of tower-keep.
+//! cache, and whose callers are limited: the example server of tower-keep.
 //!
 //! - `GET /` shows it: each panel says how long it took, whether the cache
 //!   answered and why, and how many database queries it cost.
@@ -11,7 +11,8 @@
 //!   configuration from the cache.
 //!
 //! What is cached, for how long, and what invalidates it stands in one file,
-//! `cache.rs`. Everything else is an application as it would be without it.
+//! `cache.rs`; who may ask how often, in `limits.rs`. Everything else is an
+//! application as it would be without them.
 
 mod app;
 mod cache;
@@ -21,6 +22,7 @@ mod database;
 mod error;
 mod http;
 mod jobs;
+mod limits;
 mod measure;
 mod model;
 mod overview;
@@ -38,6 +40,7 @@ pub use self::{
     cli::Options,
     database::{Database, OpenError},
     error::StartError,
+    limits::Limits,
     run::run,
     seed::Volume,
     webhook::Caller,

@@ -1,11 +1,12 @@
 //! Serving until told to stop.
 
-use std::{io, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
 use axum::Router;
 use tokio::{net::TcpListener, signal, sync::watch};
 
-/// Serves until SIGINT or SIGTERM, then lets running requests finish.
+/// Serves until SIGINT or SIGTERM, then lets running requests finish. Requests
+/// carry the address of their client: the rate limit asks for it.
 pub(crate) async fn serve(listener: TcpListener, router: Router) -> io::Result<()> {
     let (stop, mut stopped) = watch::channel(false);
     tokio::spawn(async move {
@@ -13,7 +14,8 @@ pub(crate) async fn serve(listener: TcpListener, router: Router) -> io::Result<(
         let _ = stop.send(true);
     });
     let mut last_call = stopped.clone();
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
         let _ = stopped.wait_for(|stop| *stop).await;
     });
     tokio::select! {
@@ -55,3 +57,35 @@ async fn terminated() {
 /// How long running requests may take to finish: a client that never reads its
 /// answer must not keep the process alive.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read, Write},
+        net::TcpStream,
+    };
+
+    use axum::{extract::ConnectInfo, routing::get};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn requests_carry_the_address_of_their_client() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let who = async |ConnectInfo(client): ConnectInfo<SocketAddr>| client.to_string();
+        tokio::spawn(serve(listener, Router::new().route("/", get(who))));
+        let (said, client) = tokio::task::spawn_blocking(move || ask(address))
+            .await
+            .unwrap();
+        assert!(said.ends_with(&client.to_string()), "{said}");
+    }
+
+    fn ask(address: SocketAddr) -> (String, SocketAddr) {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+        let mut said = String::new();
+        stream.read_to_string(&mut said).unwrap();
+        (said, stream.local_addr().unwrap())
+    }
+}

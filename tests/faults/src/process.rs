@@ -9,6 +9,7 @@ use std::{
 };
 
 use clap::Parser;
+use dashboard::Limits;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{Client, Hiring};
@@ -64,6 +65,7 @@ impl Process {
     ) -> Self {
         let path = hiring.path();
         let database = path.to_str().expect("a path in UTF-8");
+        let limit = Limits::NONE_REACHES.address_per_second.to_string();
         let options = [
             "--listen",
             "127.0.0.1:0",
@@ -71,6 +73,8 @@ impl Process {
             store,
             "--database",
             database,
+            "--limit-per-second",
+            &limit,
         ];
         let mut child = Command::new(env::current_exe().expect("this program has a path"))
             .args([test, "--exact", "--ignored", "--nocapture"])

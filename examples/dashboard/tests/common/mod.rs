@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used, dead_code)]
 
-use std::path::Path;
+use std::{net::SocketAddr, path::Path};
 
-use axum::{Router, body::Body};
+use axum::{Router, body::Body, extract::ConnectInfo};
 use bytes::Bytes;
-use dashboard::{App, Database, Volume};
+use dashboard::{App, Database, Limits, Volume};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -54,7 +54,9 @@ impl Site {
 
     fn open(directory: &Path, store: Store) -> Self {
         let database = Database::open(&directory.join("test.db"), &Volume::small()).unwrap();
-        let router = App::new(database.clone(), &store).unwrap().into_router();
+        let router = App::new(database.clone(), &store, Limits::default())
+            .unwrap()
+            .into_router();
         Self {
             database,
             store,
@@ -64,18 +66,27 @@ impl Site {
     }
 
     pub(crate) async fn send(&self, request: Request<impl Into<Body>>) -> Reply {
-        let response = self
-            .router
-            .clone()
-            .oneshot(request.map(Into::into))
-            .await
-            .unwrap();
-        let (head, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        Reply {
-            status: head.status,
-            headers: head.headers,
-            body,
+        self.send_from(LOCAL, request).await
+    }
+
+    /// Sends as the server does: with the client's address.
+    pub(crate) fn send_from<B: Into<Body>>(
+        &self,
+        client: [u8; 4],
+        request: Request<B>,
+    ) -> impl Future<Output = Reply> + Send + use<B> {
+        let mut request = request.map(Into::into);
+        let client = ConnectInfo(SocketAddr::from((client, 12345)));
+        request.extensions_mut().insert(client);
+        let response = self.router.clone().oneshot(request);
+        async {
+            let (head, body) = response.await.unwrap().into_parts();
+            let body = body.collect().await.unwrap().to_bytes();
+            Reply {
+                status: head.status,
+                headers: head.headers,
+                body,
+            }
         }
     }
 
@@ -137,3 +148,5 @@ impl Reply {
         assert!(!self.json()["detail"].as_str().unwrap().is_empty());
     }
 }
+
+pub(crate) const LOCAL: [u8; 4] = [127, 0, 0, 1];
