@@ -35,6 +35,8 @@ pub(crate) struct Bucket {
     /// How many outages there had been when the server last told of it.
     pub(crate) outages: u32,
     pub(crate) denials: Denials,
+    /// Since when the server says that less is used than this process knows; 0 if it does not.
+    pub(crate) disputed: u64,
 }
 
 /// A place in the log.

@@ -35,10 +35,15 @@ end
 -- One bucket as it is stored: its kind of state, and its ban. What cannot be read is nothing used.
 local function parse(text)
   local bucket = {}
-  local banned, level, forgotten, rest = match(text, '^B(%d+),(%d+),(%d+);(.*)$')
-  if banned then
-    bucket.banned, bucket.level, bucket.forgotten = number(banned), number(level), number(forgotten)
-    text = rest
+  if string.byte(text) == 66 then -- 'B'
+    local banned, level, forgotten, rest = match(text, '^B(%d+),(%d+),(%d+);(.*)$')
+    if banned then
+      banned, level, forgotten = number(banned), number(level), number(forgotten)
+      if banned and level and forgotten then
+        bucket.banned, bucket.level, bucket.forgotten = banned, level, forgotten
+      end
+      text = rest
+    end
   end
   local micros, parts = match(text, '^(%d+)/?(%d*)$')
   if micros then

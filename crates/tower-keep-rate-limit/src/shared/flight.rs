@@ -25,6 +25,8 @@ pub(super) struct Told {
     /// For each request, how many of those each of its shadows would have let pass.
     pub(super) shadows: Vec<Vec<u64>>,
     pub(super) buckets: Vec<(Key, Rule)>,
+    /// Whether units come back to a bucket by more than time.
+    pub(super) returnable: Vec<bool>,
     pub(super) records: Vec<Record>,
 }
 

@@ -30,12 +30,12 @@ use self::{
     queue::{Queue, Return, Waiter},
 };
 use crate::{
-    buckets::{Buckets, Denials, Seen},
+    buckets::{Bucket, Buckets, Denials, Seen},
     charge::{Charge, Charges},
     embedded::{charge_all, idle, records},
     lease::{Leases, Terms},
     place::{Answer, BanTerms, Decision, Manner, Source},
-    rule::{Rule, State},
+    rule::{Record, Rule, State},
     slots::{Held, Holder, Slot},
 };
 
@@ -322,13 +322,33 @@ impl Hub {
     /// Remembers what the server said.
     fn learn(&self, told: &flight::Told, seen: Seen, outages: u32) {
         let mut locked = self.buckets.lock(told.buckets.iter().map(|(key, _)| key));
-        for ((key, rule), record) in told.buckets.iter().zip(&told.records) {
+        let told_of = told.buckets.iter().zip(&told.returnable);
+        for (((key, rule), is_returnable), record) in told_of.zip(&told.records) {
             let bucket = locked.entry(key, told.now);
+            if !is_returnable && self.is_disputed(key, rule, record, bucket, told.now) {
+                if bucket.disputed == 0 {
+                    bucket.disputed = told.now;
+                }
+                continue;
+            }
+            bucket.disputed = 0;
             bucket.idle = idle(rule, record, told.now);
             bucket.record = record.clone();
             bucket.seen = seen;
             bucket.outages = outages;
         }
+    }
+
+    /// Whether less is used than this process knew, and nobody is known to have reset it: the server may have
+    /// been emptied. Then what was known stands, until the log says which it was; that takes it less than a
+    /// second.
+    fn is_disputed(&self, key: &Key, rule: &Rule, told: &Record, known: &Bucket, now: u64) -> bool {
+        let back = |record: &Record| rule.wait(&record.state, now, rule.most_at_once());
+        rule.only_time_gives_back()
+            && known.seen.stamp.epoch != 0
+            && (known.disputed == 0 || now < known.disputed + DISPUTE)
+            && back(&known.record) > back(told)
+            && !self.was_reset(key, known.seen)
     }
 
     /// The server's time, or a little later; nothing before it was heard of.
@@ -404,6 +424,9 @@ fn micros(duration: Duration) -> u64 {
 fn system_time() -> u64 {
     Timestamp::from(std::time::SystemTime::now()).as_micros()
 }
+
+/// How long, in microseconds, what is known stands against what the server says.
+const DISPUTE: u64 = 1_000_000;
 
 /// Of a bucket from which this process took a share that the server has not been told of.
 const NOT_TOLD: u32 = u32::MAX;

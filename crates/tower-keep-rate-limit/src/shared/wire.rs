@@ -23,6 +23,7 @@ pub(super) static BAN: LazyLock<Script> =
 #[derive(Debug, Default)]
 pub(super) struct Call {
     pub(super) buckets: Vec<(Key, Rule)>,
+    returnable: Vec<bool>,
     places: HashMap<Key, usize>,
     rules: Vec<Rule>,
     claims: Vec<(usize, usize, String)>,
@@ -82,12 +83,16 @@ impl Call {
 
     /// What was last known of buckets from before an outage: the server may have forgotten.
     fn claim(&mut self, hub: &Hub, outages: u32) {
+        let epoch = hub.log.stamp().epoch;
         let mut locked = hub.buckets.lock(self.buckets.iter().map(|(key, _)| key));
         for (place, (key, rule)) in self.buckets.iter().enumerate() {
             let Some(bucket) = locked.get(key) else {
                 continue;
             };
-            let is_forgotten = bucket.outages != outages && rule.only_time_gives_back();
+            // A log that is gone says that the server has forgotten, too.
+            let is_other_life = ![0, epoch].contains(&bucket.seen.stamp.epoch);
+            let is_forgotten =
+                (bucket.outages != outages || is_other_life) && rule.only_time_gives_back();
             if is_forgotten && !hub.was_reset(key, bucket.seen) {
                 let rule = self.rules.iter().position(|other| other == rule);
                 let text = bucket.record.text();
@@ -99,6 +104,7 @@ impl Call {
 
     fn charge(&mut self, charge: &Charge) -> ChargeWire {
         let (bucket, rule) = self.place(&charge.bucket, &charge.rule);
+        self.returnable[bucket - 1] |= charge.is_returnable;
         let is_shadow = u8::from(charge.is_shadow);
         (bucket, rule, charge.cost, charge.keep, is_shadow)
     }
@@ -106,6 +112,7 @@ impl Call {
     fn place(&mut self, key: &Key, rule: &Rule) -> (usize, usize) {
         let place = *self.places.entry(*key).or_insert_with(|| {
             self.buckets.push((*key, *rule));
+            self.returnable.push(false);
             self.buckets.len()
         });
         let known = self.rules.iter().position(|known| known == rule);
@@ -130,6 +137,7 @@ pub(super) fn told(reply: &[u8], call: &Call) -> Option<Told> {
         granted,
         shadows,
         buckets: call.buckets.clone(),
+        returnable: call.returnable.clone(),
         records: states.iter().map(|state| Record::parse(state)).collect(),
     })
 }

@@ -1,0 +1,21 @@
+//! What must hold on a real Redis: under load, under attack, in outages, and with garbage in it.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod bans;
+mod garbage;
+mod hostile;
+mod keys;
+mod leases;
+mod nested;
+mod outage;
+mod outcomes;
+mod quota;
+mod recovery;
+mod refusals;
+mod service;
+mod slots;
+mod slots_of_the_dead;
+mod tools;
+mod truth;
