@@ -33,6 +33,10 @@ pub(crate) struct Deciding {
     stage: Stage,
 }
 
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a box would cost every request an allocation"
+)]
 enum Stage {
     /// Its charges are not known yet.
     Planning(PlanFuture),

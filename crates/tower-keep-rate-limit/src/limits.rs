@@ -62,6 +62,22 @@ pub(crate) enum Step {
     Wait,
 }
 
+/// Why a request without a key has no bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoBucket {
+    Pass,
+    Unidentified,
+}
+
+impl From<NoBucket> for Step {
+    fn from(why: NoBucket) -> Self {
+        match why {
+            NoBucket::Pass => Self::Pass,
+            NoBucket::Unidentified => Self::Unidentified,
+        }
+    }
+}
+
 /// What all policies make of a request.
 #[derive(Debug)]
 pub(crate) enum Plan {
@@ -162,7 +178,7 @@ impl Limits {
             Found::Exempt => return Step::Pass,
             Found::Missing => match self.missing(limit) {
                 Ok(bucket) => bucket,
-                Err(step) => return step,
+                Err(why) => return why.into(),
             },
         };
         let known = match &policy.source {
@@ -181,15 +197,15 @@ impl Limits {
     }
 
     /// The bucket of those who do not say who they are, or what else happens to them.
-    pub(crate) fn missing(&self, limit: &Limit) -> Result<StoreKey, Step> {
+    pub(crate) fn missing(&self, limit: &Limit) -> Result<StoreKey, NoBucket> {
         match limit.policy.missing {
             MissingKey::Shared => {
                 let mut key = self.personal_key();
                 Subject::anonymous().push_to(&mut key);
                 Ok(key.finish().part(limit.part))
             }
-            MissingKey::Refused => Err(Step::Unidentified),
-            MissingKey::Allowed => Err(Step::Pass),
+            MissingKey::Refused => Err(NoBucket::Unidentified),
+            MissingKey::Allowed => Err(NoBucket::Pass),
         }
     }
 

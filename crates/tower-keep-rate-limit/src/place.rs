@@ -23,6 +23,10 @@ pub(crate) enum Place {
 
 /// What was decided, or who will tell.
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a box would cost every request an allocation"
+)]
 pub(crate) enum Answer {
     Now(Decision),
     /// Ends without a decision where the store fails.
@@ -76,7 +80,7 @@ impl Place {
     pub(crate) fn of(store: &Store) -> Self {
         match store.server() {
             None => Self::Embedded(store.companion(|| Embedded::new(store))),
-            Some(server) => Self::Shared(Hub::of(store, server)),
+            Some(server) => Self::Shared(Hub::of(store, &server)),
         }
     }
 

@@ -80,8 +80,14 @@ pub(crate) fn of(limits: &Limits, charges: &Charges, decision: Decision) -> Verd
             });
         }
     }
-    // What is left to say where all have come free between the decision and now: try again.
-    let status = RateLimitStatus { refusal, policies };
+    let mut status = RateLimitStatus { refusal, policies };
+    if !is_granted && status.violated().next().is_none() {
+        // By what is stored, all of it would pass: whatever stood there was not to be read, or has changed
+        // meanwhile. To come again at once is true then.
+        for policy in &mut status.policies {
+            policy.retry_after = Some(Duration::ZERO);
+        }
+    }
     Verdict {
         status,
         held: decision.held,

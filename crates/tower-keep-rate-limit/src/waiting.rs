@@ -116,7 +116,7 @@ async fn finish(limits: &Limits, limit: &Limit, draft: Draft) -> Step {
     };
     let bucket = match found.map_or_else(|| limits.missing(limit), Ok) {
         Ok(bucket) => bucket,
-        Err(step) => return step,
+        Err(why) => return why.into(),
     };
     let (quota, rule) = match draft.quota {
         DraftQuota::Known(quota, rule) => (quota, rule),

@@ -18,6 +18,7 @@ local floor, ceil, min, max = math.floor, math.ceil, math.min, math.max
 local match, format = string.match, string.format
 local MOST = 9007199254740992
 local COUNTED = 17
+local LONGEST_BAN = 366 * 24 * 3600 * 1000000
 
 local now = given
 if now == 0 then
@@ -39,7 +40,8 @@ local function parse(text)
     local banned, level, forgotten, rest = match(text, '^B(%d+),(%d+),(%d+);(.*)$')
     if banned then
       banned, level, forgotten = number(banned), number(level), number(forgotten)
-      if banned and level and forgotten then
+      -- One that lasts longer than any can is from another clock.
+      if banned and level and forgotten and banned <= now + LONGEST_BAN then
         bucket.banned, bucket.level, bucket.forgotten = banned, level, forgotten
       end
       text = rest
@@ -59,7 +61,7 @@ local function parse(text)
   local i = 0
   for unit in string.gmatch(units, ' (%d+)') do
     i = i + 1
-    if i <= COUNTED then bucket.units[i] = number(unit) or 0 end
+    if i <= COUNTED then bucket.units[i] = min(number(unit) or 0, 4294967295) end
   end
   return bucket
 end
@@ -159,7 +161,8 @@ local function load_slots(key, rule)
   for i = 1, #fields, 2 do
     local count, lasts = match(fields[i + 1], '^(%d+) (%d+)$')
     count, lasts = count and number(count), lasts and number(lasts)
-    if not count or not lasts or lasts <= now then
+    -- One that is held for longer than a lease is by another clock.
+    if not count or not lasts or lasts <= now or lasts > now + 2000 * rule[3] then
       bucket.gone[#bucket.gone + 1] = fields[i]
     else
       bucket.taken = bucket.taken + count

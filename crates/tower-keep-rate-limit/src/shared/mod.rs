@@ -68,7 +68,7 @@ pub(crate) struct Hub {
 struct Companion(Arc<Hub>);
 
 impl Hub {
-    pub(crate) fn of(store: &Store, server: Server) -> Arc<Self> {
+    pub(crate) fn of(store: &Store, server: &Server) -> Arc<Self> {
         let make = || {
             server.prepare(&wire::CHECK);
             server.prepare(&wire::BAN);

@@ -124,7 +124,9 @@ async fn an_adjusted_quota_holds_in_both_processes() {
     // Of a quota that forgets evenly, the same share stays used.
     for (quota, left) in [(Some(Quota::per_day(3000)), 2000), (None, 2)] {
         let lasts = TEN * 100;
-        let adjusted = handles[0].adjust("merchant", &subject(), quota, lasts).await;
+        let adjusted = handles[0]
+            .adjust("merchant", &subject(), quota, lasts)
+            .await;
         adjusted.expect("answers");
         for handle in &handles {
             eventually(LONG, async || peek(handle).await.0 == left).await;

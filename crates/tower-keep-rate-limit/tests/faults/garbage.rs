@@ -135,7 +135,8 @@ async fn whatever_stands_in_a_bucket_it_heals() {
             match first.status() {
                 StatusCode::OK => {}
                 StatusCode::TOO_MANY_REQUESTS => {
-                    let seconds = field(&first, "retry-after").expect("says when");
+                    let seconds =
+                        field(&first, "retry-after").unwrap_or_else(|| panic!("{what}: {first:?}"));
                     let seconds: u64 = seconds.parse().expect("seconds");
                     assert!(seconds <= 2 * 3600, "{what}: {seconds} s");
                 }

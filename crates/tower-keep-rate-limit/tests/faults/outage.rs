@@ -47,7 +47,7 @@ impl Load {
                     assert!(until - from < DEADLINE + SLACK, "{:?}", until - from);
                     match answer {
                         StatusCode::OK => {
-                            passed.lock().expect("whole").push(Passed { from, until })
+                            passed.lock().expect("whole").push(Passed { from, until });
                         }
                         StatusCode::TOO_MANY_REQUESTS => {}
                         other => panic!("{other}"),

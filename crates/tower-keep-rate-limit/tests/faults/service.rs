@@ -151,10 +151,16 @@ async fn the_inner_service_is_called_as_often_as_requests_pass_and_keeps_its_per
             let allowed = layer.handle().stats().allowed - before;
             let calls = inner.calls.swap(0, Ordering::Relaxed);
             assert_eq!(calls, passed, "stack {place}");
-            assert_eq!(allowed, QUOTA, "stack {place}");
+            let refused = counts.refused.load(Ordering::Relaxed);
+            // Before the layer, most may be shed: then fewer than the quota arrive.
+            let arrived = if shed > 0 { passed + refused } else { QUOTA };
+            assert!(
+                allowed <= QUOTA && allowed >= QUOTA.min(arrived),
+                "stack {place}"
+            );
             // Behind the layer an overloaded service sheds what was charged; before it, what was not.
             assert!(passed <= QUOTA && passed + shed >= QUOTA, "stack {place}");
-            assert!(counts.refused.load(Ordering::Relaxed) > 0, "stack {place}");
+            assert!(refused + shed > 0, "stack {place}");
             eventually(LONG, async || inner.permits.available_permits() == PERMITS).await;
             clock.advance(Duration::from_secs(48 * 3600));
         }

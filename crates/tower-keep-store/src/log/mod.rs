@@ -39,6 +39,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::Notify;
+
 use self::{
     record::{Change, Record},
     shared::{Shared, Tasks},
@@ -106,6 +108,18 @@ impl InvalidationLog {
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.folded.generation.load(Ordering::Acquire)
+    }
+
+    /// Waits until the table is not as it was at this [generation](Self::generation) any more.
+    pub async fn changed(&self, since: u64) {
+        loop {
+            let mut changed = std::pin::pin!(self.folded.changed.notified());
+            changed.as_mut().enable();
+            if self.generation() != since {
+                return;
+            }
+            changed.await;
+        }
     }
 
     /// Judges what was fetched at `stamp` and depends on `targets` (and, as all does, on
@@ -188,6 +202,8 @@ impl fmt::Debug for InvalidationLog {
 struct Folded {
     table: RwLock<Table>,
     generation: AtomicU64,
+    /// Tells those who wait for a change.
+    changed: Notify,
 }
 
 impl Folded {
@@ -201,6 +217,8 @@ impl Folded {
             self.table.write().unwrap_or_else(PoisonError::into_inner);
         let result = change(&mut table);
         self.generation.fetch_add(1, Ordering::AcqRel);
+        drop(table);
+        self.changed.notify_waiters();
         result
     }
 
@@ -232,6 +250,7 @@ impl Default for Folded {
         Self {
             table: RwLock::new(Table::new(TABLE_CAPACITY)),
             generation: AtomicU64::new(0),
+            changed: Notify::new(),
         }
     }
 }

@@ -1,0 +1,86 @@
+//! What can go wrong with a session.
+
+use std::{error::Error, fmt};
+
+use tower_keep_store::StoreError;
+
+/// Options of a layer that make no sense; the message names them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    message: String,
+}
+
+impl ConfigError {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+        }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for ConfigError {}
+
+/// What a session could not do.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// The store did not answer. Whether there is a session is not known: it is not "none".
+    Store(StoreError),
+    /// The session may only be read, because the store failed when it was loaded and the route allows that.
+    ReadOnly,
+    /// The session has ended meanwhile: by a logout, a revocation, a rotation, or its time.
+    Ended,
+    /// Nobody is logged in.
+    Anonymous,
+    /// The user has as many sessions as are allowed, and none may be ended for a new one.
+    TooManySessions,
+    /// A value cannot be written as JSON, or what is stored under its name cannot be read as one.
+    Value(serde_json::Error),
+    /// The field does not hold a whole number.
+    NotANumber,
+    /// The session would be larger than is allowed.
+    TooLarge,
+    /// Others changed the field again and again meanwhile.
+    Contended,
+    /// There is no session layer around this handler.
+    NoLayer,
+}
+
+impl fmt::Display for SessionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Store(_) => "the session store failed",
+            Self::ReadOnly => "the session can only be read while its store fails",
+            Self::Ended => "the session has ended",
+            Self::Anonymous => "nobody is logged in",
+            Self::TooManySessions => "the user has too many sessions",
+            Self::Value(_) => "a value of the session cannot be converted",
+            Self::NotANumber => "the field does not hold a whole number",
+            Self::TooLarge => "the session would be too large",
+            Self::Contended => "the field is changed by too many others",
+            Self::NoLayer => "there is no session layer around this handler",
+        })
+    }
+}
+
+impl Error for SessionError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Store(error) => Some(error),
+            Self::Value(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<StoreError> for SessionError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}

@@ -1,0 +1,207 @@
+//! The layer and its options.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use http::{header::USER_AGENT, request::Parts};
+use tower_keep_store::Store;
+use tower_layer::Layer;
+
+use crate::{
+    cookie::SessionCookie,
+    error::ConfigError,
+    lifetimes::Lifetimes,
+    manager::{Manager, SessionStats},
+    service::SessionManager,
+    sessions::Sessions,
+    transport::Transport,
+};
+
+/// Gives each request the session of its client. See the [crate documentation](crate).
+///
+/// Clones, and the services that they make, share everything.
+#[derive(Clone, Debug)]
+pub struct SessionLayer {
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What the services of a layer share.
+pub(crate) struct Shared {
+    pub(crate) manager: Arc<Manager>,
+    pub(crate) transports: Arc<[Transport]>,
+    pub(crate) label: Label,
+    /// Goes on without a session, which can then only be read, where the store fails.
+    pub(crate) reads_on_failure: bool,
+}
+
+type Label = Arc<dyn Fn(&Parts) -> String + Send + Sync>;
+
+impl SessionLayer {
+    /// The safe preset: a `__Host-` cookie, sessions that end after 24 hours without a request and after 30
+    /// days in any case.
+    #[must_use]
+    pub fn new(store: Store) -> Self {
+        let layer = Self::builder(store).build();
+        layer.expect("the preset makes sense")
+    }
+
+    /// Options first, then [`build`](SessionLayerBuilder::build).
+    pub fn builder(store: Store) -> SessionLayerBuilder {
+        SessionLayerBuilder {
+            store,
+            lifetimes: Lifetimes::default(),
+            transports: Vec::new(),
+            label: Arc::new(user_agent),
+        }
+    }
+
+    /// The same sessions for a route that goes on without one where the store fails: the client is then
+    /// anonymous, and nothing can be written. Default: whoever looks at the session is answered 503.
+    #[must_use]
+    pub fn allow_anonymous_on_failure(&self) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                manager: self.shared.manager.clone(),
+                transports: self.shared.transports.clone(),
+                label: self.shared.label.clone(),
+                reads_on_failure: true,
+            }),
+        }
+    }
+
+    /// The sessions of any user, from outside.
+    #[must_use]
+    pub fn sessions(&self) -> Sessions {
+        Sessions::new(self.shared.manager.clone())
+    }
+
+    /// What was seen that need not be.
+    #[must_use]
+    pub fn stats(&self) -> SessionStats {
+        self.shared.manager.stats()
+    }
+}
+
+impl<S> Layer<S> for SessionLayer {
+    type Service = SessionManager<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        SessionManager::new(inner, self.shared.clone())
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("manager", &self.manager)
+            .field("transports", &self.transports)
+            .field("reads_on_failure", &self.reads_on_failure)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Options of a [`SessionLayer`].
+#[must_use]
+pub struct SessionLayerBuilder {
+    store: Store,
+    lifetimes: Lifetimes,
+    transports: Vec<Transport>,
+    label: Label,
+}
+
+impl SessionLayerBuilder {
+    /// How long a session lives after its last request. Default: 24 hours.
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.lifetimes.idle = timeout;
+        self
+    }
+
+    /// How long a session lives at the most, from its login on. Default: 30 days.
+    pub fn absolute_timeout(mut self, timeout: Duration) -> Self {
+        self.lifetimes.absolute = timeout;
+        self
+    }
+
+    /// How long the ticket that [`rotate`](crate::Session::rotate) replaced still leads to the session.
+    /// Default: 10 seconds.
+    pub fn rotation_grace(mut self, grace: Duration) -> Self {
+        self.lifetimes.grace = grace;
+        self
+    }
+
+    /// Bytes of all names and values of a session. Default: 64 KiB.
+    pub fn size_limit(mut self, bytes: usize) -> Self {
+        self.lifetimes.largest = bytes;
+        self
+    }
+
+    /// How many sessions a user may have. One more ends the oldest. Default: 100.
+    pub fn sessions_per_user(mut self, most: u32) -> Self {
+        self.lifetimes.most_per_user = most;
+        self
+    }
+
+    /// Refuses a login that would be one too many, instead of ending the oldest session.
+    pub fn refuse_further_sessions(mut self) -> Self {
+        self.lifetimes.oldest_gives_way = false;
+        self
+    }
+
+    /// Adds a way in which tickets travel. They are looked for in the order in which they were added; the
+    /// answer goes the way the ticket came, or the first. Default: [`Transport::Cookie`], as it is by default.
+    pub fn transport(mut self, transport: Transport) -> Self {
+        self.transports.push(transport);
+        self
+    }
+
+    /// What a user's list of sessions calls one that logs in with this request. Default: `User-Agent`.
+    pub fn device_label(
+        mut self,
+        label: impl Fn(&Parts) -> String + Send + Sync + 'static,
+    ) -> Self {
+        self.label = Arc::new(label);
+        self
+    }
+
+    /// The layer.
+    ///
+    /// # Errors
+    ///
+    /// Options that make no sense; the error names them.
+    pub fn build(mut self) -> Result<SessionLayer, ConfigError> {
+        self.lifetimes.check()?;
+        if self.transports.is_empty() {
+            let cookie = SessionCookie::default();
+            self.transports.push(Transport::Cookie(cookie));
+        }
+        for transport in &self.transports {
+            transport.check()?;
+        }
+        Ok(SessionLayer {
+            shared: Arc::new(Shared {
+                manager: Arc::new(Manager::new(self.store, self.lifetimes)),
+                transports: self.transports.into(),
+                label: self.label,
+                reads_on_failure: false,
+            }),
+        })
+    }
+}
+
+impl fmt::Debug for SessionLayerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionLayerBuilder")
+            .field("store", &self.store)
+            .field("lifetimes", &self.lifetimes)
+            .field("transports", &self.transports)
+            .finish_non_exhaustive()
+    }
+}
+
+fn user_agent(head: &Parts) -> String {
+    let agent = head.headers.get(USER_AGENT);
+    let agent = agent.and_then(|agent| agent.to_str().ok());
+    agent.unwrap_or_default().chars().take(LABEL).collect()
+}
+
+/// Characters of a label.
+pub(crate) const LABEL: usize = 200;

@@ -1,0 +1,42 @@
+//! A Tower layer for sessions that lose no write and come back from no logout.
+
+mod answer;
+mod body;
+mod cookie;
+mod core;
+mod device;
+mod embedded;
+mod error;
+#[cfg(feature = "axum")]
+mod extract;
+mod future;
+mod handle;
+mod layer;
+mod lifetimes;
+mod manager;
+mod place;
+mod record;
+mod revoked;
+mod service;
+mod session;
+mod sessions;
+mod shared;
+mod ticket;
+mod transport;
+mod typed;
+
+pub use self::{
+    body::ResponseBody,
+    cookie::{SameSite, SessionCookie},
+    device::Device,
+    error::{ConfigError, SessionError},
+    future::ResponseFuture,
+    handle::SessionHandle,
+    layer::{SessionLayer, SessionLayerBuilder},
+    manager::SessionStats,
+    revoked::Revoked,
+    service::SessionManager,
+    session::{Map, Session},
+    sessions::Sessions,
+    transport::Transport,
+};

@@ -1,0 +1,83 @@
+//! How long sessions live.
+
+use std::time::Duration;
+
+use crate::error::ConfigError;
+
+/// The deadlines of sessions, and what else bounds them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lifetimes {
+    pub(crate) idle: Duration,
+    pub(crate) absolute: Duration,
+    /// How long the ticket that a rotation replaced still leads to the session.
+    pub(crate) grace: Duration,
+    /// Bytes of all names and values.
+    pub(crate) largest: usize,
+    /// Sessions that one user may have.
+    pub(crate) most_per_user: u32,
+    /// Whether the oldest of a user's sessions ends for a new one.
+    pub(crate) oldest_gives_way: bool,
+}
+
+impl Lifetimes {
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        if self.idle < Duration::from_secs(1) {
+            return Err(ConfigError::new("idle_timeout: at least a second"));
+        }
+        if self.absolute < self.idle {
+            return Err(ConfigError::new(
+                "absolute_timeout: no shorter than the idle timeout",
+            ));
+        }
+        if self.absolute > LONGEST {
+            return Err(ConfigError::new("absolute_timeout: at most 400 days"));
+        }
+        if self.largest == 0 {
+            return Err(ConfigError::new("size_limit: 0 bytes hold nothing"));
+        }
+        if !(1..=MOST_SESSIONS).contains(&self.most_per_user) {
+            return Err(ConfigError::new("sessions_per_user: 1 to 1000"));
+        }
+        Ok(())
+    }
+
+    /// Whether a session that will end in so many milliseconds unless somebody comes is to be renewed: about
+    /// ten times in an idle time.
+    pub(crate) fn is_renewal_due(&self, left: u64, now: u64, ends: u64) -> bool {
+        let whole = self.idle_millis().min(ends.saturating_sub(now));
+        left < whole - whole / 10
+    }
+
+    pub(crate) fn idle_millis(&self) -> u64 {
+        millis(self.idle)
+    }
+
+    pub(crate) fn absolute_millis(&self) -> u64 {
+        millis(self.absolute)
+    }
+}
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        Self {
+            idle: Duration::from_secs(24 * 3600),
+            absolute: Duration::from_secs(30 * 24 * 3600),
+            grace: Duration::from_secs(10),
+            largest: 64 << 10,
+            most_per_user: 100,
+            oldest_gives_way: true,
+        }
+    }
+}
+
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What browsers let a cookie live at the most (RFC 6265bis §5.5).
+const LONGEST: Duration = Duration::from_secs(400 * 24 * 3600);
+
+const MOST_SESSIONS: u32 = 1000;
+
+/// How long it is remembered that a session ended.
+pub(crate) const TOMBSTONE: Duration = Duration::from_secs(60);

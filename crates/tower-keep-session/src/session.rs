@@ -1,0 +1,340 @@
+//! The session, as handlers see it.
+
+use std::{fmt, marker::PhantomData, sync::Arc, time::SystemTime};
+
+use bytes::Bytes;
+use serde::{Serialize, de::DeserializeOwned};
+use tower_keep_store::Timestamp;
+
+use crate::{
+    core::Core,
+    device::Device,
+    error::SessionError,
+    place::{At, Beginning, Operation, Written},
+    record::Changes,
+    revoked::Revoked,
+};
+
+/// A session without a type of its own: named values.
+#[derive(Debug)]
+pub enum Map {}
+
+/// The session of one client, loaded.
+///
+/// Reading waits for nobody. What [`set`](Self::set), [`remove`](Self::remove) and
+/// [`modify`](Session::modify) change is told to the store once the response is there, before its client sees
+/// it: only what was changed, in one step, and only if the session is still there. A response of 5xx (or none)
+/// changes nothing. What is `async` is done when it returns.
+///
+/// Clones share everything. Two requests at the same time have two views of one session; neither loses what
+/// the other wrote to other fields.
+pub struct Session<T = Map> {
+    pub(crate) core: Arc<Core>,
+    pub(crate) of: PhantomData<fn() -> T>,
+}
+
+/// Named values.
+impl Session<Map> {
+    /// The value of this name.
+    ///
+    /// # Errors
+    ///
+    /// What is stored is not a `V`. Other values can be read all the same.
+    pub fn get<V: DeserializeOwned>(&self, name: &str) -> Result<Option<V>, SessionError> {
+        let state = self.core.state();
+        decode(state.record.fields.get(name))
+    }
+
+    /// Gives a name a value.
+    ///
+    /// # Errors
+    ///
+    /// The value cannot be written as JSON, the session would be too large, or it can only be read.
+    pub fn set<V: Serialize>(&self, name: &str, value: &V) -> Result<(), SessionError> {
+        let value = encode(value)?;
+        self.core
+            .change(Changes::from([(name.to_owned(), Some(value))]))
+    }
+
+    /// Takes a value away.
+    ///
+    /// # Errors
+    ///
+    /// The session can only be read.
+    pub fn remove(&self, name: &str) -> Result<(), SessionError> {
+        self.core.change(Changes::from([(name.to_owned(), None)]))
+    }
+
+    /// The names that have a value.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.core.state().record.fields.keys().cloned().collect()
+    }
+
+    /// Changes one value from what it is now, whoever else changes it at the same time: `change` is asked
+    /// again until nobody was faster.
+    ///
+    /// # Errors
+    ///
+    /// The session has ended or can only be read, the store failed, a value cannot be converted, or others
+    /// were faster 16 times.
+    pub async fn update<V>(
+        &self,
+        name: &str,
+        mut change: impl FnMut(Option<V>) -> Option<V>,
+    ) -> Result<Option<V>, SessionError>
+    where
+        V: Serialize + DeserializeOwned,
+    {
+        // Then what this request sees is what the store has, but for what others do.
+        self.core.save().await?;
+        let mut present = self.core.state().record.fields.get(name).cloned();
+        for _ in 0..MOST_TRIES {
+            let next = change(decode(present.as_ref())?);
+            let value = next.as_ref().map(encode).transpose()?;
+            let changes = Changes::from([(name.to_owned(), value)]);
+            let expected = Operation::Expect(name.to_owned(), present);
+            match self.core.operate(expected, changes).await? {
+                Written::Conflict(other) => present = other,
+                _ => return Ok(next),
+            }
+        }
+        Err(SessionError::Contended)
+    }
+
+    /// Adds to a whole number (0 if there is none), and says the sum. However many do at the same time, none
+    /// is lost.
+    ///
+    /// # Errors
+    ///
+    /// The value is not a whole number, the session has ended or can only be read, or the store failed.
+    pub async fn increment(&self, name: &str, by: i64) -> Result<i64, SessionError> {
+        let operation = Operation::Add(name.to_owned(), by);
+        let Written::Sum(sum) = self.core.operate(operation, Changes::new()).await? else {
+            return Err(SessionError::Ended);
+        };
+        let mut state = self.core.state();
+        let value = Bytes::from(sum.to_string());
+        state.record.fields.insert(name.to_owned(), value);
+        Ok(sum)
+    }
+
+    /// Takes a value out, once: of all that try at the same time, one gets it. For messages that are shown
+    /// once.
+    ///
+    /// # Errors
+    ///
+    /// The value is not a `V` (it is gone all the same), the session can only be read, or the store failed.
+    pub async fn take<V: DeserializeOwned>(&self, name: &str) -> Result<Option<V>, SessionError> {
+        if self.core.state().at.is_none() {
+            let value = self.get(name);
+            self.remove(name)?;
+            return value;
+        }
+        let operation = Operation::Take(name.to_owned());
+        let taken = match self.core.operate(operation, Changes::new()).await {
+            Ok(Written::Taken(taken)) => taken,
+            Ok(_) | Err(SessionError::Ended) => None,
+            Err(error) => return Err(error),
+        };
+        self.core.state().record.fields.remove(name);
+        decode(taken.as_ref())
+    }
+}
+
+/// One type.
+impl<T: Serialize + DeserializeOwned + Default> Session<T> {
+    /// All of it. A field that cannot be read is as in `T::default()`, and does no harm to the others.
+    #[must_use]
+    pub fn data(&self) -> T {
+        crate::typed::read(&self.core.state().record.fields)
+    }
+
+    /// Changes it. Only the fields that differ afterwards are written: whoever changes others at the same
+    /// time, or has fields of which this type knows nothing, loses nothing.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written as a JSON object, would be too large, or can only be read.
+    pub fn modify<R>(&self, change: impl FnOnce(&mut T) -> R) -> Result<R, SessionError> {
+        let before = self.data();
+        let fields = crate::typed::fields(&before)?;
+        let mut after = before;
+        let result = change(&mut after);
+        let changes = crate::typed::difference(&fields, &crate::typed::fields(&after)?);
+        if !changes.is_empty() {
+            self.core.change(changes)?;
+        }
+        Ok(result)
+    }
+}
+
+impl<T> Session<T> {
+    /// Who is logged in.
+    #[must_use]
+    pub fn user(&self) -> Option<String> {
+        self.core.state().record.meta.user.clone()
+    }
+
+    /// How surely, as [`login`](Self::login) said; 0 if nobody is.
+    #[must_use]
+    pub fn level(&self) -> u8 {
+        self.core.state().record.meta.level
+    }
+
+    /// When it began; nothing if nothing is stored of it.
+    #[must_use]
+    pub fn created(&self) -> Option<SystemTime> {
+        let state = self.core.state();
+        let created = Timestamp::from_micros(state.record.meta.created.saturating_mul(1000));
+        state.at.map(|_| created.into())
+    }
+
+    /// Whether it can only be read, because the store failed when it was loaded.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.core.state().is_read_only
+    }
+
+    /// Logs a user in, or the same one in again with more certainty. The session goes on under a new ticket,
+    /// with all its values; the old one is of no use any more, so that whoever planted or saw it has nothing.
+    ///
+    /// # Errors
+    ///
+    /// The user has too many sessions, the session can only be read, or the store failed.
+    pub async fn login(&self, user: impl Into<String>, level: u8) -> Result<(), SessionError> {
+        let user = user.into();
+        self.core
+            .replace(Beginning::Login { user, level }, false)
+            .await
+    }
+
+    /// Ends the session, here and for all requests under way: none of them can bring it back. The client is
+    /// told to forget its ticket.
+    ///
+    /// # Errors
+    ///
+    /// The store failed: the session may go on.
+    pub async fn logout(&self) -> Result<(), SessionError> {
+        self.core.end().await
+    }
+
+    /// Gives the session a new ticket. The old one leads to it for some more seconds, for requests that are
+    /// under way; after that its use is counted as a [sign of theft](crate::SessionStats::ended).
+    ///
+    /// # Errors
+    ///
+    /// There is no session or it has ended, it can only be read, or the store failed.
+    pub async fn rotate(&self) -> Result<(), SessionError> {
+        if self.core.state().at.is_none() {
+            return Err(SessionError::Ended);
+        }
+        self.core.replace(Beginning::Rotated, true).await
+    }
+
+    /// The sessions of the user who is logged in, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Nobody is logged in, or the store failed.
+    pub async fn list(&self) -> Result<Vec<Device>, SessionError> {
+        let at = self.of_user()?;
+        let manager = &self.core.manager;
+        let owner = at.owner.ok_or(SessionError::Anonymous)?;
+        let listed = manager.place.list(&owner).await?;
+        Ok(Device::all(listed, Some(at.digest)))
+    }
+
+    /// Ends another session of the same user. Without effect if it has ended.
+    ///
+    /// # Errors
+    ///
+    /// Nobody is logged in, or the store failed.
+    pub async fn revoke(&self, device: &Device) -> Result<(), SessionError> {
+        let at = self.of_user()?;
+        if device.digest == at.digest {
+            return self.logout().await;
+        }
+        let owner = at.owner.ok_or(SessionError::Anonymous)?;
+        crate::device::end(&self.core.manager, &owner, device.digest).await
+    }
+
+    /// Ends all other sessions of the user, in one step, however many there are.
+    ///
+    /// # Errors
+    ///
+    /// Nobody is logged in, the session has ended itself, or the store failed.
+    pub async fn revoke_others(&self) -> Result<(), SessionError> {
+        let at = self.of_user()?;
+        let owner = at.owner.ok_or(SessionError::Anonymous)?;
+        let manager = &self.core.manager;
+        let lifetimes = &manager.lifetimes;
+        if !manager.place.end_all(&owner, Some(&at), lifetimes).await? {
+            return Err(SessionError::Ended);
+        }
+        manager.tell(owner.digest()).await;
+        Ok(())
+    }
+
+    /// Logs the user out everywhere, here too, in one step.
+    ///
+    /// # Errors
+    ///
+    /// Nobody is logged in, or the store failed.
+    pub async fn logout_everywhere(&self) -> Result<(), SessionError> {
+        let at = self.of_user()?;
+        let owner = at.owner.ok_or(SessionError::Anonymous)?;
+        let manager = &self.core.manager;
+        let lifetimes = &manager.lifetimes;
+        manager.place.end_all(&owner, None, lifetimes).await?;
+        manager.tell(owner.digest()).await;
+        self.core.end().await
+    }
+
+    /// Waits until the session has ended: by a logout, wherever, a revocation, or its time. For answers that
+    /// go on for long.
+    pub fn revoked(&self) -> Revoked {
+        Revoked::of(&self.core)
+    }
+
+    fn of_user(&self) -> Result<At, SessionError> {
+        let state = self.core.state();
+        let at = state.at.ok_or(SessionError::Anonymous)?;
+        match at.owner {
+            Some(_) => Ok(at),
+            None => Err(SessionError::Anonymous),
+        }
+    }
+}
+
+impl<T> Clone for Session<T> {
+    fn clone(&self) -> Self {
+        Self {
+            core: self.core.clone(),
+            of: PhantomData,
+        }
+    }
+}
+
+impl<T> fmt::Debug for Session<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.core.state();
+        f.debug_struct("Session")
+            .field("is_stored", &state.at.is_some())
+            .field("level", &state.record.meta.level)
+            .field("is_read_only", &state.is_read_only)
+            .finish_non_exhaustive()
+    }
+}
+
+fn encode<V: Serialize>(value: &V) -> Result<Bytes, SessionError> {
+    let text = serde_json::to_vec(value).map_err(SessionError::Value)?;
+    Ok(text.into())
+}
+
+fn decode<V: DeserializeOwned>(value: Option<&Bytes>) -> Result<Option<V>, SessionError> {
+    let value = value.map(|value| serde_json::from_slice(value));
+    value.transpose().map_err(SessionError::Value)
+}
+
+const MOST_TRIES: usize = 16;

@@ -1,0 +1,278 @@
+//! What the scripts are told, what is answered, and how a session lies in its hash.
+//!
+//! Fields of the application begin with a dot; ours with an at sign: `@c` when it began, `@a` when it ends at
+//! the latest, `@u` its user, `@l` how surely, `@e` the user's epoch then, `@s` bytes of the application's
+//! fields; of a session that ended, only `@t`: the digest of the one to which it leads, or nothing.
+
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use serde::Serialize;
+use tower_keep_store::{Reply, Script};
+
+use crate::{
+    lifetimes::{Lifetimes, TOMBSTONE, millis},
+    place::{At, Beginning, Listed, Operation, Replace, Replaced, Write, Written},
+    record::{Changes, Found, Record},
+};
+
+pub(super) static WRITE: LazyLock<Script> =
+    LazyLock::new(|| Script::new("session-write", include_str!("write.lua")));
+pub(super) static RENEW: LazyLock<Script> =
+    LazyLock::new(|| Script::new("session-renew", include_str!("renew.lua")));
+pub(super) static REPLACE: LazyLock<Script> =
+    LazyLock::new(|| Script::new("session-replace", include_str!("replace.lua")));
+pub(super) static END_ALL: LazyLock<Script> =
+    LazyLock::new(|| Script::new("session-end-all", include_str!("end_all.lua")));
+
+/// Bytes for the scripts: names and values need not be text.
+type Blob = serde_bytes::ByteBuf;
+
+pub(super) fn found(fields: Reply, left: i64, epoch: Option<&[u8]>) -> Found {
+    let Reply::List(fields) = fields else {
+        return Found::Nothing;
+    };
+    let mut pairs = fields.into_iter();
+    let mut record = Record::default();
+    let mut has_end = false;
+    while let (Some(Reply::Bytes(name)), Some(Reply::Bytes(value))) = (pairs.next(), pairs.next()) {
+        if &name[..] == b"@t" {
+            return match unhex(&value) {
+                Some(moved) => Found::Moved(moved),
+                None => Found::Ended,
+            };
+        }
+        has_end |= &name[..] == b"@a";
+        read(&mut record, &name, value);
+    }
+    // A record that never ends is none of ours.
+    let left = u64::try_from(left).unwrap_or(0);
+    if !has_end || left == 0 || record.meta.epoch < number(epoch.unwrap_or_default()) {
+        return Found::Nothing;
+    }
+    Found::Session(record, left)
+}
+
+/// Takes one field of the hash in. One that cannot be read leaves the others as they are.
+fn read(record: &mut Record, name: &[u8], value: Bytes) {
+    let meta = &mut record.meta;
+    match name {
+        b"@c" => meta.created = number(&value),
+        b"@a" => meta.ends = number(&value),
+        b"@e" => meta.epoch = number(&value),
+        b"@l" => meta.level = u8::try_from(number(&value)).unwrap_or(0),
+        b"@u" => meta.user = String::from_utf8(value.to_vec()).ok(),
+        [b'.', name @ ..] => {
+            if let Ok(name) = std::str::from_utf8(name) {
+                record.fields.insert(name.to_owned(), value);
+            }
+        }
+        _ => {}
+    }
+}
+
+pub(super) fn renewal(given: u64, lifetimes: &Lifetimes) -> Vec<u8> {
+    pack(&(given, lifetimes.idle_millis()))
+}
+
+pub(super) fn writing(write: &Write, is_owned: bool, given: u64, lifetimes: &Lifetimes) -> Vec<u8> {
+    let (sets, deletes) = split(&write.changes);
+    let idle = lifetimes.idle_millis();
+    let head = (given, idle, lifetimes.largest, u8::from(is_owned));
+    let (given, idle, largest, owned) = head;
+    match &write.operation {
+        Operation::None => pack(&(given, idle, largest, owned, sets, deletes, ())),
+        Operation::Expect(name, Some(value)) => {
+            let operation = ("expect", name, blob(value));
+            pack(&(given, idle, largest, owned, sets, deletes, operation))
+        }
+        Operation::Expect(name, None) => {
+            let operation = ("expect", name, false);
+            pack(&(given, idle, largest, owned, sets, deletes, operation))
+        }
+        Operation::Add(name, by) => {
+            // As text: a number of Lua would lose its last digits.
+            let operation = ("add", name, by.to_string());
+            pack(&(given, idle, largest, owned, sets, deletes, operation))
+        }
+        Operation::Take(name) => {
+            let operation = ("take", name);
+            pack(&(given, idle, largest, owned, sets, deletes, operation))
+        }
+    }
+}
+
+pub(super) fn written(reply: &[u8]) -> Option<Written> {
+    let (answer, value): (String, Value) = rmp_serde::from_slice(reply).ok()?;
+    Some(match answer.as_str() {
+        "done" => Written::Done,
+        "ended" => Written::Ended,
+        "conflict" => Written::Conflict(value.bytes()),
+        "number" => Written::NotANumber,
+        "large" => Written::TooLarge,
+        "sum" => {
+            let sum = value.bytes()?;
+            Written::Sum(std::str::from_utf8(&sum).ok()?.parse().ok()?)
+        }
+        "taken" => Written::Taken(value.bytes()),
+        _ => return None,
+    })
+}
+
+pub(super) fn replacing(replace: &Replace, given: u64, lifetimes: &Lifetimes) -> Vec<u8> {
+    let (sets, deletes) = split(&replace.changes);
+    let old = replace.old;
+    let old = (
+        u8::from(old.is_some()),
+        u8::from(old.is_some_and(|old| old.owner.is_some())),
+        u8::from(replace.needs_old),
+        old.map_or_else(String::new, |old| hex(old.digest)),
+    );
+    let new = replace.new.as_ref();
+    let is_rotated = new.is_some_and(|new| new.beginning == Beginning::Rotated);
+    let tombstone = match new {
+        Some(new) if is_rotated => (millis(lifetimes.grace), hex(new.at.digest)),
+        _ => (millis(TOMBSTONE), String::new()),
+    };
+    let (user, level) = match new.map(|new| &new.beginning) {
+        Some(Beginning::Login { user, level }) => (user.as_str(), *level),
+        _ => ("", 0),
+    };
+    let new = (
+        u8::from(new.is_some()),
+        u8::from(new.is_some_and(|new| new.at.owner.is_some())),
+        u8::from(is_rotated),
+        new.map_or_else(String::new, |new| hex(new.at.digest)),
+        user,
+        level.to_string(),
+        new.map_or("", |new| new.label.as_str()),
+    );
+    pack(&(
+        given,
+        lifetimes.idle_millis(),
+        lifetimes.absolute_millis(),
+        lifetimes.largest,
+        old,
+        tombstone,
+        new,
+        lifetimes.most_per_user,
+        u8::from(lifetimes.oldest_gives_way),
+        sets,
+        deletes,
+    ))
+}
+
+pub(super) fn replaced(reply: &[u8]) -> Option<Replaced> {
+    let (answer, flat): (String, Vec<Value>) = rmp_serde::from_slice(reply).ok()?;
+    let mut record = Record::default();
+    let mut values = flat.into_iter().map(Value::bytes);
+    while let (Some(Some(name)), Some(Some(value))) = (values.next(), values.next()) {
+        read(&mut record, &name, value);
+    }
+    Some(match answer.as_str() {
+        "done" => Replaced::Done(record),
+        "ended" => Replaced::Ended,
+        "many" => Replaced::TooMany,
+        "large" => Replaced::TooLarge,
+        _ => return None,
+    })
+}
+
+pub(super) fn ending_all(keep: Option<&At>, lifetimes: &Lifetimes) -> Vec<u8> {
+    let digest = keep.map_or_else(String::new, |keep| hex(keep.digest));
+    // A little longer than any session of before can live.
+    let lives = lifetimes.absolute_millis() + 60_000;
+    pack(&(lives, u8::from(keep.is_some()), digest))
+}
+
+/// Reads a user's index.
+pub(super) fn listed(reply: Reply) -> Vec<Listed> {
+    let Reply::List(fields) = reply else {
+        return Vec::new();
+    };
+    let mut listed = Vec::new();
+    let mut pairs = fields.into_iter();
+    while let (Some(Reply::Bytes(digest)), Some(Reply::Bytes(value))) = (pairs.next(), pairs.next())
+    {
+        let text = String::from_utf8_lossy(&value);
+        let (created, label) = text.split_once(' ').unwrap_or((&text, ""));
+        if let Some(digest) = unhex(&digest) {
+            listed.push(Listed {
+                digest,
+                created: number(created.as_bytes()),
+                label: label.to_owned(),
+            });
+        }
+    }
+    listed.sort_by_key(|listed| listed.created);
+    listed
+}
+
+/// Whether a session whose epoch this is has not been ended with all others of its user.
+pub(super) fn is_of_epoch(reply: &Reply, epoch: Option<&[u8]>) -> bool {
+    match reply {
+        Reply::Bytes(of) => number(of) >= number(epoch.unwrap_or_default()),
+        _ => false,
+    }
+}
+
+/// A string or nothing, as the scripts pack it.
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum Value {
+    Text(String),
+    Bytes(serde_bytes::ByteBuf),
+    #[allow(dead_code, reason = "false stands for nothing")]
+    None(bool),
+}
+
+impl Value {
+    fn bytes(self) -> Option<Bytes> {
+        match self {
+            Self::Text(text) => Some(text.into()),
+            Self::Bytes(bytes) => Some(bytes.into_vec().into()),
+            Self::None(_) => None,
+        }
+    }
+}
+
+/// Names and values that are set, in turn; and names that go.
+fn split(changes: &Changes) -> (Vec<Blob>, Vec<&str>) {
+    let mut sets = Vec::new();
+    let mut deletes = Vec::new();
+    for (name, value) in changes {
+        match value {
+            Some(value) => {
+                sets.push(Blob::from(name.as_bytes()));
+                sets.push(blob(value));
+            }
+            None => deletes.push(name.as_str()),
+        }
+    }
+    (sets, deletes)
+}
+
+fn blob(bytes: &Bytes) -> Blob {
+    Blob::from(bytes.to_vec())
+}
+
+/// 0 for what is no number.
+fn number(text: &[u8]) -> u64 {
+    let text = std::str::from_utf8(text).unwrap_or_default();
+    text.parse().unwrap_or(0)
+}
+
+fn hex(digest: [u8; 16]) -> String {
+    format!("{:032x}", u128::from_be_bytes(digest))
+}
+
+fn unhex(text: &[u8]) -> Option<[u8; 16]> {
+    let text = std::str::from_utf8(text).ok()?;
+    let is_whole = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let number = is_whole.then(|| u128::from_str_radix(text, 16).ok())??;
+    Some(number.to_be_bytes())
+}
+
+fn pack(value: &impl Serialize) -> Vec<u8> {
+    rmp_serde::to_vec(value).expect("numbers, strings and lists of them can be packed")
+}

@@ -1,0 +1,126 @@
+//! What a client holds: a secret, and whose it is.
+
+use std::fmt;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use tower_keep_store::Key;
+
+/// 256 random bits from the operating system, and, once somebody is logged in, a digest of the user: on a
+/// Cluster it says in which slot all the records of the user are.
+///
+/// Only the digest of the secret is ever stored. A digest of another user beside it finds nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ticket {
+    secret: [u8; 32],
+    owner: Option<[u8; 16]>,
+}
+
+impl Ticket {
+    /// A new one, for nobody yet or for the owner of this key.
+    pub(crate) fn new(owner: Option<&Key>) -> Self {
+        let mut secret = [0; 32];
+        // Without randomness from the system there can be no secret.
+        getrandom::fill(&mut secret).expect("the operating system gives random numbers");
+        Self {
+            secret,
+            owner: owner.map(Key::digest),
+        }
+    }
+
+    /// Reads what a client sent; nothing if it is not a ticket.
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        let (secret, owner) = match text.len() {
+            SECRET => (text, None),
+            WHOLE if text[SECRET] == b'.' => (&text[..SECRET], Some(&text[SECRET + 1..])),
+            _ => return None,
+        };
+        Some(Self {
+            secret: decode(secret)?,
+            owner: match owner {
+                Some(owner) => Some(decode(owner)?),
+                None => None,
+            },
+        })
+    }
+
+    /// What the client is given.
+    pub(crate) fn text(&self) -> String {
+        let mut text = URL_SAFE_NO_PAD.encode(self.secret);
+        if let Some(owner) = self.owner {
+            text.push('.');
+            URL_SAFE_NO_PAD.encode_string(owner, &mut text);
+        }
+        text
+    }
+
+    /// Where its session is stored.
+    pub(crate) fn session(&self) -> Key {
+        let secret = Key::new(SESSION, &self.secret);
+        match self.owner() {
+            Some(owner) => secret.beside(&owner),
+            None => secret,
+        }
+    }
+
+    /// The digest of its secret, which names the session without giving it away.
+    pub(crate) fn digest(&self) -> [u8; 16] {
+        Key::new(SESSION, &self.secret).digest()
+    }
+
+    /// The key from which those of the user are made.
+    pub(crate) fn owner(&self) -> Option<Key> {
+        self.owner.map(|owner| Key::from_digest(OWNER, owner))
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ticket(…)")
+    }
+}
+
+fn decode<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
+    (length == N).then_some(bytes)
+}
+
+/// The kind of the sessions' records.
+pub(crate) const SESSION: &str = "s";
+
+/// The kind of the key that names a user.
+pub(crate) const OWNER: &str = "su";
+
+/// Characters of a secret, and of a secret with an owner.
+const SECRET: usize = 43;
+const WHOLE: usize = SECRET + 1 + 22;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_is_read_as_it_was_written() {
+        let owner = Key::new(OWNER, b"ada");
+        for ticket in [Ticket::new(None), Ticket::new(Some(&owner))] {
+            assert_eq!(Ticket::parse(ticket.text().as_bytes()), Some(ticket));
+        }
+    }
+
+    #[test]
+    fn what_is_no_ticket_is_none() {
+        let good = Ticket::new(Some(&Key::new(OWNER, b"ada"))).text();
+        let long = "A".repeat(8192);
+        let other = good.replacen('.', ",", 1);
+        for bad in ["", ".", "x", &good[1..], &good[..44], &long, &other] {
+            assert_eq!(Ticket::parse(bad.as_bytes()), None, "{bad}");
+        }
+        assert_eq!(Ticket::parse(&[0xff; WHOLE]), None);
+    }
+
+    #[test]
+    fn nothing_shows_the_secret() {
+        let ticket = Ticket::new(None);
+        assert!(!format!("{ticket:?} {:?}", ticket.session()).contains(&ticket.text()));
+    }
+}

@@ -1,0 +1,88 @@
+//! How a ticket travels.
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{AUTHORIZATION, COOKIE},
+};
+
+use crate::{
+    cookie::{Sent, SessionCookie},
+    error::ConfigError,
+    ticket::Ticket,
+};
+
+/// How a ticket travels between client and server.
+#[derive(Clone, Debug)]
+pub enum Transport {
+    /// In a cookie, as browsers do it.
+    Cookie(SessionCookie),
+    /// As `Authorization: Bearer …`. New tickets are told in the response's `session-ticket` field; the client
+    /// keeps them.
+    Bearer,
+    /// In a field of this name, in requests and responses; with gRPC, in the metadata of that name.
+    Header(HeaderName),
+}
+
+impl Transport {
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        match self {
+            Self::Cookie(cookie) => cookie.check(),
+            Self::Bearer | Self::Header(_) => Ok(()),
+        }
+    }
+
+    pub(crate) fn find(&self, headers: &HeaderMap) -> Sent {
+        match self {
+            Self::Cookie(cookie) => cookie.find(headers),
+            Self::Bearer => single(headers, &AUTHORIZATION, |value| {
+                let (scheme, token) = value.split_at_checked(7)?;
+                scheme.eq_ignore_ascii_case(b"bearer ").then_some(token)
+            }),
+            Self::Header(name) => single(headers, name, |value| Some(value)),
+        }
+    }
+
+    /// The field on which a response depends if its session was looked at.
+    pub(crate) fn varies_by(&self) -> HeaderName {
+        match self {
+            Self::Cookie(_) => COOKIE,
+            Self::Bearer => AUTHORIZATION,
+            Self::Header(name) => name.clone(),
+        }
+    }
+
+    /// The field of a response that tells new tickets.
+    pub(crate) fn answers_in(&self) -> HeaderName {
+        match self {
+            Self::Header(name) => name.clone(),
+            Self::Cookie(_) | Self::Bearer => SESSION_TICKET,
+        }
+    }
+}
+
+fn single(
+    headers: &HeaderMap,
+    name: &HeaderName,
+    part: impl for<'a> Fn(&'a [u8]) -> Option<&'a [u8]>,
+) -> Sent {
+    let mut sent = Sent::Nothing;
+    for line in headers.get_all(name) {
+        let Some(ticket) = part(line.as_bytes()).and_then(Ticket::parse) else {
+            continue;
+        };
+        sent = match sent {
+            Sent::Ticket(other) if other != ticket => return Sent::Ambiguous,
+            _ => Sent::Ticket(ticket),
+        };
+    }
+    sent
+}
+
+/// A ticket for clients that do not use cookies.
+pub(crate) fn value(ticket: &Ticket) -> HeaderValue {
+    let mut value = HeaderValue::try_from(ticket.text()).expect("base64 is printable");
+    value.set_sensitive(true);
+    value
+}
+
+const SESSION_TICKET: HeaderName = HeaderName::from_static("session-ticket");
