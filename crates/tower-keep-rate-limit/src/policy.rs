@@ -168,7 +168,8 @@ impl Policy {
     /// none.
     ///
     /// What was used stays used: of a quota that forgets evenly the same share of its burst's time, of
-    /// others the same number of units.
+    /// others the same number of units. (Of a strict or fixed window whose *length* changes it is not known
+    /// which part of it that was: units may then count for longer, or not at all.)
     pub fn quota_by(
         mut self,
         quota: impl Fn(&request::Parts) -> Option<Quota> + Send + Sync + 'static,
