@@ -10,6 +10,7 @@ use redis::{
     AsyncConnectionConfig, Client, ErrorKind, ProtocolVersion, PushInfo, PushKind, RedisError,
     Script, io::tcp::TcpSettings,
 };
+use tokio::task::JoinSet;
 
 use super::link::{Health, Link};
 use crate::error::ConnectError;
@@ -58,7 +59,7 @@ impl ManageConnection for Manager {
                 }
                 Ok(())
             });
-        let mut connection = self
+        let connection = self
             .client
             .get_multiplexed_async_connection_with_config(&config)
             .await?;
@@ -68,8 +69,14 @@ impl ManageConnection for Manager {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .clone();
-            for script in &scripts {
-                script.load_async(&mut connection).await?;
+            // All at once: one after another, a server far away would never be ready in time.
+            let mut loading = JoinSet::new();
+            for script in scripts {
+                let mut connection = connection.clone();
+                loading.spawn(async move { script.load_async(&mut connection).await });
+            }
+            while let Some(loaded) = loading.join_next().await {
+                loaded.map_err(|_| (ErrorKind::Io, "preparing the connection ended"))??;
             }
             Ok::<_, RedisError>(())
         };
