@@ -171,6 +171,10 @@ fn next_ban(before: Option<Ban>, terms: BanTerms, now: u64) -> Option<Ban> {
     if length == 0 {
         return None;
     }
+    // Refusals that come before a ban is known are no reason for another.
+    if terms.doubling_to.is_some() && before.is_some_and(|ban| ban.until > now) {
+        return before;
+    }
     let level = before
         .filter(|ban| ban.forgotten > now)
         .map_or(0, |ban| ban.level);

@@ -3,10 +3,11 @@
 -- KEYS[1]: the bucket. ARGV[1], packed:
 --   given     the time to go by, in microseconds; 0 for the server's
 --   length    microseconds; 0 lifts the ban
---   longest   0, or: double the length for each ban in a row, up to this
+--   longest   0, or: double the length for each ban in a row, up to this, and leave one that is in force alone
 --   lives     microseconds that what is stored may have to live on for the limit's sake
 -- Answers when the ban ends, in microseconds.
 local given, length, longest, lives = unpack(cmsgpack.unpack(ARGV[1]))
+local LONGEST_BAN = 366 * 24 * 3600 * 1000000
 local now = given
 if now == 0 then
   local time = redis.call('TIME')
@@ -16,9 +17,12 @@ local text = redis.pcall('GET', KEYS[1])
 -- By another quota than the policy's own, what was used may have to live on for longer.
 local left = redis.call('PTTL', KEYS[1])
 local state = type(text) == 'string' and text or ''
-local level, forgotten, rest = string.match(state, '^B%d+,(%d+),(%d+);(.*)$')
+local banned, level, forgotten, rest = string.match(state, '^B(%d+),(%d+),(%d+);(.*)$')
 local before = 0
-if level then
+if banned then
+  -- Refusals that come before a ban is known, here or in other processes, are no reason for another.
+  local ends = tonumber(banned)
+  if longest > 0 and ends > now and ends <= now + LONGEST_BAN then return banned end
   state = rest
   if tonumber(forgotten) > now then before = math.min(60, tonumber(level)) end
 end

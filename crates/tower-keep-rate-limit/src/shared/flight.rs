@@ -57,7 +57,7 @@ impl Drop for Pilot {
 }
 
 fn next(hub: &Hub) -> Option<Batch> {
-    hub.queue().next(hub.holdings.have_changed())
+    hub.queue().next(hub.holdings.have_changed(), hub.deadline)
 }
 
 /// One call, from those who wait and back to them.
@@ -111,13 +111,12 @@ async fn send(hub: &Hub, call: &Call, deadline: std::time::Duration) -> Result<T
 /// others wait.
 fn still_in_time(batch: &mut Batch, hub: &Hub) -> Instant {
     let now = Instant::now();
-    let least = hub.deadline / 10;
     for entry in &mut batch.entries {
         entry.waiters.retain(|waiter| !waiter.to.is_closed());
     }
     batch
         .entries
-        .retain(|entry| !entry.waiters.is_empty() && entry.due > now + least);
+        .retain(|entry| !entry.waiters.is_empty() && entry.late > now);
     let first = batch.entries.iter().map(|entry| entry.due).min();
     first.unwrap_or(now + hub.deadline)
 }

@@ -117,10 +117,12 @@ impl Hub {
             want: manner.want,
             to,
         };
-        let due = Instant::now() + manner.deadline;
-        let is_idle = self.queue().push(charges, waiter, terms, due);
-        if is_idle {
+        let queued = self.queue().push(charges, waiter, terms, manner.deadline);
+        if queued.is_idle {
             self.take_off();
+        }
+        if let Some(due) = queued.let_go {
+            self.let_go_at(due);
         }
         Answer::Later(decision)
     }
@@ -392,6 +394,17 @@ impl Hub {
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sees to it that nobody waits for the longer deadline of somebody else.
+    fn let_go_at(&self, due: Instant) {
+        let hub = self.myself.clone();
+        self.server.spawn(async move {
+            tokio::time::sleep_until(due).await;
+            if let Some(hub) = hub.upgrade() {
+                hub.queue().let_go(Instant::now());
+            }
+        });
     }
 
     /// Starts the calls that bring the queue to the server, one after another until it is empty.

@@ -1,6 +1,6 @@
 //! What waits for the next call.
 
-use std::{collections::HashMap, mem};
+use std::{collections::HashMap, mem, time::Duration};
 
 use smallvec::SmallVec;
 use tokio::{sync::oneshot, time::Instant};
@@ -14,6 +14,8 @@ pub(super) struct Queue {
     batch: Batch,
     index: HashMap<Charges, usize>,
     is_flying: bool,
+    /// Until when whoever is brought to the server may take.
+    latest: Option<Instant>,
 }
 
 /// What goes out in one call.
@@ -42,6 +44,17 @@ pub(super) struct Entry {
     pub(super) terms: Option<Terms>,
     /// When the first of them will have waited for long enough.
     pub(super) due: Instant,
+    /// When there will be hardly any time left to ask.
+    pub(super) late: Instant,
+}
+
+/// What is to be seen to for a request that was queued.
+#[derive(Debug)]
+pub(super) struct Queued {
+    /// Nobody is bringing the queue to the server.
+    pub(super) is_idle: bool,
+    /// Others have more time, and may keep it waiting: it is to be [let go](Queue::let_go) then.
+    pub(super) let_go: Option<Instant>,
 }
 
 /// Who wants to know.
@@ -52,16 +65,23 @@ pub(super) struct Waiter {
 }
 
 impl Queue {
-    /// Queues a request. True if nobody is bringing the queue to the server: the caller has to see to it.
+    /// Queues a request that waits for this long.
     pub(super) fn push(
         &mut self,
         charges: &Charges,
         waiter: Waiter,
         terms: Option<Terms>,
-        due: Instant,
-    ) -> bool {
+        patience: Duration,
+    ) -> Queued {
+        let due = Instant::now() + patience;
+        let late = due - patience / 10;
+        let others = self.latest;
+        self.latest = others.max(Some(due));
         if let Some(entry) = self.index.get(charges) {
-            self.batch.entries[*entry].waiters.push(waiter);
+            let entry = &mut self.batch.entries[*entry];
+            entry.waiters.push(waiter);
+            entry.due = entry.due.min(due);
+            entry.late = entry.late.min(late);
         } else {
             self.index.insert(charges.clone(), self.batch.entries.len());
             self.batch.entries.push(Entry {
@@ -69,9 +89,19 @@ impl Queue {
                 waiters: SmallVec::from_buf([waiter]),
                 terms,
                 due,
+                late,
             });
         }
-        self.wake()
+        Queued {
+            is_idle: self.wake(),
+            let_go: (others > Some(due)).then_some(due),
+        }
+    }
+
+    /// Lets those go who have waited for long enough: their senders are dropped.
+    pub(super) fn let_go(&mut self, now: Instant) {
+        self.batch.entries.retain(|entry| entry.due > now);
+        self.reindex();
     }
 
     pub(super) fn give_back(&mut self, given_back: Return) -> bool {
@@ -87,21 +117,30 @@ impl Queue {
         !mem::replace(&mut self.is_flying, true)
     }
 
-    /// The next call; nothing if there is nothing to bring, and then nobody does any more.
-    pub(super) fn next(&mut self, has_more: bool) -> Option<Batch> {
+    /// The next call; nothing if there is nothing to bring, and then nobody does any more. One for which
+    /// nobody waits may take for as long as `patience`.
+    pub(super) fn next(&mut self, has_more: bool, patience: Duration) -> Option<Batch> {
         if self.batch.entries.is_empty() && self.batch.returns.is_empty() && !has_more {
             self.is_flying = false;
+            self.latest = None;
             return None;
         }
         let mut batch = mem::take(&mut self.batch);
-        self.index.clear();
+        if batch.entries.is_empty() {
+            self.latest = self.latest.max(Some(Instant::now() + patience));
+        }
         if batch.entries.len() > MOST_ENTRIES {
             self.batch.entries = batch.entries.split_off(MOST_ENTRIES);
-            let left = self.batch.entries.iter().enumerate();
-            self.index
-                .extend(left.map(|(place, entry)| (entry.charges.clone(), place)));
         }
+        self.reindex();
         Some(batch)
+    }
+
+    fn reindex(&mut self) {
+        self.index.clear();
+        let left = self.batch.entries.iter().enumerate();
+        self.index
+            .extend(left.map(|(place, entry)| (entry.charges.clone(), place)));
     }
 
     /// Whoever brought it is gone. Those who wait are told so by their channels' end.

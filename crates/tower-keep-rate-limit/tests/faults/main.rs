@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod ban_races;
 mod bans;
 mod garbage;
 mod hostile;

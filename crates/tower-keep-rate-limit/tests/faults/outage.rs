@@ -11,7 +11,7 @@ use std::{
 
 use http::StatusCode;
 use tokio::time::Instant;
-use tower_keep_rate_limit::{Quota, RateLimitHandle, RateLimitLayer, Subject};
+use tower_keep_rate_limit::{Policy, Quota, RateLimitHandle, RateLimitLayer, Subject};
 use tower_keep_store::Store;
 use tower_keep_test_support::{RedisServer, Reply, eventually};
 
@@ -187,28 +187,49 @@ async fn a_layer_that_fails_closed_says_when_to_come_again_and_one_that_fails_op
     }
 }
 
+/// Two layers on one store, the first of which is built with, and has, more time.
+fn patient_and_hasty(server: &RedisServer) -> [RateLimitLayer; 2] {
+    let store = Store::connect(&server.url()).expect("a good URL");
+    [("patient", LONG * 2), ("hasty", DEADLINE)].map(|(name, deadline)| {
+        let policy = Policy::new(name, Quota::per_day(1000));
+        let builder = RateLimitLayer::builder(store.clone()).policy(policy);
+        builder.deadline(deadline).build().expect("makes sense")
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_layer_beside_a_more_patient_one_asks_the_server() {
+    let server = RedisServer::start();
+    let [_patient, hasty] = patient_and_hasty(&server);
+    let (service, _) = limited(&hasty);
+    eventually(LONG, async || {
+        let before = hasty.handle().stats().by_share;
+        assert_eq!(status(&service, "m").await, StatusCode::OK);
+        hasty.handle().stats().by_share == before
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_waits_for_the_longer_deadline_of_another_layer() {
     let mut server = RedisServer::start();
-    let store = Store::connect(&server.url()).expect("a good URL");
-    let with = |deadline, name: &str| {
-        let policy = tower_keep_rate_limit::Policy::new(name, Quota::per_day(100));
-        let layer = RateLimitLayer::builder(store.clone())
-            .policy(policy)
-            .deadline(deadline);
-        limited(&layer.build().expect("makes sense")).0
-    };
-    let patient = with(LONG * 2, "patient");
-    let hasty = with(DEADLINE, "hasty");
-    assert_eq!(status(&hasty, "m").await, StatusCode::OK);
+    let layers = patient_and_hasty(&server);
+    let [patient, hasty] = layers.each_ref().map(|layer| limited(layer).0);
+    // So that connections are there.
+    for _ in 0..10 {
+        assert_eq!(status(&patient, "m").await, StatusCode::OK);
+    }
     server.pause();
     let waiting = tokio::spawn(async move { status(&patient, "m").await });
     // So that the hasty one finds the patient one's call under way.
     tokio::time::sleep(DEADLINE).await;
     let begun = Instant::now();
     let answer = tokio::time::timeout(LONG, status(&hasty, "m")).await;
+    let waited = begun.elapsed();
+    let is_waiting = !waiting.is_finished();
     server.resume();
     assert_eq!(answer.expect("is answered"), StatusCode::OK);
-    assert!(begun.elapsed() < DEADLINE + SLACK, "{:?}", begun.elapsed());
-    waiting.await.expect("is answered");
+    assert!(waited < DEADLINE + SLACK, "{waited:?}");
+    assert!(is_waiting, "the patient one has time");
+    assert_eq!(waiting.await.expect("is answered"), StatusCode::OK);
 }
