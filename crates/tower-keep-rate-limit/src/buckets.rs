@@ -208,7 +208,10 @@ mod tests {
                     for _ in 0..1000 {
                         let mut locked = buckets.lock(keys.iter());
                         for key in &keys {
-                            locked.entry(key, 0).outages += 1;
+                            let bucket = locked.entry(key, 0);
+                            // In use, or another in its shard would take its place.
+                            bucket.idle = u64::MAX;
+                            bucket.outages += 1;
                         }
                     }
                 });

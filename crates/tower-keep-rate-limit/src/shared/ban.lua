@@ -7,7 +7,8 @@
 --   lives     microseconds that what is stored may have to live on for the limit's sake
 -- Answers when the ban ends, in microseconds.
 local given, length, longest, lives = unpack(cmsgpack.unpack(ARGV[1]))
-local LONGEST_BAN = 366 * 24 * 3600 * 1000000
+-- With a day for clocks that differ.
+local LONGEST_BAN = 367 * 24 * 3600 * 1000000
 local now = given
 if now == 0 then
   local time = redis.call('TIME')

@@ -18,7 +18,8 @@ local floor, ceil, min, max = math.floor, math.ceil, math.min, math.max
 local match, format = string.match, string.format
 local MOST = 9007199254740992
 local COUNTED = 17
-local LONGEST_BAN = 366 * 24 * 3600 * 1000000
+-- With a day for clocks that differ.
+local LONGEST_BAN = 367 * 24 * 3600 * 1000000
 
 local now = given
 if now == 0 then
@@ -41,7 +42,8 @@ local function parse(text)
     if banned then
       banned, level, forgotten = number(banned), number(level), number(forgotten)
       -- One that lasts longer than any can is from another clock.
-      if banned and level and forgotten and banned <= now + LONGEST_BAN then
+      local is_one = banned and level and forgotten and banned <= forgotten
+      if is_one and banned <= now + LONGEST_BAN and forgotten <= now + 2 * LONGEST_BAN then
         bucket.banned, bucket.level, bucket.forgotten = banned, level, forgotten
       end
       text = rest
