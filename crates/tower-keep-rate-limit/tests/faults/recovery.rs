@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use tower_keep_rate_limit::{Quota, RateLimitHandle, Subject};
+use tower_keep_store::Store;
 use tower_keep_test_support::{RedisServer, eventually, holds_within};
 
 use crate::{
@@ -84,11 +85,14 @@ async fn a_server_whose_keys_were_flushed_is_told_what_was_known() {
 }
 
 /// One process whose call failed after it learnt of a bucket, and another.
-async fn after_a_failed_call() -> (RedisServer, [RateLimitHandle; 2]) {
+async fn after_a_failed_call() -> (RedisServer, [Store; 2], [RateLimitHandle; 2]) {
     let mut server = RedisServer::start();
-    let store = process(&server).deadline(Duration::from_millis(100));
-    let first = layer(store, merchant(Quota::per_day(300))).handle();
-    let second = layer(process(&server), merchant(Quota::per_day(300))).handle();
+    let stores = [
+        process(&server).deadline(Duration::from_millis(100)),
+        process(&server),
+    ];
+    let handle = |store: &Store| layer(store.clone(), merchant(Quota::per_day(300))).handle();
+    let [first, second] = stores.each_ref().map(handle);
     let subject = Subject::header("m");
     assert_eq!(
         first
@@ -107,23 +111,30 @@ async fn after_a_failed_call() -> (RedisServer, [RateLimitHandle; 2]) {
     other.expect_err("nobody answers");
     server.resume();
     eventually(LONG, async || remaining(&second).await == Some(0)).await;
-    (server, [first, second])
+    (server, stores, [first, second])
+}
+
+/// Until the first has heard what the second said. (Before, it may still tell the server what it knew.)
+async fn hears([first, second]: &[Store; 2]) {
+    eventually(LONG, async || first.log().stamp() == second.log().stamp()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_reset_by_another_process_after_an_outage_stays_reset() {
-    let (server, [first, second]) = after_a_failed_call().await;
+    let (server, stores, [first, second]) = after_a_failed_call().await;
     let subject = Subject::header("m");
     second.reset("merchant", &subject).await.expect("answers");
+    hears(&stores).await;
     eventually(LONG, async || remaining(&first).await == Some(300)).await;
     assert_eq!(told(&server).await, Some(300));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ban_that_another_process_lifted_after_an_outage_stays_lifted() {
-    let (server, [first, second]) = after_a_failed_call().await;
+    let (server, stores, [first, second]) = after_a_failed_call().await;
     let subject = Subject::header("m");
     second.unban("merchant", &subject).await.expect("answers");
+    hears(&stores).await;
     eventually(LONG, async || remaining(&first).await == Some(100)).await;
     assert_eq!(told(&server).await, Some(100));
 }
