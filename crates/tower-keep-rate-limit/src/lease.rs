@@ -92,14 +92,16 @@ impl Leases {
     }
 
     /// How many to ask for beyond what is needed now: twice as many as last time if they were all used, as
-    /// many as were used if not.
+    /// many as were used if not. None while some are left: they came while this request was on its way.
     pub(crate) fn wish(&self, charges: &Charges, terms: Terms) -> u64 {
         let mut shard = self.shard(charges);
         let now = Instant::now();
         if let Some(lease) = shard.get_mut(charges) {
             if lease.until <= now {
                 lease.batch = lease.batch.saturating_sub(lease.left).max(1);
-            } else if lease.left == 0 {
+            } else if lease.left > 0 {
+                return 0;
+            } else {
                 lease.batch = lease.batch.saturating_mul(2).min(terms.most);
             }
             lease.left = 0;
@@ -122,7 +124,7 @@ impl Leases {
         0
     }
 
-    /// Keeps permits that were charged after `sent`.
+    /// Keeps permits that were charged after `sent`, beside those that are left.
     pub(crate) fn put(
         &self,
         charges: &Charges,
@@ -132,9 +134,11 @@ impl Leases {
         seen: Seen,
     ) {
         if let Some(lease) = self.shard(charges).get_mut(charges) {
-            lease.left = permits;
-            lease.until = sent + life;
-            lease.seen = seen;
+            if lease.left == 0 {
+                lease.until = sent + life;
+                lease.seen = seen;
+            }
+            lease.left += permits;
         }
     }
 

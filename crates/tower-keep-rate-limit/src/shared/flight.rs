@@ -148,6 +148,17 @@ impl Grant<'_> {
 
 /// Gives what was granted to those who wait, in their order, and what is left to the leases.
 fn deliver(hub: &Hub, entry: Entry, grant: &Grant<'_>, sent: Instant, seen: Seen) {
+    let keep = |permits: u64| {
+        if let Some(terms) = entry.terms
+            && permits > 0
+        {
+            hub.leases
+                .put(&entry.charges, permits, sent, terms.life, seen);
+        }
+    };
+    let wanted: u64 = entry.waiters.iter().map(|waiter| waiter.want).sum();
+    // Before anybody is told: who asks again at once is to find them.
+    keep(grant.granted.saturating_sub(wanted));
     let mut taken = 0;
     for waiter in entry.waiters {
         let mut decision = grant.decision(taken, waiter.want);
@@ -158,10 +169,5 @@ fn deliver(hub: &Hub, entry: Entry, grant: &Grant<'_>, sent: Instant, seen: Seen
             taken += granted;
         }
     }
-    let left = grant.granted - taken;
-    if let Some(terms) = entry.terms
-        && left > 0
-    {
-        hub.leases.put(&entry.charges, left, sent, terms.life, seen);
-    }
+    keep(grant.granted.min(wanted) - taken);
 }

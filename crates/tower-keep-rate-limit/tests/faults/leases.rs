@@ -9,10 +9,10 @@ use http::StatusCode;
 use tokio::time::Instant;
 use tower_keep_rate_limit::{Policy, Quota, RateLimitLayer, Subject};
 use tower_keep_store::Store;
-use tower_keep_test_support::{RedisServer, seed};
+use tower_keep_test_support::{RedisServer, eventually, seed};
 
 use crate::{
-    common::{limited, status},
+    common::{LONG, limited, status},
     tools::{Passed, Random, assert_bounded, merchant, process},
 };
 
@@ -116,12 +116,12 @@ async fn strict_and_calendar_quotas_are_exceeded_by_the_share_at_most() {
 async fn a_busy_caller_needs_few_calls() {
     const REQUESTS: u64 = 5000;
     let server = RedisServer::start();
-    let layer = leasing(
-        process(&server),
-        merchant(Quota::per_minute(1_000_000)),
-        0.1,
-    );
+    let store = process(&server);
+    let layer = leasing(store.clone(), merchant(Quota::per_minute(1_000_000)), 0.1);
     let (service, _) = limited(&layer);
+    // What is held while the log is read for the first time does not last.
+    let log = store.log();
+    eventually(LONG, async || log.is_current() && log.stamp().epoch != 0).await;
     assert_eq!(status(&service, "m").await, StatusCode::OK);
     server.reset_stats();
     for _ in 0..REQUESTS {
@@ -153,4 +153,33 @@ async fn where_little_is_left_nothing_is_taken_in_advance() {
     }
     assert_eq!(status(&service, "m").await, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(layer.handle().stats().leased, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn permits_that_were_taken_are_used_however_many_ask_at_once() {
+    const TASKS: usize = 8;
+    const REQUESTS: usize = 1500;
+    let server = RedisServer::start();
+    let quota = Quota::per_day(10_000_000);
+    let layer = leasing(process(&server), merchant(quota), 0.1);
+    let (service, _) = limited(&layer);
+    let mut running = tokio::task::JoinSet::new();
+    for _ in 0..TASKS {
+        let service = service.clone();
+        running.spawn(async move {
+            for _ in 0..REQUESTS {
+                assert_eq!(status(&service, "m").await, StatusCode::OK);
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+    running.join_all().await;
+    let left = layer.handle().peek("merchant", &Subject::header("m")).await;
+    let used = 10_000_000 - left.expect("answers").remaining();
+    let passed = u32::try_from(TASKS * REQUESTS).expect("small");
+    // The last batch, which nobody needed any more, is twice the one before, and so about as large as all.
+    assert!(used >= passed, "{used} of {passed}");
+    assert!(used <= passed * 5 / 2, "{used} were charged for {passed}");
+    let leased = layer.handle().stats().leased;
+    assert!(leased > u64::from(passed) * 9 / 10, "{leased} of {passed}");
 }

@@ -120,9 +120,14 @@ async fn through_kill_restart_pause_and_resume_three_processes_keep_one_quota_wi
     assert_bounded(&passed, 330.0, 33.0);
 }
 
+/// A server on a socket: while it is down, nobody else takes its place.
+fn without_port() -> RedisServer {
+    RedisServer::builder().unix_socket().start()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_starts_while_redis_is_down_limits_and_shares_when_it_comes() {
-    let mut server = RedisServer::start();
+    let mut server = without_port();
     server.kill();
     let connect = || Store::connect(&server.url()).expect("a good URL");
     let layers = [(); 2].map(|()| layer(connect(), merchant(Quota::per_day(300))));
@@ -155,7 +160,7 @@ async fn a_service_that_starts_while_redis_is_down_limits_and_shares_when_it_com
 #[tokio::test(flavor = "multi_thread")]
 async fn a_layer_that_fails_closed_says_when_to_come_again_and_one_that_fails_open_lets_pass() {
     for hangs in [false, true] {
-        let mut server = RedisServer::start();
+        let mut server = without_port();
         let builder = || {
             let store = Store::connect(&server.url()).expect("a good URL");
             RateLimitLayer::builder(store).policy(merchant(Quota::per_day(3)))

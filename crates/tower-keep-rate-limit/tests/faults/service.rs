@@ -18,7 +18,7 @@ use tower::{
     load_shed::LoadShed, util::BoxCloneSyncService,
 };
 use tower_keep_rate_limit::{Quota, RateLimitLayer};
-use tower_keep_test_support::{eventually, seed};
+use tower_keep_test_support::{eventually, holds_within, seed};
 
 use crate::{
     common::{LONG, from, stores},
@@ -95,6 +95,9 @@ fn stacks(layer: &RateLimitLayer, inner: &Inner) -> Vec<Stack> {
         boxed(LoadShed::new(layer.layer(inner.service()))),
     ]
 }
+
+/// Which of them have a buffer.
+const BUFFERED: [usize; 2] = [1, 3];
 
 #[derive(Default)]
 struct Counts {
@@ -176,11 +179,16 @@ async fn no_permit_is_lost_with_clients_that_leave_in_the_middle() {
             merchant(Quota::per_day(u32::try_from(QUOTA).expect("small"))),
         );
         let inner = Inner::new();
-        for stack in &stacks(&layer, &inner) {
-            hammer(stack, seed(), true).await;
+        for (place, stack) in stacks(&layer, &inner).into_iter().enumerate() {
+            hammer(&stack, seed(), true).await;
             let calls = inner.calls.swap(0, Ordering::Relaxed);
             assert!(calls <= QUOTA, "{calls}");
-            eventually(LONG, async || inner.permits.available_permits() == PERMITS).await;
+            if BUFFERED.contains(&place) {
+                // Its worker may have got in line for somebody who has left, and keeps the place for the next.
+                drop(stack);
+            }
+            let is_back = async || inner.permits.available_permits() == PERMITS;
+            assert!(holds_within(LONG, is_back).await, "stack {place}");
             clock.advance(Duration::from_secs(48 * 3600));
         }
     }
