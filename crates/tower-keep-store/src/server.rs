@@ -1,10 +1,10 @@
-//! Server: what must be atomic on the server.
+//! The server behind a store, for layers that need more of it than records: scripts for what must be atomic,
+//! and its own commands.
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use redis::aio::MultiplexedConnection;
-use tracing::Instrument;
 
 use crate::{
     command::{Command, Reply},
@@ -81,13 +81,7 @@ impl Server {
         let send = |mut connection: MultiplexedConnection| async move {
             invocation.invoke_async::<Bytes>(&mut connection).await
         };
-        let operation = script.name;
-        let span = tracing::trace_span!("store.step", operation);
-        let result = self.redis.run(deadline, send).instrument(span).await;
-        if let Err(error) = &result {
-            tracing::debug!(operation, %error, "a store step failed");
-        }
-        result
+        self.redis.run(script.name, deadline, send).await
     }
 
     /// Runs commands in their order, in one round trip of at most `deadline`. Not atomic: those of others may
@@ -113,12 +107,8 @@ impl Server {
                 .query_async::<Vec<redis::Value>>(&mut connection)
                 .await
         };
-        let span = tracing::trace_span!("store.step", operation);
-        let result = self.redis.run(deadline, send).instrument(span).await;
-        if let Err(error) = &result {
-            tracing::debug!(operation, %error, "a store step failed");
-        }
-        Ok(result?.into_iter().map(Reply::from).collect())
+        let replies = self.redis.run(operation, deadline, send).await?;
+        Ok(replies.into_iter().map(Reply::from).collect())
     }
 
     /// Whether the circuit breaker is open: a step would be refused at once.

@@ -12,7 +12,6 @@ use bytes::Bytes;
 use redis::aio::MultiplexedConnection;
 use sha2::Sha256;
 use tokio::runtime::Handle;
-use tracing::Instrument;
 
 use crate::{
     clock::Clock,
@@ -238,7 +237,7 @@ impl Store {
         key.in_namespace(&self.space.namespace)
     }
 
-    /// One step in whichever place there is. Spans name the command, never a key or a value.
+    /// One step in whichever place there is.
     async fn step<Reply, T>(
         &self,
         operation: &'static str,
@@ -256,12 +255,8 @@ impl Store {
         let send = |mut connection: MultiplexedConnection| async move {
             command.query_async::<Reply>(&mut connection).await
         };
-        let span = tracing::trace_span!("store.step", operation);
-        let result = redis.run(self.deadline, send).instrument(span).await;
-        if let Err(error) = &result {
-            tracing::debug!(operation, %error, "a store step failed");
-        }
-        result.map(answer)
+        let reply = redis.run(operation, self.deadline, send).await?;
+        Ok(answer(reply))
     }
 }
 

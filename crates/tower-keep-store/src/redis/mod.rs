@@ -17,6 +17,7 @@ use tokio::{
     runtime::Handle,
     time::{Instant, timeout_at},
 };
+use tracing::Instrument;
 
 use self::{
     breaker::Breaker,
@@ -76,8 +77,27 @@ impl Redis {
         }
     }
 
-    /// Runs one step within `deadline`, checkout included.
+    /// Runs one step within `deadline`, checkout included. Spans and logs name the operation, never a key or
+    /// a value.
     pub(crate) async fn run<T, F>(
+        &self,
+        operation: &'static str,
+        deadline: Duration,
+        step: impl FnOnce(MultiplexedConnection) -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        let span = tracing::trace_span!("store.step", operation);
+        let result = self.guarded(deadline, step).instrument(span).await;
+        if let Err(error) = &result {
+            tracing::debug!(operation, %error, "a store step failed");
+        }
+        result
+    }
+
+    /// Runs one step, unless the breaker is open, and tells it how that went.
+    async fn guarded<T, F>(
         &self,
         deadline: Duration,
         step: impl FnOnce(MultiplexedConnection) -> F,
