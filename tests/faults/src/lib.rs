@@ -13,11 +13,12 @@ mod hiring;
 mod ledger;
 mod load;
 mod process;
-mod random;
 mod recovery;
 mod site;
 mod timings;
 mod visitor;
+
+pub use tower_keep_test_support::Random;
 
 pub use self::{
     client::{Answer, Client},
@@ -25,7 +26,6 @@ pub use self::{
     ledger::{Ledger, STATUSES},
     load::Load,
     process::{Process, run_if_asked},
-    random::Random,
     recovery::{caching_returns, restart, resume, shares},
     site::Site,
     timings::{Kind, Timings},

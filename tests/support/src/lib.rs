@@ -11,7 +11,7 @@
 //! - [`Origin`]: a service that counts, records, and answers as scripted.
 //! - [`ScriptedBody`]: a body made of frames, trailers, errors and gates; `Send`, not `Sync`.
 //! - [`Gate`] and [`eventually`]: waiting without sleeping.
-//! - [`seed`]: random schedules that can be repeated.
+//! - [`seed`] and [`Random`]: random schedules that can be repeated.
 //!
 //! This is a library for tests: what goes wrong in it panics, with a message that says what.
 
@@ -19,6 +19,7 @@ mod body;
 mod eventually;
 mod gate;
 mod origin;
+mod random;
 mod redis_server;
 mod seed;
 mod tcp_proxy;
@@ -28,6 +29,7 @@ pub use self::{
     eventually::{eventually, holds_within},
     gate::Gate,
     origin::{InFlight, InFlightGuard, Origin, OriginError, OriginFuture, Seen},
+    random::Random,
     redis_server::{Builder as RedisServerBuilder, RedisServer, Reply},
     seed::seed,
     tcp_proxy::{Builder as TcpProxyBuilder, Direction, TcpProxy},

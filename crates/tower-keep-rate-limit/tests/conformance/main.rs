@@ -12,7 +12,6 @@ mod model;
 mod operation;
 mod plan;
 mod promises;
-mod random;
 mod regressions;
 mod report;
 mod run;

@@ -1,9 +1,10 @@
 //! What can happen in a schedule.
 
+use tower_keep_test_support::Random;
+
 use crate::{
     model::Model,
     plan::{Plan, Source},
-    random::Random,
     spec::{DAY, Kind, SECOND, Spec},
 };
 

@@ -7,9 +7,10 @@ use http::{Response, request::Parts, response};
 use tower_keep_rate_limit::{Key, Policy, RateLimitLayer, Subject};
 use tower_keep_store::{Identity, Store};
 
+use tower_keep_test_support::Random;
+
 use crate::{
     operation::{Ask, Part},
-    random::Random,
     spec::{Kind, Spec},
 };
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tower_keep_store::Store;
-use tower_keep_test_support::holds_within;
+use tower_keep_test_support::{Random, holds_within};
 
 use crate::{
     bounds::Bounds,
@@ -11,7 +11,6 @@ use crate::{
     model::{Model, Passed},
     operation::{Ask, Next, Operation},
     plan::Plan,
-    random::Random,
     side::Side,
     spec::Kind,
     told::Told,

@@ -1,12 +1,11 @@
 //! Random schedules: all three say the same of each operation.
 
 use tower_keep_store::{Clock, Store};
-use tower_keep_test_support::{RedisServer, seed};
+use tower_keep_test_support::{Random, RedisServer, seed};
 
 use crate::{
     common::{START, builder},
     plan::Plan,
-    random::Random,
     run::Run,
 };
 

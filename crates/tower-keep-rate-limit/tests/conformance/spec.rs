@@ -1,10 +1,10 @@
 //! Quotas as the model reads them.
 
+use tower_keep_test_support::Random;
+
 use std::time::Duration;
 
 use tower_keep_rate_limit::Quota;
-
-use crate::random::Random;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {

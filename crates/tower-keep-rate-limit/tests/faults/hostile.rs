@@ -7,11 +7,11 @@ use http::{HeaderValue, Request, StatusCode};
 use http_body_util::Full;
 use tower_keep_rate_limit::{ClientIp, Key, Policy, Quota};
 use tower_keep_store::PeerAddr;
-use tower_keep_test_support::seed;
+use tower_keep_test_support::{Random, seed};
 
 use crate::{
     common::{Answer, Limited, field, limited, send, stores},
-    tools::{Random, layer},
+    tools::layer,
 };
 
 /// A service on each store that lets one client pass ten times.

@@ -9,11 +9,11 @@ use http::StatusCode;
 use tokio::time::Instant;
 use tower_keep_rate_limit::{Policy, Quota, RateLimitLayer, Subject};
 use tower_keep_store::Store;
-use tower_keep_test_support::{RedisServer, eventually, seed};
+use tower_keep_test_support::{Random, RedisServer, eventually, seed};
 
 use crate::{
     common::{LONG, limited, status},
-    tools::{Passed, Random, assert_bounded, merchant, process},
+    tools::{Passed, assert_bounded, merchant, process},
 };
 
 fn leasing(store: Store, policy: Policy, epsilon: f64) -> RateLimitLayer {

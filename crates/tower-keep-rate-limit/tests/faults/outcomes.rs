@@ -13,11 +13,11 @@ use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use tower::{Layer, ServiceExt};
 use tower_keep_rate_limit::{Policy, Quota, RateLimit, RateLimitLayer, Subject};
-use tower_keep_test_support::{Gate, Origin, ScriptedBody, eventually, seed};
+use tower_keep_test_support::{Gate, Origin, Random, ScriptedBody, eventually, seed};
 
 use crate::{
     common::{LONG, from, stores},
-    tools::{Random, layer, merchant, process},
+    tools::{layer, merchant, process},
 };
 
 type Logins = RateLimit<Origin<Full<Bytes>>>;

@@ -18,11 +18,11 @@ use tower::{
     load_shed::LoadShed, util::BoxCloneSyncService,
 };
 use tower_keep_rate_limit::{Quota, RateLimitLayer};
-use tower_keep_test_support::{eventually, holds_within, seed};
+use tower_keep_test_support::{Random, eventually, holds_within, seed};
 
 use crate::{
     common::{LONG, from, stores},
-    tools::{Random, layer, merchant},
+    tools::{layer, merchant},
 };
 
 const PERMITS: usize = 8;

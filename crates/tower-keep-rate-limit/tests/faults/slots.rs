@@ -14,12 +14,12 @@ use http_body_util::{BodyExt, Full};
 use tower::{Layer, ServiceExt};
 use tower_keep_rate_limit::{Quota, RateLimit, RateLimitLayer, Subject};
 use tower_keep_test_support::{
-    Gate, Origin, OriginError, RedisServer, ScriptedBody, eventually, seed,
+    Gate, Origin, OriginError, Random, RedisServer, ScriptedBody, eventually, seed,
 };
 
 use crate::{
     common::{LONG, from, stores},
-    tools::{Random, layer, merchant, process},
+    tools::{layer, merchant, process},
 };
 
 type Slotted = RateLimit<Origin<Full<Bytes>>>;

@@ -1,4 +1,4 @@
-//! Random numbers, looks into the server, and admissions with their times.
+//! Looks into the server, and admissions with their times.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -8,34 +8,6 @@ use tower_keep_store::{Clock, Store};
 use tower_keep_test_support::{RedisServer, Reply};
 
 use crate::common::builder;
-
-/// Numbers that follow from a seed (SplitMix64).
-#[derive(Clone, Debug)]
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(crate) fn any(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.any() % bound
-    }
-
-    /// A number of up to so many bits, as likely a short as a long one.
-    pub(crate) fn of_size(&mut self, bits: u64) -> u64 {
-        let bits = 1 + self.below(bits);
-        self.below(1 << bits)
-    }
-}
 
 /// What a busy machine may add to any bound.
 pub(crate) const SLACK: Duration = Duration::from_secs(2);

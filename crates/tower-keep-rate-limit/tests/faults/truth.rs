@@ -7,11 +7,11 @@ use http::{Request, Response, StatusCode, request::Parts};
 use http_body_util::Full;
 use tower_keep_rate_limit::{Quota, RateLimitLayer};
 use tower_keep_store::Clock;
-use tower_keep_test_support::seed;
+use tower_keep_test_support::{Random, seed};
 
 use crate::{
     common::{Answer, Limited, field, from, limited, send, stores},
-    tools::{Random, merchant},
+    tools::merchant,
 };
 
 /// Any quota, and the most that it ever has at once.

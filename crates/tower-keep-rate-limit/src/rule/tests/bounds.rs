@@ -1,9 +1,10 @@
 //! What the kinds promise, counted over what was admitted.
 
+use tower_keep_test_support::{Random, seed};
+
 use super::{
     super::{Rule, State},
     case::{Case, END, Kind, moment, stored},
-    random::Random,
 };
 
 const SCHEDULES: u64 = 1_000;
@@ -81,7 +82,7 @@ impl Run {
 
 /// How many operations there were.
 fn hold(kind: Kind) -> u64 {
-    let mut random = Random::new();
+    let mut random = Random::new(seed());
     let mut operations = 0;
     for _ in 0..SCHEDULES {
         let case = Case::random(kind, &mut random);

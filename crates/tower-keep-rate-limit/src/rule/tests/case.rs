@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use tower_keep_test_support::{Random, seed};
+
 use super::{
     super::{Record, Rule, State},
     model::{Bucket, Count, List, Model},
-    random::Random,
 };
 use crate::quota::Quota;
 
@@ -242,3 +243,17 @@ pub(super) fn stored(state: State) -> State {
     let record = Record { state, ban: None };
     Record::parse(&record.text()).state
 }
+
+/// Each of these kinds in many cases, at random moments.
+pub(super) fn in_many_states(kinds: &[Kind], check: impl Fn(&mut Random, Case, u64)) {
+    let mut random = Random::new(seed());
+    for kind in kinds {
+        for _ in 0..TIMES {
+            let case = Case::random(*kind, &mut random);
+            let now = moment(&mut random);
+            check(&mut random, case, now);
+        }
+    }
+}
+
+pub(super) const TIMES: u64 = 5_000;

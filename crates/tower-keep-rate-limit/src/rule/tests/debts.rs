@@ -1,27 +1,10 @@
 //! More than there is, and what is given back.
 
-use super::{
-    case::{Case, KINDS, Kind, TIMED, moment},
-    random::Random,
-};
-
-const TIMES: u64 = 5_000;
-
-/// Each of these kinds in many states.
-fn states(kinds: &[Kind], check: impl Fn(&mut Random, Case, u64)) {
-    let mut random = Random::new();
-    for kind in kinds {
-        for _ in 0..TIMES {
-            let case = Case::random(*kind, &mut random);
-            let now = moment(&mut random);
-            check(&mut random, case, now);
-        }
-    }
-}
+use super::case::{KINDS, Kind, TIMED, in_many_states};
 
 #[test]
 fn a_debt_is_no_deeper_than_the_limit() {
-    states(&TIMED, |random, case, now| {
+    in_many_states(&TIMED, |random, case, now| {
         let (rule, state) = (case.rule(), case.used(random, now));
         let available = rule.available(&state, now);
         let units = available + random.size(u64::MAX - available);
@@ -34,7 +17,7 @@ fn a_debt_is_no_deeper_than_the_limit() {
 
 #[test]
 fn nobody_waits_longer_than_a_window() {
-    states(&TIMED, |_, case, _| {
+    in_many_states(&TIMED, |_, case, _| {
         let window = match case.kind {
             Kind::Strict => 16 * case.sixteenth() + case.sixteenth(),
             _ => case.window,
@@ -45,7 +28,7 @@ fn nobody_waits_longer_than_a_window() {
 
 #[test]
 fn the_largest_cost_there_is_neither_overflows_nor_passes() {
-    states(&KINDS, |random, case, now| {
+    in_many_states(&KINDS, |random, case, now| {
         let (rule, state) = (case.rule(), case.used(random, now));
         let charged = rule.charge(&state, now, u64::MAX);
         let again = rule.charge(&charged, now, u64::MAX);
@@ -58,7 +41,7 @@ fn the_largest_cost_there_is_neither_overflows_nor_passes() {
 
 #[test]
 fn a_refund_never_makes_more_than_the_burst() {
-    states(&KINDS, |random, case, now| {
+    in_many_states(&KINDS, |random, case, now| {
         let (rule, state) = (case.rule(), case.used(random, now));
         let before = rule.available(&state, now);
         let refunded = rule.refund(&state, now, random.size(u64::MAX), u64::MAX);
@@ -70,7 +53,7 @@ fn a_refund_never_makes_more_than_the_burst() {
 
 #[test]
 fn a_refund_at_once_undoes_a_charge() {
-    states(&KINDS, |random, case, now| {
+    in_many_states(&KINDS, |random, case, now| {
         let (rule, state) = (case.rule(), case.used(random, now));
         let available = rule.available(&state, now);
         let units = random.below(available + 1);
@@ -85,7 +68,7 @@ fn a_refund_at_once_undoes_a_charge() {
 
 #[test]
 fn what_costs_more_than_can_be_used_at_once_waits_for_all_of_it() {
-    states(&KINDS, |random, case, now| {
+    in_many_states(&KINDS, |random, case, now| {
         let (rule, state) = (case.rule(), case.used(random, now));
         let more = case.burst + random.size(u64::MAX - case.burst);
         let wait = |units| rule.wait(&state, now, units);
@@ -95,7 +78,7 @@ fn what_costs_more_than_can_be_used_at_once_waits_for_all_of_it() {
 
 #[test]
 fn what_came_back_by_itself_is_not_given_back_once_more() {
-    states(&TIMED, |random, case, now| {
+    in_many_states(&TIMED, |random, case, now| {
         let rule = case.rule();
         let first = rule.charge(&case.used(random, now), now, 1);
         let back = rule.back(&first);

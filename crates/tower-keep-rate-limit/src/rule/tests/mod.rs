@@ -6,7 +6,6 @@ mod clocks;
 mod debts;
 mod model;
 mod quotas;
-mod random;
 mod records;
 mod same;
 mod steady;

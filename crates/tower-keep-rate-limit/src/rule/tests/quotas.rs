@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use tower_keep_test_support::{Random, seed};
+
 use super::{
     super::Rule,
     case::{Case, KINDS, Kind, YEAR},
-    random::Random,
 };
 use crate::quota::Quota;
 
@@ -80,7 +81,7 @@ fn a_burst_comes_back_within_a_leap_year() {
 
 #[test]
 fn everything_else_is_built() {
-    let mut random = Random::new();
+    let mut random = Random::new(seed());
     for kind in KINDS {
         for _ in 0..20_000 {
             let limit = random.size(u64::from(u32::MAX));
@@ -121,7 +122,7 @@ fn check_interval(case: Case) {
 
 #[test]
 fn no_number_is_larger_than_the_server_holds() {
-    let mut random = Random::new();
+    let mut random = Random::new(seed());
     for _ in 0..50_000 {
         check_numbers(Case::random(Kind::Gcra, &mut random));
     }
@@ -137,7 +138,7 @@ fn no_number_is_larger_than_the_server_holds() {
 
 #[test]
 fn an_interval_is_never_too_short_and_hardly_too_long() {
-    let mut random = Random::new();
+    let mut random = Random::new(seed());
     for _ in 0..50_000 {
         check_interval(Case::random(Kind::Gcra, &mut random));
     }
@@ -145,7 +146,7 @@ fn an_interval_is_never_too_short_and_hardly_too_long() {
 
 #[test]
 fn an_interval_is_exact_wherever_its_numbers_are_small() {
-    let mut random = Random::new();
+    let mut random = Random::new(seed());
     for _ in 0..20_000 {
         let limit = random.size(1_000_000);
         let window = random.pick(&[1_000, 1_000_000, 60_000_000, 3_600_000_000]);

@@ -1,10 +1,11 @@
 //! Random schedules say the same as the models.
 
+use tower_keep_test_support::{Random, seed};
+
 use super::{
     super::{Rule, State},
     case::{Case, END, KINDS, Kind, moment, stored},
     model::Model,
-    random::Random,
 };
 
 const SCHEDULES: u64 = 700;
@@ -83,7 +84,7 @@ impl<'a> Run<'a> {
 
 #[test]
 fn every_kind_says_the_same_as_its_model() {
-    let mut random = Random::new();
+    let mut random = Random::new(seed());
     for kind in KINDS {
         for _ in 0..SCHEDULES {
             let mut run = Run::new(kind, &mut random);

@@ -1,9 +1,10 @@
 //! What somebody gets who takes all there is, for long.
 
+use tower_keep_test_support::{Random, seed};
+
 use super::{
     super::{Rule, State},
     case::{Case, Kind, moment},
-    random::Random,
 };
 
 /// Takes everything at each of these steps until the end; how much it was.
@@ -28,7 +29,7 @@ const RATES: [u64; 10] = [
 
 #[test]
 fn a_thousand_windows_give_exactly_the_limit_a_thousand_times() {
-    let mut random = Random::new();
+    let mut random = Random::new(seed());
     for limit in RATES {
         for burst in [limit.max(4), limit * 3 + 4, 5 + limit / 7] {
             for window in [1_000_000, 60_000_000] {
@@ -55,7 +56,7 @@ fn one_by_one_a_second_gives_exactly_the_limit() {
     for limit in RATES {
         let case = Case::new(Kind::Gcra, limit, 1_000_000, 2);
         let rule = case.rule();
-        let start = moment(&mut Random::new());
+        let start = moment(&mut Random::new(seed()));
         let taken = take_all(&rule, start, start + 1_000_000, |state, now| {
             rule.wait(state, now, 1)
         });
@@ -67,7 +68,7 @@ fn one_by_one_a_second_gives_exactly_the_limit() {
 fn rates_that_end_in_an_odd_microsecond_do_not_drift_in_a_year() {
     for limit in [7, 997, 700_000, 999_983] {
         let rule = Case::new(Kind::Gcra, limit, 1_000_000, 100 * limit).rule();
-        let start = moment(&mut Random::new());
+        let start = moment(&mut Random::new(seed()));
         let year = 366 * 24 * 3600;
         let taken = take_all(&rule, start, start + year * 1_000_000, |_, _| 98_765_432);
         assert_eq!(taken, (100 + year) * limit, "{limit} a second");
@@ -76,7 +77,7 @@ fn rates_that_end_in_an_odd_microsecond_do_not_drift_in_a_year() {
 
 #[test]
 fn a_strict_limit_gives_sixteen_of_seventeen_parts() {
-    let mut random = Random::new();
+    let mut random = Random::new(seed());
     for limit in [1, 7, 16, 100, 999_983] {
         for window in [1600, 1_000_000, 3_600_000_000] {
             let rule = Case::new(Kind::Strict, limit, window, limit).rule();
@@ -92,7 +93,7 @@ fn a_strict_limit_gives_sixteen_of_seventeen_parts() {
 
 #[test]
 fn a_strict_limit_gives_as_much_to_those_who_ask_each_microsecond() {
-    let mut random = Random::new();
+    let mut random = Random::new(seed());
     for limit in [1, 7, 100] {
         let case = Case::new(Kind::Strict, limit, 1600, limit);
         let rule = case.rule();
@@ -110,7 +111,7 @@ fn a_strict_limit_gives_as_much_to_those_who_ask_each_microsecond() {
 
 #[test]
 fn a_sixteenth_of_a_strict_window_is_rounded_up_to_a_microsecond() {
-    let mut random = Random::new();
+    let mut random = Random::new(seed());
     for _ in 0..200 {
         let case = Case::random(Kind::Strict, &mut random);
         let round = 17 * case.sixteenth();
@@ -125,7 +126,7 @@ fn a_sixteenth_of_a_strict_window_is_rounded_up_to_a_microsecond() {
 
 #[test]
 fn a_fixed_window_gives_its_limit_each_time() {
-    let mut random = Random::new();
+    let mut random = Random::new(seed());
     for _ in 0..200 {
         let case = Case::random(Kind::Fixed, &mut random);
         let rule = case.rule();
