@@ -14,8 +14,8 @@ use crate::{
     charge::Charges,
     limits::{Limits, Plan},
     place::{Answer, Decision},
+    plan::{self, PlanFuture},
     verdict::Verdict,
-    waiting::{self, PlanFuture},
 };
 
 /// What is known about a request when it is looked at.
@@ -46,12 +46,12 @@ enum Stage {
 
 /// Begins to decide a request.
 pub(crate) fn begin(limits: &Arc<Limits>, head: &Parts) -> Begun {
-    match limits.plan(head) {
-        Plan::Wait => Begun::Deciding(Deciding {
+    match plan::plan(limits, head) {
+        Ok(plan) => with_plan(limits, plan),
+        Err(plan) => Begun::Deciding(Deciding {
             limits: limits.clone(),
-            stage: Stage::Planning(waiting::plan(limits, head)),
+            stage: Stage::Planning(plan),
         }),
-        plan => with_plan(limits, plan),
     }
 }
 
@@ -59,13 +59,11 @@ fn with_plan(limits: &Arc<Limits>, plan: Plan) -> Begun {
     let charges = match plan {
         Plan::Charges(charges) => charges,
         Plan::Refused(status) => return Begun::Decided(Verdict::refused(status)),
-        // Who has waited does not wait again.
-        Plan::Wait => return Begun::Free,
     };
     if charges.is_empty() {
         return Begun::Free;
     }
-    match limits.decide(&charges, 1) {
+    match limits.decide(&charges) {
         Answer::Now(decision) => Begun::Decided(limits.verdict(&charges, decision)),
         Answer::Failed => Begun::Decided(limits.fail(&charges)),
         Answer::Later(decision) => Begun::Deciding(Deciding {

@@ -9,13 +9,13 @@ use crate::{
     key::Subject,
     limits::Limits,
     place::{Answer, BanTerms},
+    plan::stored,
     policy::LONGEST_BAN,
     quota::Quota,
-    quotas::{store_quota, stored},
+    quotas::store_quota,
     stats::RateLimitStats,
     status::PolicyStatus,
     verdict::Known,
-    waiting::heard,
 };
 
 /// Looks into the buckets of a [`RateLimitLayer`](crate::RateLimitLayer), and changes them: in all processes
@@ -193,8 +193,7 @@ impl RateLimitHandle {
         let limits = &*self.limits;
         let limit = &limits.policies[charge.policy];
         if limit.policy.is_adjustable() {
-            let key = limits.quota_key(&charge.bucket);
-            let quota = heard(limits, charge.bucket, stored(&limits.store, &key)).await;
+            let quota = stored(limits, charge.bucket).await;
             (charge.quota, charge.rule) = limit.or_own(quota);
         }
         Ok(charge)

@@ -124,6 +124,7 @@ mod lease;
 mod limits;
 mod note;
 mod place;
+mod plan;
 mod policy;
 mod quota;
 mod quotas;
@@ -134,7 +135,6 @@ mod slots;
 mod stats;
 mod status;
 mod verdict;
-mod waiting;
 
 pub use self::{
     answer::RefusalBody,

@@ -9,8 +9,9 @@ use tower_keep_store::{Key as StoreKey, PersonalKey, Store};
 use crate::{
     answer::Answers,
     charge::{Charge, Charges},
-    key::{Found, Key, Subject},
+    key::{Found, Subject},
     place::{Answer, BanTerms, Decision, Manner, Place},
+    plan::{Waiting, WaitingBucket, WaitingQuota},
     policy::{MissingKey, Policy, QuotaSource},
     quota::Quota,
     quotas::Quotas,
@@ -51,31 +52,23 @@ pub(crate) enum OnFailure {
     Open,
 }
 
-/// What one policy makes of a request.
-#[derive(Debug)]
-pub(crate) enum Step {
+/// What one policy makes of a request that it concerns.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a box would cost every request an allocation"
+)]
+pub(crate) enum Draft {
     Charge(Charge),
+    /// Something has to be waited for first.
+    Waiting(Waiting),
+}
+
+/// Why a request has no bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoBucket {
     /// The policy does not concern it.
     Pass,
     Unidentified,
-    /// Something has to be waited for first.
-    Wait,
-}
-
-/// Why a request without a key has no bucket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoBucket {
-    Pass,
-    Unidentified,
-}
-
-impl From<NoBucket> for Step {
-    fn from(why: NoBucket) -> Self {
-        match why {
-            NoBucket::Pass => Self::Pass,
-            NoBucket::Unidentified => Self::Unidentified,
-        }
-    }
 }
 
 /// What all policies make of a request.
@@ -83,23 +76,50 @@ impl From<NoBucket> for Step {
 pub(crate) enum Plan {
     Charges(Charges),
     Refused(RateLimitStatus),
-    /// Something has to be waited for first.
-    Wait,
 }
 
 impl Limits {
-    /// What a request takes, as far as it can be said at once.
-    pub(crate) fn plan(&self, head: &Parts) -> Plan {
-        let mut charges = Charges::new();
-        for (index, limit) in self.policies.iter().enumerate() {
-            match self.step(index, limit, head) {
-                Step::Charge(charge) => charges.push(charge),
-                Step::Pass => {}
-                Step::Unidentified => return Plan::Refused(self.unidentified(limit)),
-                Step::Wait => return Plan::Wait,
-            }
+    /// What a request takes of one policy, as far as it can be said at once. Everything that has to be asked of
+    /// the request is.
+    pub(crate) fn draft(&self, index: usize, head: &Parts) -> Result<Draft, NoBucket> {
+        let limit = &self.policies[index];
+        let policy = &limit.policy;
+        if policy
+            .allow_when
+            .as_ref()
+            .is_some_and(|allows| allows(head))
+        {
+            return Err(NoBucket::Pass);
         }
-        self.checked(charges)
+        let bucket = if limit.is_key_async {
+            WaitingBucket::Later(policy.key.find_later(head))
+        } else {
+            WaitingBucket::Known(self.bucket(limit, head)?)
+        };
+        let known = match &bucket {
+            WaitingBucket::Known(bucket) => self.quotas.get(bucket),
+            WaitingBucket::Later(_) => None,
+        };
+        let quota = match (&policy.source, known) {
+            (QuotaSource::Fixed, _) => WaitingQuota::Known(policy.quota, limit.rule),
+            (QuotaSource::Now(quota), _) => limit.or_own(quota(head)).into(),
+            (_, Some(quota)) => limit.or_own(quota).into(),
+            (QuotaSource::Later(quota), None) => WaitingQuota::Later(quota(head)),
+            (QuotaSource::Stored, None) => WaitingQuota::Stored,
+        };
+        let (cost, keep) = limit.costs(head);
+        Ok(match (bucket, quota) {
+            (WaitingBucket::Known(bucket), WaitingQuota::Known(quota, rule)) => {
+                Draft::Charge(self.charge(index, bucket, quota, rule, cost, keep))
+            }
+            (bucket, quota) => Draft::Waiting(Waiting {
+                index,
+                cost,
+                keep,
+                bucket,
+                quota,
+            }),
+        })
     }
 
     /// Refuses what can never pass, before anybody is asked.
@@ -110,8 +130,8 @@ impl Limits {
         Plan::Charges(charges)
     }
 
-    pub(crate) fn decide(&self, charges: &Charges, want: u64) -> Answer {
-        self.place.decide(charges, self.manner(want))
+    pub(crate) fn decide(&self, charges: &Charges) -> Answer {
+        self.place.decide(charges, self.manner(1))
     }
 
     /// What is said while the store fails.
@@ -142,13 +162,8 @@ impl Limits {
     /// The charge of a policy for somebody named from outside.
     pub(crate) fn charge_for(&self, index: usize, subject: &Subject) -> Charge {
         let limit = &self.policies[index];
-        let mut key = self.personal_key();
-        limit
-            .policy
-            .key
-            .normalise(subject.clone())
-            .push_to(&mut key);
-        let bucket = key.finish().part(limit.part);
+        let subject = limit.policy.key.normalise(subject.clone());
+        let bucket = self.bucket_of(limit, &subject);
         self.charge(index, bucket, limit.policy.quota, limit.rule, 1, 0)
     }
 
@@ -160,53 +175,29 @@ impl Limits {
         }
     }
 
-    fn step(&self, index: usize, limit: &Limit, head: &Parts) -> Step {
-        let policy = &limit.policy;
-        if policy
-            .allow_when
-            .as_ref()
-            .is_some_and(|allows| allows(head))
-        {
-            return Step::Pass;
-        }
-        if limit.is_key_async {
-            return Step::Wait;
-        }
+    /// The bucket of a request whose key can be said at once.
+    fn bucket(&self, limit: &Limit, head: &Parts) -> Result<StoreKey, NoBucket> {
         let mut key = self.personal_key();
-        let bucket = match policy.key.find(head, &mut key) {
-            Found::Present => key.finish().part(limit.part),
-            Found::Exempt => return Step::Pass,
-            Found::Missing => match self.missing(limit) {
-                Ok(bucket) => bucket,
-                Err(why) => return why.into(),
-            },
-        };
-        let known = match &policy.source {
-            QuotaSource::Fixed => Some((policy.quota, limit.rule)),
-            QuotaSource::Now(quota) => Some(limit.or_own(quota(head))),
-            QuotaSource::Later(_) | QuotaSource::Stored => {
-                let known = self.quotas.get(&bucket);
-                known.map(|quota| limit.or_own(quota))
-            }
-        };
-        let Some((quota, rule)) = known else {
-            return Step::Wait;
-        };
-        let (cost, keep) = limit.costs(head);
-        Step::Charge(self.charge(index, bucket, quota, rule, cost, keep))
+        match limit.policy.key.find(head, &mut key) {
+            Found::Present => Ok(key.finish().part(limit.part)),
+            Found::Exempt => Err(NoBucket::Pass),
+            Found::Missing => self.missing(limit),
+        }
     }
 
     /// The bucket of those who do not say who they are, or what else happens to them.
     pub(crate) fn missing(&self, limit: &Limit) -> Result<StoreKey, NoBucket> {
         match limit.policy.missing {
-            MissingKey::Shared => {
-                let mut key = self.personal_key();
-                Subject::anonymous().push_to(&mut key);
-                Ok(key.finish().part(limit.part))
-            }
+            MissingKey::Shared => Ok(self.bucket_of(limit, &Subject::anonymous())),
             MissingKey::Refused => Err(NoBucket::Unidentified),
             MissingKey::Allowed => Err(NoBucket::Pass),
         }
+    }
+
+    pub(crate) fn bucket_of(&self, limit: &Limit, subject: &Subject) -> StoreKey {
+        let mut key = self.personal_key();
+        subject.push_to(&mut key);
+        key.finish().part(limit.part)
     }
 
     pub(crate) fn charge(
@@ -231,7 +222,7 @@ impl Limits {
         }
     }
 
-    pub(crate) fn personal_key(&self) -> PersonalKey {
+    fn personal_key(&self) -> PersonalKey {
         self.store.personal_key(BUCKET)
     }
 
@@ -275,12 +266,9 @@ impl Limit {
     /// The quota, if there is one that makes sense; the policy's own otherwise.
     pub(crate) fn or_own(&self, quota: Option<Quota>) -> (Quota, Rule) {
         let own = (self.policy.quota, self.rule);
-        let Some(quota) = quota else {
+        let Some(quota) = quota.filter(|quota| self.is_of_a_kind_with(quota)) else {
             return own;
         };
-        if quota.is_concurrent() != self.policy.quota.is_concurrent() {
-            return own;
-        }
         match quota.rule() {
             Ok(rule) => (quota, rule),
             Err(error) => {
@@ -292,7 +280,11 @@ impl Limit {
 
     /// Whether a quota can take the place of the policy's own.
     pub(crate) fn accepts(&self, quota: &Quota) -> bool {
-        quota.is_concurrent() == self.policy.quota.is_concurrent() && quota.rule().is_ok()
+        self.is_of_a_kind_with(quota) && quota.rule().is_ok()
+    }
+
+    fn is_of_a_kind_with(&self, quota: &Quota) -> bool {
+        quota.is_concurrent() == self.policy.quota.is_concurrent()
     }
 
     /// What a request costs, and what it has to leave.
@@ -303,10 +295,6 @@ impl Limit {
             _ => 0,
         };
         (cost, keep)
-    }
-
-    pub(crate) fn key(&self) -> &Key {
-        &self.policy.key
     }
 }
 
@@ -322,4 +310,4 @@ impl fmt::Debug for Limits {
 }
 
 /// The kind of the records.
-pub(crate) const BUCKET: &str = "r";
+const BUCKET: &str = "r";
