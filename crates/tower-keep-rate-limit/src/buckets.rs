@@ -7,7 +7,7 @@ use std::{
 
 use indexmap::IndexMap;
 use smallvec::SmallVec;
-use tower_keep_store::{Key, Stamp};
+use tower_keep_store::{Key, Stamp, Store};
 
 use crate::rule::Record;
 
@@ -54,8 +54,13 @@ pub(crate) struct Denials {
 }
 
 impl Buckets {
+    /// A table as large as the store may be.
+    pub(crate) fn of(store: &Store) -> Self {
+        Self::new(usize::try_from(store.memory_limit() / BUCKET_BYTES).unwrap_or(usize::MAX))
+    }
+
     /// A table of so many at most.
-    pub(crate) fn new(most: usize) -> Self {
+    fn new(most: usize) -> Self {
         let hasher = RandomState::new();
         let shard = || Mutex::new(Shard::with_hasher(hasher.clone()));
         Self {
@@ -157,6 +162,9 @@ fn make_room(shard: &mut Shard, most: usize, now: u64) {
         shard.swap_remove_index(index);
     }
 }
+
+/// About what a bucket takes, with its place in the table.
+const BUCKET_BYTES: u64 = 256;
 
 /// Enough that two cores rarely meet.
 const SHARDS: usize = 32;

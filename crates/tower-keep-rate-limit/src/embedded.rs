@@ -9,7 +9,7 @@ use crate::{
     buckets::{Buckets, Locked},
     charge::{Charge, Charges, Records, grantable},
     place::{BanTerms, Decision, Source},
-    rule::{Ban, Record, Rule},
+    rule::{Ban, Record, Rule, micros},
     slots::{Held, Holder, Slot},
 };
 
@@ -21,9 +21,8 @@ pub(crate) struct Embedded {
 
 impl Embedded {
     pub(crate) fn new(store: &Store) -> Self {
-        let most = usize::try_from(store.memory_limit() / BUCKET_BYTES).unwrap_or(usize::MAX);
         Self {
-            buckets: Arc::new(Buckets::new(most)),
+            buckets: Arc::new(Buckets::of(store)),
             clock: store.clock().clone(),
         }
     }
@@ -165,8 +164,6 @@ pub(crate) fn idle(rule: &Rule, record: &Record, now: u64) -> u64 {
 
 /// The ban after this one.
 fn next_ban(before: Option<Ban>, terms: BanTerms, now: u64) -> Option<Ban> {
-    let micros =
-        |length: std::time::Duration| u64::try_from(length.as_micros()).unwrap_or(u64::MAX);
     let length = micros(terms.length);
     if length == 0 {
         return None;
@@ -191,6 +188,3 @@ fn next_ban(before: Option<Ban>, terms: BanTerms, now: u64) -> Option<Ban> {
         forgotten: now.saturating_add(length.saturating_mul(2)),
     })
 }
-
-/// About what a bucket takes, with its place in the table.
-const BUCKET_BYTES: u64 = 256;

@@ -202,9 +202,6 @@ fn check(policies: Vec<Policy>) -> Result<Box<[Limit]>, ConfigError> {
 
 /// Tells the buckets of policies apart, in few bytes.
 fn part(name: &str) -> u32 {
-    let mut digest = Vec::with_capacity(24);
-    StoreKey::new("policy", name.as_bytes()).push_to(&mut digest);
-    digest
-        .first_chunk()
-        .map_or(0, |first| u32::from_be_bytes(*first))
+    let [a, b, c, d, ..] = StoreKey::new("policy", name.as_bytes()).digest();
+    u32::from_be_bytes([a, b, c, d])
 }

@@ -9,7 +9,7 @@ use tower_keep_store::{Key, Store, StoreError};
 use crate::{
     charge::{Charge, Charges, Records},
     embedded::Embedded,
-    rule::{Record, Rule},
+    rule::{Record, Rule, micros},
     shared::Hub,
     slots::Held,
 };
@@ -115,7 +115,7 @@ impl Place {
             Self::Embedded(embedded) => embedded.buckets(),
             Self::Shared(hub) => hub.buckets(),
         };
-        let window = u64::try_from(charge.quota.window().as_micros()).unwrap_or(u64::MAX);
+        let window = micros(charge.quota.window());
         let mut locked = buckets.lock([&charge.bucket].into_iter());
         let denials = &mut locked.entry(&charge.bucket, now).denials;
         if now.saturating_sub(denials.since) > window {

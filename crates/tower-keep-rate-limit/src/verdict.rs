@@ -151,8 +151,8 @@ impl Known<'_> {
             quota: charge.quota,
             remaining: u32::try_from(available.saturating_sub(u64::from(charge.keep)))
                 .unwrap_or(u32::MAX),
-            reset: micros(banned.max(charge.rule.wait(state, self.now, most))),
-            retry_after: is_reason.then(|| micros(wait)),
+            reset: Duration::from_micros(banned.max(charge.rule.wait(state, self.now, most))),
+            retry_after: is_reason.then(|| Duration::from_micros(wait)),
             is_shadow: charge.is_shadow,
         }
     }
@@ -160,8 +160,4 @@ impl Known<'_> {
 
 fn name(limits: &Limits, charge: &Charge) -> Arc<str> {
     limits.policies[charge.policy].policy.name.clone()
-}
-
-fn micros(micros: u64) -> Duration {
-    Duration::from_micros(micros)
 }

@@ -3,6 +3,8 @@
 //! Times are whole microseconds since 1970, as the server counts them. Everything is exact in integers
 //! under 2^53, because the server's copy of it (`shared/check.lua`) has no others.
 
+use std::time::Duration;
+
 pub(crate) use self::{
     gcra::Gcra,
     ring::Ring,
@@ -119,6 +121,11 @@ impl Rule {
             Self::Slots(_) => 0,
         }
     }
+}
+
+/// Whole microseconds of it.
+pub(crate) fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -295,28 +295,27 @@ local function store_slots(key, bucket)
   end
 end
 
-local function store(key, bucket, state)
+local function store(key, bucket)
+  -- Healed, but not used: as much is used as can be.
+  if not bucket.idle then become(bucket, bucket.rule, debts[bucket.rule[1]](bucket, bucket.rule)) end
   local idle = bucket.idle
-  if not idle then
-    -- Healed, but not used: as much is used as can be.
-    become(bucket, bucket.rule, debts[bucket.rule[1]](bucket, bucket.rule))
-    idle, state = bucket.idle, text(bucket)
-  end
   if bucket.banned and bucket.forgotten > idle then idle = bucket.forgotten end
   local lives = ceil((idle - now) / 1000) + 1
   -- Time that is given does not pass by itself.
   if given > 0 then lives = lives + 86400000 end
+  local state = text(bucket)
   redis.call('SET', KEYS[key], state, 'PX', format('%.0f', max(1, lives)))
+  return state
 end
 
 local states = {}
 for key = 1, #KEYS do
   local bucket = buckets[key]
-  local state = text(bucket)
-  if bucket.dirty then
-    if bucket.kind == 4 then store_slots(key, bucket) else store(key, bucket, state) end
-    state = text(bucket)
+  if bucket.dirty and bucket.kind ~= 4 then
+    states[key] = store(key, bucket)
+  else
+    if bucket.dirty then store_slots(key, bucket) end
+    states[key] = text(bucket)
   end
-  states[key] = state
 end
 return cmsgpack.pack({now, passed, shadows, states})

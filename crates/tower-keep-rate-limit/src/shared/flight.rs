@@ -14,7 +14,7 @@ use crate::{
     buckets::Seen,
     charge::Records,
     place::{Decision, Source},
-    rule::{Record, Rule},
+    rule::Record,
 };
 
 /// What the server said.
@@ -24,9 +24,7 @@ pub(super) struct Told {
     pub(super) granted: Vec<u64>,
     /// For each request, how many of those each of its shadows would have let pass.
     pub(super) shadows: Vec<Vec<u64>>,
-    pub(super) buckets: Vec<(Key, Rule)>,
-    /// Whether units come back to a bucket by more than time.
-    pub(super) returnable: Vec<bool>,
+    /// The buckets of the call, in their order.
     pub(super) records: Vec<Record>,
 }
 
@@ -68,17 +66,14 @@ async fn call(hub: &Hub, mut batch: Batch) {
         return;
     }
     let outages = hub.outages.load(Ordering::Relaxed);
-    let seen = Seen {
-        generation: hub.log.generation(),
-        stamp: hub.log.stamp(),
-    };
+    let seen = hub.see();
     let call = Call::of(&batch, &held, hub, outages);
     let sent = Instant::now();
     let deadline = due.saturating_duration_since(sent);
     match send(hub, &call, deadline).await {
         Ok(told) => {
             hub.heard(told.now, sent, Instant::now());
-            hub.learn(&told, seen, outages);
+            hub.learn(&call, &told, seen, outages);
             for (place, entry) in batch.entries.into_iter().enumerate() {
                 let grant = Grant {
                     granted: told.granted[place],
@@ -98,7 +93,7 @@ async fn call(hub: &Hub, mut batch: Batch) {
 }
 
 async fn send(hub: &Hub, call: &Call, deadline: std::time::Duration) -> Result<Told, StoreError> {
-    let keys: Vec<Key> = call.buckets.iter().map(|(key, _)| *key).collect();
+    let keys: Vec<Key> = call.buckets.iter().map(|bucket| bucket.key).collect();
     let argument = call.argument(hub.processes.id(), hub.given());
     let reply = hub
         .server

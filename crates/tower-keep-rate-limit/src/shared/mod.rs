@@ -26,16 +26,18 @@ use tower_keep_store::{
 };
 
 use self::{
+    flight::Told,
     holdings::Holdings,
     queue::{Queue, Return, Waiter},
+    wire::{Call, Called},
 };
 use crate::{
-    buckets::{Bucket, Buckets, Denials, Seen},
+    buckets::{Bucket, Buckets, Denials, Locked, Seen},
     charge::{Charge, Charges},
     embedded::{charge_all, idle, records},
     lease::{Leases, Terms},
     place::{Answer, BanTerms, Decision, Manner, Source},
-    rule::{Record, Rule, State},
+    rule::{Record, Rule, State, micros},
     slots::{Held, Holder, Slot},
 };
 
@@ -72,12 +74,11 @@ impl Hub {
         let make = || {
             server.prepare(&wire::CHECK);
             server.prepare(&wire::BAN);
-            let most = usize::try_from(store.memory_limit() / BUCKET_BYTES).unwrap_or(usize::MAX);
             Companion(Arc::new_cyclic(|myself| Self {
                 log: store.log().clone(),
                 processes: store.processes().clone(),
                 clock: store.clock().clone(),
-                buckets: Buckets::new(most),
+                buckets: Buckets::of(store),
                 leases: Leases::new(),
                 queue: Mutex::default(),
                 holdings: Holdings::default(),
@@ -206,10 +207,7 @@ impl Hub {
     /// Of what is not known it is assumed that nothing was used: not of this bucket, for so long.
     fn keep_in_mind(&self, bucket: &Key, length: Duration) {
         let now = self.now_at_most().unwrap_or_else(system_time);
-        let seen = Seen {
-            generation: self.log.generation(),
-            stamp: self.log.stamp(),
-        };
+        let seen = self.see();
         let mut locked = self.buckets.lock([bucket].into_iter());
         let is_new = locked.get(bucket).is_none();
         let known = locked.entry(bucket, now);
@@ -276,6 +274,14 @@ impl Hub {
         })
     }
 
+    /// Where the log stands now.
+    fn see(&self) -> Seen {
+        Seen {
+            generation: self.log.generation(),
+            stamp: self.log.stamp(),
+        }
+    }
+
     /// Whether nobody has said since then that it is not so any more.
     fn holds(&self, seen: &mut Seen, charges: &[Charge]) -> bool {
         let generation = self.log.generation();
@@ -315,19 +321,19 @@ impl Hub {
     fn hold(&self, charges: &Charges, granted: u64) -> Option<Held> {
         let held = Held::of(charges, granted, || Holder::Shared(self.myself.clone()))?;
         let is_first = self.holdings.take(held.slots());
-        if is_first && let Some(myself) = self.myself.upgrade() {
-            self.server.spawn(holdings::renew(Arc::downgrade(&myself)));
+        if is_first {
+            self.server.spawn(holdings::renew(self.myself.clone()));
         }
         Some(held)
     }
 
     /// Remembers what the server said.
-    fn learn(&self, told: &flight::Told, seen: Seen, outages: u32) {
-        let mut locked = self.buckets.lock(told.buckets.iter().map(|(key, _)| key));
-        let told_of = told.buckets.iter().zip(&told.returnable);
-        for (((key, rule), is_returnable), record) in told_of.zip(&told.records) {
+    fn learn(&self, call: &Call, told: &Told, seen: Seen, outages: u32) {
+        let mut locked = self.lock(&call.buckets);
+        for (called, record) in call.buckets.iter().zip(&told.records) {
+            let Called { key, rule, .. } = called;
             let bucket = locked.entry(key, told.now);
-            if !is_returnable && self.is_disputed(key, rule, record, bucket, told.now) {
+            if !called.is_returnable && self.is_disputed(key, rule, record, bucket, told.now) {
                 if bucket.disputed == 0 {
                     bucket.disputed = told.now;
                 }
@@ -339,6 +345,10 @@ impl Hub {
             bucket.seen = seen;
             bucket.outages = outages;
         }
+    }
+
+    fn lock(&self, called: &[Called]) -> Locked<'_> {
+        self.buckets.lock(called.iter().map(|called| &called.key))
     }
 
     /// Whether less is used than this process knew, and nobody is known to have reset it: the server may have
@@ -383,7 +393,7 @@ impl Hub {
             .store(ahead(received), Ordering::Relaxed);
     }
 
-    /// The time for server to go by; 0 for the server's own.
+    /// The time for scripts to go by; 0 for the server's own.
     fn given(&self) -> u64 {
         if self.clock.is_manual() {
             self.clock.now().as_micros()
@@ -430,10 +440,6 @@ fn target(bucket: &Key) -> Target {
     Target::new("rate-limit", &name)
 }
 
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
 fn system_time() -> u64 {
     Timestamp::from(std::time::SystemTime::now()).as_micros()
 }
@@ -443,6 +449,3 @@ const DISPUTE: u64 = 1_000_000;
 
 /// Of a bucket from which this process took a share that the server has not been told of.
 const NOT_TOLD: u32 = u32::MAX;
-
-/// About what a bucket takes, with its place in the table.
-const BUCKET_BYTES: u64 = 256;

@@ -5,12 +5,12 @@ use std::{collections::HashMap, sync::LazyLock};
 use serde::Serialize;
 use tower_keep_store::{Key, Script};
 
-use super::{Hub, flight::Told, micros, queue::Batch};
+use super::{Hub, flight::Told, queue::Batch};
 use crate::{
     charge::{Charge, Records},
     place::BanTerms,
     quota::SLOT_LEASE,
-    rule::{Record, Rule},
+    rule::{Record, Rule, micros},
 };
 
 pub(super) static CHECK: LazyLock<Script> =
@@ -22,14 +22,22 @@ pub(super) static BAN: LazyLock<Script> =
 /// A batch as the script wants it: everything by its place in a list, counted from 1.
 #[derive(Debug, Default)]
 pub(super) struct Call {
-    pub(super) buckets: Vec<(Key, Rule)>,
-    returnable: Vec<bool>,
+    pub(super) buckets: Vec<Called>,
     places: HashMap<Key, usize>,
     rules: Vec<Rule>,
     claims: Vec<(usize, usize, String)>,
     returns: Vec<(usize, usize, i64, u64)>,
     held: Vec<(usize, usize, u64)>,
     requests: Vec<(u64, u64, Vec<ChargeWire>)>,
+}
+
+/// A bucket of a call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Called {
+    pub(super) key: Key,
+    pub(super) rule: Rule,
+    /// Whether units come back to it by more than time.
+    pub(super) is_returnable: bool,
 }
 
 /// Bucket, rule, cost, what is to be kept, and 1 for a shadow.
@@ -84,35 +92,37 @@ impl Call {
     /// What was last known of buckets from before an outage: the server may have forgotten.
     fn claim(&mut self, hub: &Hub, outages: u32) {
         let epoch = hub.log.stamp().epoch;
-        let mut locked = hub.buckets.lock(self.buckets.iter().map(|(key, _)| key));
-        for (place, (key, rule)) in self.buckets.iter().enumerate() {
-            let Some(bucket) = locked.get(key) else {
+        let mut locked = hub.lock(&self.buckets);
+        for place in 0..self.buckets.len() {
+            let Called { key, rule, .. } = self.buckets[place];
+            let Some(bucket) = locked.get(&key) else {
                 continue;
             };
             // A log that is gone says that the server has forgotten, too.
             let is_other_life = ![0, epoch].contains(&bucket.seen.stamp.epoch);
             let is_forgotten =
                 (bucket.outages != outages || is_other_life) && rule.only_time_gives_back();
-            if is_forgotten && !hub.was_reset(key, bucket.seen) {
-                let rule = self.rules.iter().position(|other| other == rule);
-                let text = bucket.record.text();
-                self.claims
-                    .push((place + 1, rule.map_or(1, |rule| rule + 1), text));
+            if is_forgotten && !hub.was_reset(&key, bucket.seen) {
+                let (place, rule) = self.place(&key, &rule);
+                self.claims.push((place, rule, bucket.record.text()));
             }
         }
     }
 
     fn charge(&mut self, charge: &Charge) -> ChargeWire {
         let (bucket, rule) = self.place(&charge.bucket, &charge.rule);
-        self.returnable[bucket - 1] |= charge.is_returnable;
+        self.buckets[bucket - 1].is_returnable |= charge.is_returnable;
         let is_shadow = u8::from(charge.is_shadow);
         (bucket, rule, charge.cost, charge.keep, is_shadow)
     }
 
     fn place(&mut self, key: &Key, rule: &Rule) -> (usize, usize) {
         let place = *self.places.entry(*key).or_insert_with(|| {
-            self.buckets.push((*key, *rule));
-            self.returnable.push(false);
+            self.buckets.push(Called {
+                key: *key,
+                rule: *rule,
+                is_returnable: false,
+            });
             self.buckets.len()
         });
         let known = self.rules.iter().position(|known| known == rule);
@@ -136,8 +146,6 @@ pub(super) fn told(reply: &[u8], call: &Call) -> Option<Told> {
         now,
         granted,
         shadows,
-        buckets: call.buckets.clone(),
-        returnable: call.returnable.clone(),
         records: states.iter().map(|state| Record::parse(state)).collect(),
     })
 }
