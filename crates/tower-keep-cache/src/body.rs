@@ -5,10 +5,11 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
+use tower_keep_store::with_bytes;
 
 use crate::tee::Tee;
 
@@ -118,9 +119,4 @@ impl<B: Body> Body for ResponseBody<B> {
             Kind::Stored { data, .. } => SizeHint::with_exact(data.len() as u64),
         }
     }
-}
-
-/// A frame as it is, its data as [`Bytes`]; without a copy where it was that already.
-pub(crate) fn with_bytes<D: Buf>(frame: Frame<D>) -> Frame<Bytes> {
-    frame.map_data(|mut data| data.copy_to_bytes(data.remaining()))
 }

@@ -15,8 +15,9 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
+use tower_keep_store::with_bytes;
 
-use crate::{body::with_bytes, engine::spawn, fill::Fill};
+use crate::{engine::spawn, fill::Fill};
 
 /// The client's end.
 pub(crate) struct Tee<B: Body> {

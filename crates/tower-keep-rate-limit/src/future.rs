@@ -11,12 +11,10 @@ use std::{
 use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
+use tower_keep_store::ResponseBody;
 use tower_service::Service;
 
-use crate::{
-    body::ResponseBody, deciding::Deciding, limits::Limits, note::Note, service::refuse,
-    verdict::Verdict,
-};
+use crate::{deciding::Deciding, limits::Limits, note::Note, service::refuse, verdict::Verdict};
 
 pin_project! {
     /// The future of [`RateLimit`](crate::RateLimit)'s responses.
@@ -135,7 +133,7 @@ where
                     let note = note.take();
                     return Poll::Ready(result.map(|response| match note {
                         Some(note) => note.write(response),
-                        None => response.map(|body| ResponseBody::passing(body, None)),
+                        None => response.map(ResponseBody::passing),
                     }));
                 }
                 StateProj::Ready { .. } | StateProj::Done => {

@@ -110,7 +110,6 @@
 //! request's extensions.
 
 mod answer;
-mod body;
 mod buckets;
 mod charge;
 mod deciding;
@@ -138,7 +137,6 @@ mod verdict;
 
 pub use self::{
     answer::RefusalBody,
-    body::ResponseBody,
     error::ConfigError,
     future::ResponseFuture,
     handle::{HandleError, RateLimitHandle},
@@ -150,3 +148,4 @@ pub use self::{
     stats::RateLimitStats,
     status::{PolicyStatus, RateLimitStatus, Refusal},
 };
+pub use tower_keep_store::ResponseBody;

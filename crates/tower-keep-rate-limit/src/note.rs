@@ -5,9 +5,9 @@ use std::{fmt, sync::Arc};
 use http::{Extensions, Response};
 use http_body::Body;
 use smallvec::SmallVec;
+use tower_keep_store::ResponseBody;
 
 use crate::{
-    body::ResponseBody,
     limits::Limits,
     slots::Held,
     status::RateLimitStatus,
@@ -51,8 +51,11 @@ impl Note {
             }
         }
         self.limits.answers.note(&self.status, &mut head.headers);
-        let held = self.held.take();
-        Response::from_parts(head, ResponseBody::passing(body, held))
+        let body = match self.held.take() {
+            Some(held) => ResponseBody::holding(body, held),
+            None => ResponseBody::passing(body),
+        };
+        Response::from_parts(head, body)
     }
 }
 

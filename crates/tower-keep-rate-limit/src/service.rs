@@ -8,12 +8,11 @@ use std::{
 
 use http::{Request, Response, request::Parts};
 use http_body::Body;
-use tower_keep_store::{Outcome, OutcomeCell};
+use tower_keep_store::{Outcome, OutcomeCell, ResponseBody};
 use tower_service::Service;
 
 use crate::{
     answer::Grpc,
-    body::ResponseBody,
     deciding::{Begun, begin},
     future::ResponseFuture,
     limits::Limits,
@@ -88,5 +87,5 @@ pub(crate) fn refuse<B: Body>(
         cell.set(Outcome::Rejected);
     }
     let response = limits.answers.refuse(status, Grpc::of(&head.headers));
-    response.map(ResponseBody::refusal)
+    response.map(ResponseBody::own)
 }

@@ -10,8 +10,9 @@ use std::{
 use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
+use tower_keep_store::ResponseBody;
 
-use crate::{answer, body::ResponseBody, core::Issue, error::SessionError, service::Visit};
+use crate::{answer, core::Issue, error::SessionError, service::Visit};
 
 pin_project! {
     /// The future of [`SessionManager`](crate::SessionManager)'s responses.

@@ -1,7 +1,6 @@
 //! A Tower layer for sessions that lose no write and come back from no logout.
 
 mod answer;
-mod body;
 mod cookie;
 mod core;
 mod device;
@@ -26,7 +25,6 @@ mod transport;
 mod typed;
 
 pub use self::{
-    body::ResponseBody,
     cookie::{SameSite, SessionCookie},
     device::Device,
     error::{ConfigError, SessionError},
@@ -40,3 +38,4 @@ pub use self::{
     sessions::Sessions,
     transport::Transport,
 };
+pub use tower_keep_store::ResponseBody;

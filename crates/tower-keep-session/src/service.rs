@@ -7,11 +7,10 @@ use std::{
 
 use http::{Request, Response, request::Parts};
 use http_body::Body;
-use tower_keep_store::PersonalCell;
+use tower_keep_store::{PersonalCell, ResponseBody};
 use tower_service::Service;
 
 use crate::{
-    body::ResponseBody,
     cookie::Sent,
     core::{Beginnings, Core},
     future::ResponseFuture,

@@ -48,6 +48,7 @@
 //!
 //! `tls`: `rediss://` URLs, with rustls, ring, and the certificates of the operating system.
 
+mod body;
 mod clock;
 mod command;
 mod error;
@@ -62,6 +63,7 @@ mod server;
 mod store;
 
 pub use self::{
+    body::{ResponseBody, with_bytes},
     clock::{Clock, Timestamp},
     command::{Command, Reply},
     error::{ConnectError, StoreError},

@@ -1,6 +1,7 @@
-//! The body of a response: the inner one, or that of a refusal.
+//! The body of a response that a layer passes on, or gives in its place.
 
 use std::{
+    any::Any,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -9,13 +10,10 @@ use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::slots::Held;
-
 pin_project! {
-    /// The body of what [`RateLimit`](crate::RateLimit) answers.
+    /// The body of what a layer answers: the inner one, or the layer's own.
     ///
-    /// Every frame, trailer, size hint and error of an inner body passes as it came, when it came. Slots of
-    /// concurrency limits are held until it has ended.
+    /// Every frame, trailer, size hint and error of an inner body passes as it came, when it came.
     #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]
@@ -28,21 +26,38 @@ pin_project! {
     #[derive(Debug)]
     enum Kind<B> {
         Passing { #[pin] inner: B, held: Option<Held> },
-        Refusal { text: Bytes },
+        Own { text: Bytes },
     }
 }
 
-impl<B: Body> ResponseBody<B> {
-    pub(crate) fn passing(inner: B, held: Option<Held>) -> Self {
-        let held = held.filter(|_| !inner.is_end_stream());
+/// What is dropped with the end of a body.
+type Held = Box<dyn Any + Send + Sync>;
+
+impl<B> ResponseBody<B> {
+    /// The inner body.
+    pub fn passing(inner: B) -> Self {
+        Self {
+            kind: Kind::Passing { inner, held: None },
+        }
+    }
+
+    /// The inner body; `held` is dropped when it has ended, or is dropped itself.
+    pub fn holding(inner: B, held: impl Send + Sync + 'static) -> Self
+    where
+        B: Body,
+    {
+        let is_over = inner.is_end_stream();
+        let held: Option<Held> = (!is_over).then(|| Box::new(held) as Held);
         Self {
             kind: Kind::Passing { inner, held },
         }
     }
 
-    pub(crate) fn refusal(text: Bytes) -> Self {
+    /// A body of the layer's own.
+    #[must_use]
+    pub fn own(text: Bytes) -> Self {
         Self {
-            kind: Kind::Refusal { text },
+            kind: Kind::Own { text },
         }
     }
 }
@@ -58,33 +73,32 @@ impl<B: Body> Body for ResponseBody<B> {
         match self.project().kind.project() {
             KindProj::Passing { mut inner, held } => {
                 let frame = ready!(inner.as_mut().poll_frame(cx));
-                let is_over = !matches!(frame, Some(Ok(_))) || inner.is_end_stream();
-                if is_over {
+                if held.is_some() && (!matches!(frame, Some(Ok(_))) || inner.is_end_stream()) {
                     *held = None;
                 }
                 Poll::Ready(frame.map(|frame| frame.map(with_bytes)))
             }
-            KindProj::Refusal { text } if text.is_empty() => Poll::Ready(None),
-            KindProj::Refusal { text } => Poll::Ready(Some(Ok(Frame::data(std::mem::take(text))))),
+            KindProj::Own { text } if text.is_empty() => Poll::Ready(None),
+            KindProj::Own { text } => Poll::Ready(Some(Ok(Frame::data(std::mem::take(text))))),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             Kind::Passing { inner, .. } => inner.is_end_stream(),
-            Kind::Refusal { text } => text.is_empty(),
+            Kind::Own { text } => text.is_empty(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Passing { inner, .. } => inner.size_hint(),
-            Kind::Refusal { text } => SizeHint::with_exact(text.len() as u64),
+            Kind::Own { text } => SizeHint::with_exact(text.len() as u64),
         }
     }
 }
 
 /// A frame as it is, its data as [`Bytes`]; without a copy where it was that already.
-fn with_bytes<D: Buf>(frame: Frame<D>) -> Frame<Bytes> {
+pub fn with_bytes<D: Buf>(frame: Frame<D>) -> Frame<Bytes> {
     frame.map_data(|mut data| data.copy_to_bytes(data.remaining()))
 }
