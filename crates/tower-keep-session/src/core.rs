@@ -10,6 +10,7 @@ use tower_keep_store::PersonalCell;
 
 use crate::{
     error::SessionError,
+    layer::Shared,
     manager::{Manager, count},
     place::{At, Beginning, New, Operation, Replace, Replaced, Write, Written},
     record::{Changes, Found, Record, size},
@@ -56,24 +57,20 @@ pub(crate) enum Issue {
     Removal,
 }
 
-/// What is to be known when a request begins.
-#[derive(Debug)]
-pub(crate) struct Beginnings {
-    pub(crate) manager: Arc<Manager>,
-    pub(crate) ticket: Option<Ticket>,
-    pub(crate) label: String,
-    pub(crate) reads_on_failure: bool,
-    pub(crate) personal: PersonalCell,
-}
-
 impl Core {
-    pub(crate) fn new(beginnings: Beginnings) -> Self {
+    /// Of a request with this ticket, by these rules.
+    pub(crate) fn new(
+        shared: &Shared,
+        ticket: Option<Ticket>,
+        label: String,
+        personal: PersonalCell,
+    ) -> Self {
         Self {
-            manager: beginnings.manager,
-            ticket: beginnings.ticket,
-            label: beginnings.label,
-            reads_on_failure: beginnings.reads_on_failure,
-            personal: beginnings.personal,
+            manager: shared.manager.clone(),
+            ticket,
+            label,
+            reads_on_failure: shared.reads_on_failure,
+            personal,
             loaded: OnceCell::new(),
             state: Mutex::default(),
             step: tokio::sync::Mutex::default(),
@@ -150,14 +147,19 @@ impl Core {
         if state.is_read_only {
             return Err(SessionError::ReadOnly);
         }
-        let mut record = state.record.clone();
+        state.record = self.changed(&state.record, &changes)?;
+        state.changes.extend(changes);
+        Ok(())
+    }
+
+    /// The record with these changes, if it is not too large.
+    fn changed(&self, record: &Record, changes: &Changes) -> Result<Record, SessionError> {
+        let mut record = record.clone();
         record.change(changes.clone());
         if size(&record.fields) > self.manager.lifetimes.largest {
             return Err(SessionError::TooLarge);
         }
-        state.record = record;
-        state.changes.extend(changes);
-        Ok(())
+        Ok(record)
     }
 
     /// Tells the store what was changed. What comes too late is dropped: the session has ended meanwhile, and
@@ -198,7 +200,7 @@ impl Core {
     ) -> Result<Written, SessionError> {
         self.save().await?;
         let _step = self.step.lock().await;
-        let (at, record) = {
+        let at = {
             let state = self.state();
             if state.is_read_only {
                 return Err(SessionError::ReadOnly);
@@ -206,7 +208,8 @@ impl Core {
             if state.is_sealed {
                 return Err(SessionError::Ended);
             }
-            (state.at, state.record.clone())
+            self.changed(&state.record, &changes)?;
+            state.at
         };
         let at = match at {
             Some(at) => at,
@@ -216,11 +219,6 @@ impl Core {
                 self.state().at.ok_or(SessionError::Ended)?
             }
         };
-        let mut record = record;
-        record.change(changes.clone());
-        if size(&record.fields) > self.manager.lifetimes.largest {
-            return Err(SessionError::TooLarge);
-        }
         match self.write(&at, changes.clone(), operation).await? {
             Written::Ended => Err(SessionError::Ended),
             Written::TooLarge => Err(SessionError::TooLarge),
@@ -313,28 +311,21 @@ impl Core {
             let mut state = self.state();
             let had_ticket = self.ticket.is_some() || state.issue != Issue::Nothing;
             let old = state.at.take();
+            let issue = if had_ticket && !state.is_sealed {
+                Issue::Removal
+            } else {
+                state.issue
+            };
             *state = State {
                 is_sealed: true,
-                issue: match had_ticket && !state.is_sealed {
-                    true => Issue::Removal,
-                    false => state.issue,
-                },
+                issue,
                 ..State::default()
             };
             old
         };
-        let Some(old) = old else {
-            return Ok(());
-        };
-        let replace = Replace {
-            old: Some(old),
-            needs_old: false,
-            new: None,
-            changes: Changes::new(),
-        };
-        let manager = &self.manager;
-        manager.place.replace(replace, &manager.lifetimes).await?;
-        manager.tell(old.digest).await;
-        Ok(())
+        match old {
+            Some(old) => self.manager.end(old).await,
+            None => Ok(()),
+        }
     }
 }

@@ -2,15 +2,9 @@
 
 use std::{fmt, time::SystemTime};
 
-use tower_keep_store::{Key, Timestamp};
+use tower_keep_store::Timestamp;
 
-use crate::{
-    error::SessionError,
-    manager::Manager,
-    place::{At, Listed, Replace},
-    record::Changes,
-    ticket::SESSION,
-};
+use crate::place::Listed;
 
 /// One of a user's sessions.
 #[derive(Clone, PartialEq, Eq)]
@@ -64,26 +58,4 @@ impl fmt::Debug for Device {
             .field("is_this", &self.is_this)
             .finish_non_exhaustive()
     }
-}
-
-/// Ends a session of a user.
-pub(crate) async fn end(
-    manager: &Manager,
-    owner: &Key,
-    digest: [u8; 16],
-) -> Result<(), SessionError> {
-    let at = At {
-        session: Key::from_digest(SESSION, digest).beside(owner),
-        digest,
-        owner: Some(*owner),
-    };
-    let replace = Replace {
-        old: Some(at),
-        needs_old: false,
-        new: None,
-        changes: Changes::new(),
-    };
-    manager.place.replace(replace, &manager.lifetimes).await?;
-    manager.tell(digest).await;
-    Ok(())
 }

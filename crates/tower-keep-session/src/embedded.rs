@@ -244,14 +244,8 @@ impl State {
         if too_many > 0 && !lifetimes.oldest_gives_way {
             return false;
         }
-        let session = |listed: &Listed| At {
-            session: Key::from_digest(crate::ticket::SESSION, listed.digest).beside(owner),
-            digest: listed.digest,
-            owner: Some(*owner),
-        };
         for listed in others.iter().take(too_many) {
-            let at = session(listed);
-            self.remove(&at.session);
+            self.remove(&At::of_owner(owner, listed.digest).session);
         }
         self.prune(owner);
         true
@@ -263,8 +257,8 @@ impl State {
             return;
         };
         of.sessions.retain(|listed| {
-            let key = Key::from_digest(crate::ticket::SESSION, listed.digest).beside(owner);
-            let slot = self.sessions.get(&key);
+            let at = At::of_owner(owner, listed.digest);
+            let slot = self.sessions.get(&at.session);
             matches!(slot.map(|slot| &slot.kind), Some(Kind::Session(_)))
         });
         self.owners.insert(*owner, of);

@@ -153,7 +153,8 @@ impl SessionLayerBuilder {
         self
     }
 
-    /// What a user's list of sessions calls one that logs in with this request. Default: `User-Agent`.
+    /// What a user's list of sessions calls one that logs in with this request, up to 200 characters of it.
+    /// Default: `User-Agent`.
     pub fn device_label(
         mut self,
         label: impl Fn(&Parts) -> String + Send + Sync + 'static,

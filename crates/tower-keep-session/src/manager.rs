@@ -7,7 +7,13 @@ use std::{
 
 use tower_keep_store::{InvalidationLog, Key, Mode, Store, Target};
 
-use crate::{lifetimes::Lifetimes, place::Place, ticket::OWNER};
+use crate::{
+    error::SessionError,
+    lifetimes::Lifetimes,
+    place::{At, Place, Replace},
+    record::Changes,
+    ticket::OWNER,
+};
 
 /// The sessions of a store, and how they live.
 pub(crate) struct Manager {
@@ -75,6 +81,33 @@ impl Manager {
         if let Err(error) = told {
             tracing::debug!(%error, "the end of a session could not be told yet");
         }
+    }
+
+    /// Ends a session, and tells those who wait for that.
+    pub(crate) async fn end(&self, at: At) -> Result<(), SessionError> {
+        let replace = Replace {
+            old: Some(at),
+            needs_old: false,
+            new: None,
+            changes: Changes::new(),
+        };
+        self.place.replace(replace, &self.lifetimes).await?;
+        self.tell(at.digest).await;
+        Ok(())
+    }
+
+    /// Ends all sessions of a user but the one at `keep`, and tells those who wait for that. False if that one
+    /// has ended itself.
+    pub(crate) async fn end_all(
+        &self,
+        owner: &Key,
+        keep: Option<&At>,
+    ) -> Result<bool, SessionError> {
+        let is_done = self.place.end_all(owner, keep, &self.lifetimes).await?;
+        if is_done {
+            self.tell(owner.digest()).await;
+        }
+        Ok(is_done)
     }
 
     pub(crate) fn stats(&self) -> SessionStats {

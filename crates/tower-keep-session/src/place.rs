@@ -122,13 +122,24 @@ impl At {
         }
     }
 
+    /// The session of this digest, of this owner.
+    pub(crate) fn of_owner(owner: &Key, digest: [u8; 16]) -> Self {
+        Self {
+            session: Key::from_digest(SESSION, digest).beside(owner),
+            digest,
+            owner: Some(*owner),
+        }
+    }
+
     /// The session of this digest, of the same owner.
     pub(crate) fn sibling(&self, digest: [u8; 16]) -> Self {
-        let session = Key::from_digest(SESSION, digest);
-        Self {
-            session: self.owner.map_or(session, |owner| session.beside(&owner)),
-            digest,
-            owner: self.owner,
+        match &self.owner {
+            Some(owner) => Self::of_owner(owner, digest),
+            None => Self {
+                session: Key::from_digest(SESSION, digest),
+                digest,
+                owner: None,
+            },
         }
     }
 }

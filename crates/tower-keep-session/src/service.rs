@@ -12,7 +12,7 @@ use tower_service::Service;
 
 use crate::{
     cookie::Sent,
-    core::{Beginnings, Core},
+    core::Core,
     future::ResponseFuture,
     handle::SessionHandle,
     layer::{LABEL, Shared},
@@ -67,14 +67,11 @@ fn visit(shared: &Arc<Shared>, head: &mut Parts) -> Visit {
     let (ticket, by) = ticket(shared, head);
     let personal = head.extensions.get_or_insert_default::<PersonalCell>();
     let personal = personal.clone();
-    let label = (shared.label)(head).chars().take(LABEL).collect();
-    let core = Arc::new(Core::new(Beginnings {
-        manager: shared.manager.clone(),
-        ticket,
-        label,
-        reads_on_failure: shared.reads_on_failure,
-        personal,
-    }));
+    let mut label = (shared.label)(head);
+    if let Some((end, _)) = label.char_indices().nth(LABEL) {
+        label.truncate(end);
+    }
+    let core = Arc::new(Core::new(shared, ticket, label, personal));
     head.extensions.insert(SessionHandle::new(core.clone()));
     Visit {
         core,

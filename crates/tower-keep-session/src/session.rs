@@ -256,7 +256,8 @@ impl<T> Session<T> {
             return self.logout().await;
         }
         let owner = at.owner.ok_or(SessionError::Anonymous)?;
-        crate::device::end(&self.core.manager, &owner, device.digest).await
+        let at = At::of_owner(&owner, device.digest);
+        self.core.manager.end(at).await
     }
 
     /// Ends all other sessions of the user, in one step, however many there are.
@@ -267,13 +268,11 @@ impl<T> Session<T> {
     pub async fn revoke_others(&self) -> Result<(), SessionError> {
         let at = self.of_user()?;
         let owner = at.owner.ok_or(SessionError::Anonymous)?;
-        let manager = &self.core.manager;
-        let lifetimes = &manager.lifetimes;
-        if !manager.place.end_all(&owner, Some(&at), lifetimes).await? {
-            return Err(SessionError::Ended);
+        if self.core.manager.end_all(&owner, Some(&at)).await? {
+            Ok(())
+        } else {
+            Err(SessionError::Ended)
         }
-        manager.tell(owner.digest()).await;
-        Ok(())
     }
 
     /// Logs the user out everywhere, here too, in one step.
@@ -284,10 +283,7 @@ impl<T> Session<T> {
     pub async fn logout_everywhere(&self) -> Result<(), SessionError> {
         let at = self.of_user()?;
         let owner = at.owner.ok_or(SessionError::Anonymous)?;
-        let manager = &self.core.manager;
-        let lifetimes = &manager.lifetimes;
-        manager.place.end_all(&owner, None, lifetimes).await?;
-        manager.tell(owner.digest()).await;
+        self.core.manager.end_all(&owner, None).await?;
         self.core.end().await
     }
 

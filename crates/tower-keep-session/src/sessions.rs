@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{
-    device::{self, Device},
-    error::SessionError,
-    manager::Manager,
-};
+use crate::{device::Device, error::SessionError, manager::Manager, place::At};
 
 /// Looks at the sessions of users, and ends them: for administrators, and for changes of a password.
 #[derive(Clone, Debug)]
@@ -37,7 +33,7 @@ impl Sessions {
     /// The store failed.
     pub async fn revoke(&self, user: &str, device: &Device) -> Result<(), SessionError> {
         let owner = self.manager.owner(user);
-        device::end(&self.manager, &owner, device.digest).await
+        self.manager.end(At::of_owner(&owner, device.digest)).await
     }
 
     /// Ends all of a user's sessions, in one step, however many there are.
@@ -47,9 +43,6 @@ impl Sessions {
     /// The store failed.
     pub async fn revoke_all(&self, user: &str) -> Result<(), SessionError> {
         let owner = self.manager.owner(user);
-        let lifetimes = &self.manager.lifetimes;
-        self.manager.place.end_all(&owner, None, lifetimes).await?;
-        self.manager.tell(owner.digest()).await;
-        Ok(())
+        self.manager.end_all(&owner, None).await.map(drop)
     }
 }

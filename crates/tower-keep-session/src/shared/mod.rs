@@ -113,8 +113,8 @@ impl Shared {
         let listed = replies.next().map_or_else(Vec::new, wire::listed);
         let epoch = replies.next().and_then(Reply::bytes);
         let looks = listed.iter().map(|listed| {
-            let session = Key::from_digest(crate::ticket::SESSION, listed.digest).beside(owner);
-            Command::new("HGET").key(&session).arg("@e")
+            let at = At::of_owner(owner, listed.digest);
+            Command::new("HGET").key(&at.session).arg("@e")
         });
         let looks: Vec<_> = looks.collect();
         if looks.is_empty() {

@@ -77,9 +77,8 @@ pub(super) fn renewal(given: u64, lifetimes: &Lifetimes) -> Vec<u8> {
 
 pub(super) fn writing(write: &Write, is_owned: bool, given: u64, lifetimes: &Lifetimes) -> Vec<u8> {
     let (sets, deletes) = split(&write.changes);
-    let idle = lifetimes.idle_millis();
-    let head = (given, idle, lifetimes.largest, u8::from(is_owned));
-    let (given, idle, largest, owned) = head;
+    let (idle, largest) = (lifetimes.idle_millis(), lifetimes.largest);
+    let owned = u8::from(is_owned);
     match &write.operation {
         Operation::None => pack(&(given, idle, largest, owned, sets, deletes, ())),
         Operation::Expect(name, Some(value)) => {
