@@ -1,8 +1,8 @@
 //! Lifetimes by class of data, in one place.
 
-use std::{collections::HashMap, error::Error, fmt, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use tower_keep_store::Timestamp;
+use tower_keep_store::{ConfigError, Timestamp};
 
 /// How one class of data is kept.
 ///
@@ -213,31 +213,10 @@ impl Classes {
     }
 }
 
-/// Options that do not go together, found when a cache is built.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigError {
-    message: String,
+/// What is said of a class that there is not.
+pub(crate) fn unknown_class(name: &str) -> ConfigError {
+    ConfigError::new(format!("there is no class {name:?}"))
 }
-
-impl ConfigError {
-    pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-        }
-    }
-
-    pub(crate) fn unknown_class(name: &str) -> Self {
-        Self::new(format!("there is no class {name:?}"))
-    }
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl Error for ConfigError {}
 
 pub(crate) const DEFAULT_LARGEST_BODY: usize = 1 << 20;
 pub(crate) const DEFAULT_VARIANTS: usize = 16;

@@ -4,10 +4,10 @@ use std::{fmt, sync::Arc};
 
 use http::Uri;
 use serde::{Serialize, de::DeserializeOwned};
-use tower_keep_store::{Mode, StoreError, Target};
+use tower_keep_store::{ConfigError, Mode, StoreError, Target};
 
 use crate::{
-    class::ConfigError, directive::Tag, engine::CacheStats, object::ObjectCache, shared::Shared,
+    class::unknown_class, directive::Tag, engine::CacheStats, object::ObjectCache, shared::Shared,
 };
 
 /// Invalidates, looks in, and makes caches for values; independent of the layer's services, and never
@@ -90,7 +90,7 @@ impl CacheHandle {
             .storing
             .classes
             .get(class)
-            .ok_or_else(|| ConfigError::unknown_class(class))?;
+            .ok_or_else(|| unknown_class(class))?;
         let store = shared.engine.store().clone();
         Ok(ObjectCache::new(
             store,

@@ -4,11 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use http::{HeaderName, request::Parts};
 use quick_cache::sync::Cache;
-use tower_keep_store::Store;
+use tower_keep_store::{ConfigError, Store};
 use tower_layer::Layer;
 
 use crate::{
-    class::{Classes, ConfigError, DEFAULT_LARGEST_BODY, NamedClass},
+    class::{Classes, DEFAULT_LARGEST_BODY, NamedClass, unknown_class},
     engine::Engine,
     handle::CacheHandle,
     http::{
@@ -269,5 +269,5 @@ fn find_class(classes: &Classes, name: &str) -> Result<Arc<NamedClass>, ConfigEr
     classes
         .get(name)
         .cloned()
-        .ok_or_else(|| ConfigError::unknown_class(name))
+        .ok_or_else(|| unknown_class(name))
 }

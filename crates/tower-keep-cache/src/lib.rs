@@ -127,7 +127,7 @@ mod unsafe_method;
 
 pub use self::{
     body::ResponseBody,
-    class::{Class, Classes, ConfigError},
+    class::{Class, Classes},
     directive::{CacheDirective, Tag},
     engine::CacheStats,
     future::ResponseFuture,
@@ -137,3 +137,4 @@ pub use self::{
     object::{CacheKey, Fence, ObjectCache},
     service::Cache,
 };
+pub use tower_keep_store::ConfigError;

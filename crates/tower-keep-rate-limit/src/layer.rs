@@ -4,12 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::Response;
-use tower_keep_store::{Key as StoreKey, Store};
+use tower_keep_store::{ConfigError, Key as StoreKey, Store};
 use tower_layer::Layer;
 
 use crate::{
     answer::{Answers, RefusalBody},
-    error::ConfigError,
     handle::RateLimitHandle,
     limits::{Limit, Limits, OnFailure},
     place::Place,
@@ -188,7 +187,7 @@ fn check(policies: Vec<Policy>) -> Result<Box<[Limit]>, ConfigError> {
         let part = part(&policy.name);
         if limits.iter().any(|other| other.part == part) {
             let error = ConfigError::new("another policy of the layer has the same name");
-            return Err(error.of(&policy.name));
+            return Err(policy.blame(&error));
         }
         limits.push(Limit {
             is_key_async: policy.key.is_async(),

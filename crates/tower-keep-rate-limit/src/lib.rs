@@ -114,7 +114,6 @@ mod buckets;
 mod charge;
 mod deciding;
 mod embedded;
-mod error;
 mod future;
 mod handle;
 mod key;
@@ -137,7 +136,6 @@ mod verdict;
 
 pub use self::{
     answer::RefusalBody,
-    error::ConfigError,
     future::ResponseFuture,
     handle::{HandleError, RateLimitHandle},
     key::{ClientIp, Key, Subject},
@@ -148,4 +146,4 @@ pub use self::{
     stats::RateLimitStats,
     status::{PolicyStatus, RateLimitStatus, Refusal},
 };
-pub use tower_keep_store::ResponseBody;
+pub use tower_keep_store::{ConfigError, ResponseBody};

@@ -4,7 +4,9 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use http::{request, response};
 
-use crate::{answer::check_name, error::ConfigError, key::Key, quota::Quota, rule::Rule};
+use tower_keep_store::ConfigError;
+
+use crate::{answer::check_name, key::Key, quota::Quota, rule::Rule};
 
 /// A named limit: a [`Quota`] for each value of a [`Key`].
 ///
@@ -223,7 +225,12 @@ impl Policy {
 
     /// The arithmetic of its quota, if all of it makes sense.
     pub(crate) fn check(&self) -> Result<Rule, ConfigError> {
-        self.checked().map_err(|error| error.of(&self.name))
+        self.checked().map_err(|error| self.blame(&error))
+    }
+
+    /// A fault, and whose it is.
+    pub(crate) fn blame(&self, fault: &ConfigError) -> ConfigError {
+        ConfigError::new(format!("policy {:?}: {fault}", self.name))
     }
 
     fn checked(&self) -> Result<Rule, ConfigError> {

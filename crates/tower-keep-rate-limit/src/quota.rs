@@ -2,10 +2,9 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use crate::{
-    error::ConfigError,
-    rule::{Gcra, Ring, Rule, Slots, Window},
-};
+use tower_keep_store::ConfigError;
+
+use crate::rule::{Gcra, Ring, Rule, Slots, Window};
 
 /// How much is allowed: so many units in a window, counted in one of four ways.
 ///

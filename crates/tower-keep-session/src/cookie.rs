@@ -5,7 +5,9 @@ use std::{fmt, time::Duration};
 use ::cookie::{Cookie, CookieJar, Key, SameSite as Site, time};
 use http::{HeaderMap, HeaderValue, header::COOKIE};
 
-use crate::{error::ConfigError, ticket::Ticket};
+use tower_keep_store::ConfigError;
+
+use crate::ticket::Ticket;
 
 /// How the session's cookie looks.
 ///

@@ -4,28 +4,6 @@ use std::{error::Error, fmt};
 
 use tower_keep_store::StoreError;
 
-/// Options of a layer that make no sense; the message names them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigError {
-    message: String,
-}
-
-impl ConfigError {
-    pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-        }
-    }
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl Error for ConfigError {}
-
 /// What a session could not do.
 #[derive(Debug)]
 #[non_exhaustive]

@@ -3,12 +3,11 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use http::{header::USER_AGENT, request::Parts};
-use tower_keep_store::Store;
+use tower_keep_store::{ConfigError, Store};
 use tower_layer::Layer;
 
 use crate::{
     cookie::SessionCookie,
-    error::ConfigError,
     lifetimes::Lifetimes,
     manager::{Manager, SessionStats},
     service::SessionManager,

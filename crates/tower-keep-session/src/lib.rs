@@ -27,7 +27,7 @@ mod typed;
 pub use self::{
     cookie::{SameSite, SessionCookie},
     device::Device,
-    error::{ConfigError, SessionError},
+    error::SessionError,
     future::ResponseFuture,
     handle::SessionHandle,
     layer::{SessionLayer, SessionLayerBuilder},
@@ -38,4 +38,4 @@ pub use self::{
     sessions::Sessions,
     transport::Transport,
 };
-pub use tower_keep_store::ResponseBody;
+pub use tower_keep_store::{ConfigError, ResponseBody};

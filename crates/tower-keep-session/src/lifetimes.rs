@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::error::ConfigError;
+use tower_keep_store::ConfigError;
 
 /// The deadlines of sessions, and what else bounds them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,9 +5,10 @@ use http::{
     header::{AUTHORIZATION, COOKIE},
 };
 
+use tower_keep_store::ConfigError;
+
 use crate::{
     cookie::{Sent, SessionCookie},
-    error::ConfigError,
     ticket::Ticket,
 };
 

@@ -66,7 +66,7 @@ pub use self::{
     body::{ResponseBody, with_bytes},
     clock::{Clock, Timestamp},
     command::{Command, Reply},
-    error::{ConnectError, StoreError},
+    error::{ConfigError, ConnectError, StoreError},
     key::{Key, PersonalKey, push_part},
     log::{InvalidationLog, Mode, Moment, Stamp, Target, Verdict},
     outcome::{Outcome, OutcomeCell},

@@ -2,13 +2,13 @@
 
 pub use tower_keep_cache::{
     Cache, CacheDirective, CacheHandle, CacheKey, CacheLayer, CacheLayerBuilder, CacheStats,
-    CacheStatus, Class, Classes, ConfigError, Fence, ObjectCache, QueryRules, Tag,
+    CacheStatus, Class, Classes, Fence, ObjectCache, QueryRules, Tag,
 };
 pub use tower_keep_rate_limit as rate_limit;
 pub use tower_keep_rate_limit::RateLimitLayer;
 pub use tower_keep_store::{
-    Clock, ConnectError, Identity, Mode, Outcome, OutcomeCell, PeerAddr, Store, StoreBuilder,
-    StoreError, Timestamp,
+    Clock, ConfigError, ConnectError, Identity, Mode, Outcome, OutcomeCell, PeerAddr, Store,
+    StoreBuilder, StoreError, Timestamp,
 };
 
 /// The types that only bounds and signatures name.

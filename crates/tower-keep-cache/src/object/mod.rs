@@ -3,13 +3,13 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
-use tower_keep_store::{Mode, Stamp, Store, StoreError, Target, Verdict, push_part};
+use tower_keep_store::{ConfigError, Mode, Stamp, Store, StoreError, Target, Verdict, push_part};
 
 pub use self::key::CacheKey;
 use self::value::Object;
 
 use crate::{
-    class::{Class, Classes, ConfigError, NamedClass},
+    class::{Class, Classes, NamedClass},
     directive::Tag,
     engine::{
         CacheStats, Engine,

@@ -1,6 +1,6 @@
 //! Names of policies.
 
-use crate::error::ConfigError;
+use tower_keep_store::ConfigError;
 
 /// Whether a policy can be told by this name: clients read it as a string of a structured field.
 pub(crate) fn check_name(name: &str) -> Result<(), ConfigError> {

@@ -11,7 +11,7 @@ use super::{
     networks::Networks,
     peer,
 };
-use crate::error::ConfigError;
+use tower_keep_store::ConfigError;
 
 /// The client's address as a key; made by [`Key::client_ip`].
 ///

@@ -20,7 +20,7 @@ use http::{HeaderName, request::Parts};
 
 pub use self::{client_ip::ClientIp, subject::Subject};
 pub(crate) use self::{find::Found, later::Later};
-use crate::error::ConfigError;
+use tower_keep_store::ConfigError;
 
 /// Who is limited: what in a request tells whose units it uses.
 ///

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use crate::error::ConfigError;
+use tower_keep_store::ConfigError;
 
 /// Some networks of either family.
 #[derive(Clone, Debug, Default)]
