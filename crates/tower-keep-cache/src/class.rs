@@ -102,7 +102,8 @@ impl Class {
     /// Declares that responses do not depend on the request's cookies, so that requests with a
     /// `Cookie` field are answered from the cache and may fill it. Default: no; then only responses
     /// that say `public` or `s-maxage` are shared with them, and to all others a browser that has any
-    /// cookie is told `fwd=bypass`. Says nothing of `Authorization`.
+    /// cookie is told `fwd=bypass`. Says nothing of `Authorization`; and a response for which a session
+    /// was looked at is not stored all the same.
     pub fn allow_cookies(mut self) -> Self {
         self.cookies = true;
         self

@@ -1,9 +1,13 @@
 //! From a response on its way to an entry.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header::CONTENT_LENGTH, response};
+use http::{
+    HeaderMap, StatusCode,
+    header::{CONTENT_LENGTH, SET_COOKIE},
+    response,
+};
 use sha2::{Digest, Sha256};
 use tower_keep_store::{Moment, Target};
 
@@ -20,6 +24,7 @@ use crate::{
         validation::tag_of,
         vary::variant_of,
     },
+    personal::Personal,
     shared::{Shared, variant_key},
 };
 
@@ -29,6 +34,8 @@ pub(crate) struct Fill {
     shared: Arc<Shared>,
     lead: Option<Lead<Stored>>,
     key: Vec<u8>,
+    flight: Vec<u8>,
+    personal: Personal,
     fetched: Moment,
     meta: Meta,
     status: StatusCode,
@@ -46,10 +53,13 @@ struct Variant {
 }
 
 /// The request whose answer it is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct FilledBy<'a> {
     /// The key of the resource, not of a variant.
     pub(crate) key: &'a [u8],
+    /// Under which requests like it wait for one another.
+    pub(crate) flight: Cow<'a, [u8]>,
+    pub(crate) personal: Personal,
     pub(crate) target: Option<Target>,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) fetched: Moment,
@@ -84,6 +94,8 @@ impl Fill {
             shared,
             lead,
             key: request.key.to_vec(),
+            flight: request.flight.into_owned(),
+            personal: request.personal,
             fetched: request.fetched,
             meta,
             status: head.status,
@@ -116,7 +128,18 @@ impl Fill {
     }
 
     /// The body has passed as a whole.
-    pub(crate) fn complete(mut self, body: Bytes, trailers: Option<HeaderMap>) {
+    pub(crate) fn complete(mut self, body: Bytes, mut trailers: Option<HeaderMap>) {
+        // Whoever made the body may have looked at the session after the head had gone.
+        if self.personal.is_marked() {
+            self.shared.mark_unshared(&self.flight);
+            return self.release();
+        }
+        let cookie = trailers
+            .as_mut()
+            .and_then(|trailers| trailers.remove(SET_COOKIE));
+        if cookie.is_some() && !self.shared.storing.strip_set_cookie {
+            return self.release();
+        }
         let length = body.len() as u64;
         if self
             .promised_length

@@ -49,7 +49,17 @@
 //! error, a part, a response with `Set-Cookie`, `private`, `no-store`, `no-cache`, `Vary: *`, `Vary:
 //! Cookie`, or an event stream. Requests with `Cookie` or `Authorization` share only what says `public`,
 //! `s-maxage` (for `Authorization` also `must-revalidate`), or belongs to a class that [allows
-//! cookies](Class::allow_cookies).
+//! cookies](Class::allow_cookies). So do requests of which a layer further out knows who sends them: it left an
+//! [`Identity`], or has looked at the session.
+//!
+//! Nor is anything stored, shared with those who wait, or brought by a refresh for others, if a session was
+//! looked at for it before the end of its body: the [`PersonalCell`] of the request (the cache leaves one if
+//! there is none) or of the response is marked. Nothing overrides that. A page for which nobody looks is
+//! one for all, and is served to visitors who have a session too. What looks at the session for *every*
+//! request, outside of the cache, leaves it nothing to store.
+//!
+//! [`Identity`]: tower_keep_store::Identity
+//! [`PersonalCell`]: tower_keep_store::PersonalCell
 //!
 //! The key has scheme, host, path and query as this layer sees them, and the host, port, prefix and
 //! scheme that proxies in front [say](CacheLayerBuilder::danger_ignore_forwarded) they received. Two
@@ -97,7 +107,7 @@
 //! One layer around all routes is the simplest. Within it, the [class](CacheLayer::class) of the same
 //! layer around a route only says the class of its responses.
 //!
-//! Inside of rate limits and sessions, outside of concurrency limits, load shedding and time-outs, so
+//! Inside of rate limits and sessions (around sessions it is as safe), outside of concurrency limits, load shedding and time-outs, so
 //! that hits do not count against them. [`Cache`] is always ready; it drives the readiness of a clone of
 //! the inner service when it needs the origin.
 //!
@@ -120,6 +130,7 @@ mod http;
 mod layer;
 mod nesting;
 mod object;
+mod personal;
 mod service;
 mod shared;
 mod tee;

@@ -22,6 +22,7 @@ use crate::{
         status::{Forward, Report},
     },
     nesting::Within,
+    personal::is_looked_at,
     shared::{Found, Shared, State, flight_key},
     unsafe_method::invalidating,
 };
@@ -178,7 +179,9 @@ impl<S> Cache<S> {
         ResBody::Error: Send,
     {
         let engine = &self.shared.engine;
-        let leads = !request.lookup.head && entry.may_refresh(engine.now());
+        let leads = !request.lookup.head
+            && !is_looked_at(&request.head.extensions)
+            && entry.may_refresh(engine.now());
         let flight = flight_key(&found.key, &request.lookup);
         let Some(lead) = leads.then(|| engine.flights.lead(&flight)).flatten() else {
             return;

@@ -22,6 +22,7 @@ use crate::{
         status::{Forward, Report},
         storing::Refusal,
     },
+    personal::Personal,
     service::hit,
     shared::{Shared, flight_key},
     tee::Tee,
@@ -38,6 +39,7 @@ pub(super) struct Asking {
     pub(super) cell: Option<OutcomeCell>,
     pub(super) fetched: Moment,
     pub(super) sent: Timestamp,
+    pub(super) personal: Personal,
     pub(super) why: Forward,
     pub(super) lead: Option<Lead<Stored>>,
     pub(super) fallback: Option<Arc<Entry<Stored>>>,
@@ -58,6 +60,7 @@ impl Asking {
         }
         set(self.cell.as_ref(), self.outcome());
         let (head, body) = response.into_parts();
+        self.personal.heed(&head.extensions);
         match self.decide(&head) {
             Ok(fill) => self.finish(head, ResponseBody::storing(Tee::new(body, fill)), None),
             Err(refusal) => {
@@ -76,9 +79,14 @@ impl Asking {
         if self.lookup.head {
             return Err(Refusal::Status);
         }
+        if self.personal.is_marked() {
+            return Err(Refusal::Personal);
+        }
         let plan = self.shared.storing.decide(&self.lookup, head, times)?;
         let request = FilledBy {
             key: &self.resource,
+            flight: flight_key(&self.key, &self.lookup),
+            personal: self.personal.clone(),
             target: self.target,
             headers: &self.headers,
             fetched: self.fetched,

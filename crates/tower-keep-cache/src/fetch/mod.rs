@@ -26,6 +26,7 @@ use crate::{
         validation::is_conditional_at_origin,
     },
     nesting::Within,
+    personal::{Personal, is_looked_at},
     service::{admits, hit},
     shared::{Found, Shared, State, flight_key},
 };
@@ -198,6 +199,7 @@ where
         let leads = !lookup.head
             && !lookup.no_store
             && !lookup.only_if_cached
+            && !is_looked_at(&self.request.head.extensions)
             && !is_conditional_at_origin(&self.request.head.headers);
         if leads {
             Some(flights.join(&key))
@@ -335,6 +337,7 @@ where
             lookup,
             cell,
             fallback: self.fallback,
+            personal: Personal::watch(&mut head.extensions),
             why,
             lead,
         };

@@ -10,6 +10,7 @@ use http::{
 };
 
 use super::control::Control;
+use crate::personal::is_known;
 
 /// The way a request takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +27,8 @@ pub(crate) enum Plan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lookup {
     pub(crate) head: bool,
-    /// The request carries `Cookie` or `Authorization`: only what is declared to be the same for all
-    /// may answer it.
+    /// The request carries `Cookie` or `Authorization`, or a layer further out knows who sends it: only
+    /// what is declared to be the same for all may answer it.
     pub(crate) identified: Identified,
     pub(crate) no_store: bool,
     pub(crate) only_if_cached: bool,
@@ -36,6 +37,7 @@ pub(crate) struct Lookup {
 /// By what a request says who sends it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Identified {
+    /// By a cookie, or in a way that only others know of.
     pub(crate) cookie: bool,
     pub(crate) authorization: bool,
 }
@@ -56,9 +58,10 @@ pub(crate) fn plan(request: &Parts, has_body: bool) -> Plan {
         // RFC 9111 §4.4: "including methods whose safety is unknown".
         _ => return Plan::Invalidate,
     };
-    let Some(identified) = identified(headers).filter(|_| !has_body) else {
+    let Some(mut identified) = identified(headers).filter(|_| !has_body) else {
         return Plan::Bypass;
     };
+    identified.cookie |= is_known(&request.extensions);
     let control = Control::of(headers);
     Plan::Lookup(Lookup {
         head,
