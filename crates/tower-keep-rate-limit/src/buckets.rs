@@ -1,10 +1,11 @@
 //! The buckets that this process knows: all there are, or what it last heard of the server's.
 
 use std::{
-    hash::{BuildHasher, RandomState},
+    hash::BuildHasher,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 use smallvec::SmallVec;
 use tower_keep_store::{Key, Stamp, Store};
@@ -61,7 +62,7 @@ impl Buckets {
 
     /// A table of so many at most.
     fn new(most: usize) -> Self {
-        let hasher = RandomState::new();
+        let hasher = RandomState::default();
         let shard = || Mutex::new(Shard::with_hasher(hasher.clone()));
         Self {
             shards: (0..SHARDS).map(|_| shard()).collect(),

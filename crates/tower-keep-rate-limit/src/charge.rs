@@ -1,31 +1,26 @@
 //! What one request takes from one policy's bucket.
 
-use std::hash::{Hash, Hasher};
+use std::{
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use smallvec::SmallVec;
 use tower_keep_store::Key;
 
 use crate::{
-    quota::Quota,
+    bound::Bound,
     rule::{Record, Rule},
 };
 
-/// What a request takes from one bucket: so many units, by this rule, of this policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a request takes from one bucket: so many units, of what it is bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Charge {
-    /// The policy's place in its layer.
-    pub(crate) policy: usize,
     pub(crate) bucket: Key,
-    pub(crate) quota: Quota,
-    pub(crate) rule: Rule,
+    pub(crate) bound: Arc<Bound>,
     pub(crate) cost: u32,
     /// Units that are to be left for others.
     pub(crate) keep: u32,
-    /// Counts, and refuses nothing.
-    pub(crate) is_shadow: bool,
-    /// Whether units may be given back by something else than time, so that what was seen to be refused may
-    /// be allowed the next moment.
-    pub(crate) is_returnable: bool,
 }
 
 /// All that a request takes, decided at once.
@@ -35,9 +30,13 @@ pub(crate) type Charges = SmallVec<[Charge; 2]>;
 pub(crate) type Records = SmallVec<[Record; 2]>;
 
 impl Charge {
+    pub(crate) fn rule(&self) -> &Rule {
+        &self.bound.rule
+    }
+
     /// Whether it asks for more than is ever there at once.
     pub(crate) fn can_never_pass(&self) -> bool {
-        !self.is_shadow && self.needed() > self.rule.most_at_once()
+        !self.bound.is_shadow && self.needed() > self.rule().most_at_once()
     }
 
     /// Units that must be there so that it passes.
@@ -52,15 +51,15 @@ impl Charge {
     /// Microseconds until it would pass, `factor` times as dear.
     pub(crate) fn wait(&self, record: &Record, now: u64) -> u64 {
         let banned = record.banned(now);
-        banned.max(self.rule.wait(&record.state, now, self.needed()))
+        banned.max(self.rule().wait(&record.state, now, self.needed()))
     }
 
     /// Whether it does not pass now, and nothing but time (or an order from outside) changes that.
     pub(crate) fn is_refused_until_then(&self, record: &Record, now: u64) -> bool {
-        if self.is_shadow || self.cost == 0 {
+        if self.bound.is_shadow || self.cost == 0 {
             return false;
         }
-        let only_time_gives_back = !self.is_returnable && self.rule.only_time_gives_back();
+        let only_time_gives_back = self.bound.is_leasable();
         record.banned(now) > 0 || only_time_gives_back && self.wait(record, now) > 0
     }
 
@@ -72,7 +71,7 @@ impl Charge {
         if record.banned(now) > 0 {
             return 0;
         }
-        let available = self.rule.available(&record.state, now) / factor;
+        let available = self.rule().available(&record.state, now) / factor;
         available.saturating_sub(u64::from(self.keep)) / u64::from(self.cost)
     }
 }
@@ -96,7 +95,7 @@ pub(crate) fn grantable<'a>(
     charges
         .iter()
         .zip(records)
-        .filter(|(charge, _)| !charge.is_shadow)
+        .filter(|(charge, _)| !charge.bound.is_shadow)
         .map(|(charge, record)| charge.times(record, now, factor))
         .fold(want, u64::min)
 }

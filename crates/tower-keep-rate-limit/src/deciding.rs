@@ -33,10 +33,6 @@ pub(crate) struct Deciding {
     stage: Stage,
 }
 
-#[allow(
-    clippy::large_enum_variant,
-    reason = "a box would cost every request an allocation"
-)]
 enum Stage {
     /// Its charges are not known yet.
     Planning(PlanFuture),
@@ -44,14 +40,20 @@ enum Stage {
     Asked(Charges, oneshot::Receiver<Decision>),
 }
 
+impl Begun {
+    fn deciding(limits: &Arc<Limits>, stage: Stage) -> Self {
+        Self::Deciding(Deciding {
+            limits: limits.clone(),
+            stage,
+        })
+    }
+}
+
 /// Begins to decide a request.
 pub(crate) fn begin(limits: &Arc<Limits>, head: &Parts) -> Begun {
     match plan::plan(limits, head) {
         Ok(plan) => with_plan(limits, plan),
-        Err(plan) => Begun::Deciding(Deciding {
-            limits: limits.clone(),
-            stage: Stage::Planning(plan),
-        }),
+        Err(plan) => Begun::deciding(limits, Stage::Planning(plan)),
     }
 }
 
@@ -66,10 +68,7 @@ fn with_plan(limits: &Arc<Limits>, plan: Plan) -> Begun {
     match limits.decide(&charges) {
         Answer::Now(decision) => Begun::Decided(limits.verdict(&charges, decision)),
         Answer::Failed => Begun::Decided(limits.fail(&charges)),
-        Answer::Later(decision) => Begun::Deciding(Deciding {
-            limits: limits.clone(),
-            stage: Stage::Asked(charges, decision),
-        }),
+        Answer::Later(decision) => Begun::deciding(limits, Stage::Asked(charges, decision)),
     }
 }
 

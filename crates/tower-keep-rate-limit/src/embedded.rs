@@ -58,11 +58,11 @@ impl Embedded {
         let state = &bucket.record.state;
         let amount = units.unsigned_abs();
         bucket.record.state = if units >= 0 {
-            charge.rule.refund(state, now, amount, back)
+            charge.bound.rule.refund(state, now, amount, back)
         } else {
-            charge.rule.charge(state, now, amount)
+            charge.bound.rule.charge(state, now, amount)
         };
-        bucket.idle = idle(&charge.rule, &bucket.record, now);
+        bucket.idle = idle(&charge.bound.rule, &bucket.record, now);
     }
 
     pub(crate) fn ban(&self, key: &tower_keep_store::Key, terms: BanTerms) {
@@ -74,7 +74,7 @@ impl Embedded {
         bucket.idle = bucket.idle.max(forgotten);
     }
 
-    fn hold(&self, charges: &Charges, granted: u64) -> Option<Held> {
+    fn hold(&self, charges: &Charges, granted: u64) -> Option<Box<Held>> {
         let holder = || Holder::Embedded(Arc::downgrade(&self.buckets));
         Held::of(charges, granted, holder)
     }
@@ -125,19 +125,19 @@ pub(crate) fn charge_all(
     for charge in charges {
         let bucket = locked.entry(&charge.bucket, now);
         let mut times = granted;
-        if charge.is_shadow {
+        if charge.bound.is_shadow {
             let room = charge.times(&bucket.record, now, factor);
             shadows.push(room < granted);
             // Slots are held by whoever runs.
-            if charge.rule.only_time_gives_back() {
+            if charge.bound.rule.only_time_gives_back() {
                 times = granted.min(room);
             }
         }
         let units = times * u64::from(charge.cost) * factor;
         // Also where nothing is charged, a time from another clock is set right; otherwise nothing changes.
-        if units > 0 || !charge.rule.is_plausible(&bucket.record.state, now) {
-            bucket.record.state = charge.rule.charge(&bucket.record.state, now, units);
-            bucket.idle = idle(&charge.rule, &bucket.record, now);
+        if units > 0 || !charge.bound.rule.is_plausible(&bucket.record.state, now) {
+            bucket.record.state = charge.bound.rule.charge(&bucket.record.state, now, units);
+            bucket.idle = idle(&charge.bound.rule, &bucket.record, now);
         }
     }
     (granted, shadows)

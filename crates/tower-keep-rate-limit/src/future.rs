@@ -31,19 +31,17 @@ pin_project! {
     #[project = StateProj]
     #[project_replace = StateTaken]
     enum State<S, ReqBody, ResBody, F> {
-        Deciding {
-            #[pin]
-            deciding: Deciding,
-            pending: Pending<S, ReqBody>,
-        },
+        Deciding { pending: Box<Pending<S, ReqBody>> },
         Calling { #[pin] inner: F, note: Option<Note> },
         Ready { response: Response<ResponseBody<ResBody>> },
         Done,
     }
 }
 
-/// What goes on once there is a verdict: the instance that was readied, with its request.
+/// What goes on once there is a verdict: the instance that was readied, with its request. In a box: it is larger
+/// than all else, and most requests are decided without it.
 struct Pending<S, ReqBody> {
+    deciding: Deciding,
     limits: Arc<Limits>,
     inner: S,
     request: Request<ReqBody>,
@@ -59,13 +57,14 @@ where
         inner: S,
         request: Request<ReqBody>,
     ) -> Self {
-        let pending = Pending {
+        let pending = Box::new(Pending {
+            deciding,
             limits,
             inner,
             request,
-        };
+        });
         Self {
-            state: State::Deciding { deciding, pending },
+            state: State::Deciding { pending },
         }
     }
 
@@ -92,6 +91,7 @@ impl<S, ReqBody> Pending<S, ReqBody> {
             limits,
             mut inner,
             request,
+            ..
         } = self;
         let (mut head, body) = request.into_parts();
         if let Some(verdict) = &verdict
@@ -119,9 +119,9 @@ where
         let mut state = self.project().state;
         loop {
             match state.as_mut().project() {
-                StateProj::Deciding { deciding, .. } => {
-                    let verdict = ready!(deciding.poll(cx));
-                    let StateTaken::Deciding { pending, .. } =
+                StateProj::Deciding { pending } => {
+                    let verdict = ready!(Pin::new(&mut pending.deciding).poll(cx));
+                    let StateTaken::Deciding { pending } =
                         state.as_mut().project_replace(State::Done)
                     else {
                         unreachable!("it was deciding just now");

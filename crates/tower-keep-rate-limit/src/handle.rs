@@ -65,7 +65,7 @@ impl RateLimitHandle {
             factor: 1,
         };
         let has_to_wait = charge.wait(&record, now) > 0;
-        Ok(known.status(&self.limits, &charge, has_to_wait))
+        Ok(known.status(&charge, has_to_wait))
     }
 
     /// Takes up to `at_most` units, as many as there are: for work that comes in pieces. Says how many.
@@ -81,7 +81,7 @@ impl RateLimitHandle {
         at_most: u32,
     ) -> Result<u32, HandleError> {
         let charge = self.charge_now(policy, subject).await?;
-        if charge.quota.is_concurrent() {
+        if charge.bound.quota.is_concurrent() {
             return Err(HandleError::Concurrent);
         }
         let charges = Charges::from_iter([charge]);
@@ -146,7 +146,7 @@ impl RateLimitHandle {
         lasts: Duration,
     ) -> Result<(), HandleError> {
         let charge = self.charge(policy, subject)?;
-        let limit = &self.limits.policies[charge.policy];
+        let limit = &self.limits.policies[charge.bound.policy];
         if !limit.policy.is_adjustable() {
             return Err(HandleError::NotAdjustable);
         }
@@ -172,7 +172,7 @@ impl RateLimitHandle {
         length: Duration,
     ) -> Result<(), HandleError> {
         let charge = self.charge(policy, subject)?;
-        if charge.quota.is_concurrent() {
+        if charge.bound.quota.is_concurrent() {
             return Err(HandleError::Concurrent);
         }
         let terms = BanTerms {
@@ -182,7 +182,7 @@ impl RateLimitHandle {
         let deadline = self.limits.store.step_deadline();
         let place = &self.limits.place;
         place
-            .ban(&charge.bucket, &charge.rule, terms, deadline)
+            .ban(&charge.bucket, &charge.bound.rule, terms, deadline)
             .await?;
         Ok(())
     }
@@ -191,10 +191,10 @@ impl RateLimitHandle {
     async fn charge_now(&self, policy: &str, subject: &Subject) -> Result<Charge, HandleError> {
         let mut charge = self.charge(policy, subject)?;
         let limits = &*self.limits;
-        let limit = &limits.policies[charge.policy];
+        let limit = &limits.policies[charge.bound.policy];
         if limit.policy.is_adjustable() {
             let quota = stored(limits, charge.bucket).await;
-            (charge.quota, charge.rule) = limit.or_own(quota);
+            charge.bound = limit.bound(quota);
         }
         Ok(charge)
     }

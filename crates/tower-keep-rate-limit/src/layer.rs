@@ -182,19 +182,13 @@ impl RateLimitLayerBuilder {
 
 fn check(policies: Vec<Policy>) -> Result<Box<[Limit]>, ConfigError> {
     let mut limits = Vec::<Limit>::with_capacity(policies.len());
-    for policy in policies {
-        let rule = policy.check()?;
+    for (index, policy) in policies.into_iter().enumerate() {
         let part = part(&policy.name);
         if limits.iter().any(|other| other.part == part) {
             let error = ConfigError::new("another policy of the layer has the same name");
             return Err(policy.blame(&error));
         }
-        limits.push(Limit {
-            is_key_async: policy.key.is_async(),
-            policy,
-            rule,
-            part,
-        });
+        limits.push(Limit::new(index, policy, part)?);
     }
     Ok(limits.into_boxed_slice())
 }

@@ -9,11 +9,12 @@
 
 use std::{
     collections::HashMap,
-    hash::{BuildHasher, RandomState},
+    hash::BuildHasher,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use foldhash::fast::RandomState;
 use tokio::time::Instant;
 
 use crate::{buckets::Seen, charge::Charges, rule::Rule};
@@ -51,12 +52,12 @@ impl Terms {
             most: LARGEST_BATCH,
         };
         for charge in charges {
-            if charge.is_returnable || !charge.rule.only_time_gives_back() {
+            if !charge.bound.is_leasable() {
                 return None;
             }
-            terms.life = terms.life.min(charge.quota.window().mul_f64(epsilon));
-            if !matches!(charge.rule, Rule::Gcra(_)) {
-                let units = f64::from(charge.quota.limit()) * epsilon / f64::from(processes);
+            terms.life = terms.life.min(charge.bound.quota.window().mul_f64(epsilon));
+            if !matches!(charge.bound.rule, Rule::Gcra(_)) {
+                let units = f64::from(charge.bound.quota.limit()) * epsilon / f64::from(processes);
                 terms.most = terms.most.min(units as u64 / u64::from(charge.cost.max(1)));
             }
         }
@@ -66,7 +67,7 @@ impl Terms {
 
 impl Leases {
     pub(crate) fn new() -> Self {
-        let hasher = RandomState::new();
+        let hasher = RandomState::default();
         let shard = || Mutex::new(HashMap::with_hasher(hasher.clone()));
         Self {
             shards: (0..SHARDS).map(|_| shard()).collect(),
@@ -75,12 +76,17 @@ impl Leases {
     }
 
     /// Uses a permit, if there is one and the log still bears it out.
-    pub(crate) fn take(&self, charges: &Charges, holds: impl FnOnce(&mut Seen) -> bool) -> bool {
+    pub(crate) fn take(
+        &self,
+        charges: &Charges,
+        now: Instant,
+        holds: impl FnOnce(&mut Seen) -> bool,
+    ) -> bool {
         let mut shard = self.shard(charges);
         let Some(lease) = shard.get_mut(charges) else {
             return false;
         };
-        if lease.left == 0 || lease.until <= Instant::now() {
+        if lease.left == 0 || lease.until <= now {
             return false;
         }
         if !holds(&mut lease.seen) {

@@ -110,6 +110,7 @@
 //! request's extensions.
 
 mod answer;
+mod bound;
 mod buckets;
 mod charge;
 mod deciding;

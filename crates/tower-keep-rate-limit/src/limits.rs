@@ -1,13 +1,15 @@
 //! All that the services of one layer share: the policies, and how they are met.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use http::request::Parts;
+use quick_cache::sync::Cache;
 use smallvec::SmallVec;
-use tower_keep_store::{Key as StoreKey, PersonalKey, Store};
+use tower_keep_store::{ConfigError, Key as StoreKey, PersonalKey, Store};
 
 use crate::{
     answer::Answers,
+    bound::Bound,
     charge::{Charge, Charges},
     key::{Found, Subject},
     place::{Answer, BanTerms, Decision, Manner, Place},
@@ -15,7 +17,6 @@ use crate::{
     policy::{MissingKey, Policy, QuotaSource},
     quota::Quota,
     quotas::Quotas,
-    rule::Rule,
     stats::Counters,
     status::{PolicyStatus, RateLimitStatus, Refusal},
     verdict::{self, Verdict},
@@ -37,7 +38,10 @@ pub(crate) struct Limits {
 #[derive(Debug)]
 pub(crate) struct Limit {
     pub(crate) policy: Policy,
-    pub(crate) rule: Rule,
+    /// By the policy's own quota.
+    pub(crate) bound: Arc<Bound>,
+    /// By other quotas that some keys have.
+    others: Cache<Quota, Option<Arc<Bound>>>,
     /// Tells its buckets from those of other policies.
     pub(crate) part: u32,
     /// Whether its key has to be waited for.
@@ -96,22 +100,30 @@ impl Limits {
         } else {
             WaitingBucket::Known(self.bucket(limit, head)?)
         };
-        let known = match &bucket {
+        let known = || match &bucket {
             WaitingBucket::Known(bucket) => self.quotas.get(bucket),
             WaitingBucket::Later(_) => None,
         };
-        let quota = match (&policy.source, known) {
-            (QuotaSource::Fixed, _) => WaitingQuota::Known(policy.quota, limit.rule),
-            (QuotaSource::Now(quota), _) => limit.or_own(quota(head)).into(),
-            (_, Some(quota)) => limit.or_own(quota).into(),
-            (QuotaSource::Later(quota), None) => WaitingQuota::Later(quota(head)),
-            (QuotaSource::Stored, None) => WaitingQuota::Stored,
+        let quota = match &policy.source {
+            QuotaSource::Fixed => WaitingQuota::Known(limit.bound.clone()),
+            QuotaSource::Now(quota) => WaitingQuota::Known(limit.bound(quota(head))),
+            QuotaSource::Later(quota) => match known() {
+                Some(quota) => WaitingQuota::Known(limit.bound(quota)),
+                None => WaitingQuota::Later(quota(head)),
+            },
+            QuotaSource::Stored => match known() {
+                Some(quota) => WaitingQuota::Known(limit.bound(quota)),
+                None => WaitingQuota::Stored,
+            },
         };
         let (cost, keep) = limit.costs(head);
         Ok(match (bucket, quota) {
-            (WaitingBucket::Known(bucket), WaitingQuota::Known(quota, rule)) => {
-                Draft::Charge(self.charge(index, bucket, quota, rule, cost, keep))
-            }
+            (WaitingBucket::Known(bucket), WaitingQuota::Known(bound)) => Draft::Charge(Charge {
+                bucket,
+                bound,
+                cost,
+                keep,
+            }),
             (bucket, quota) => Draft::Waiting(Waiting {
                 index,
                 cost,
@@ -152,7 +164,7 @@ impl Limits {
     /// Makes a verdict of a decision about one request, and sees to what follows from it.
     pub(crate) fn verdict(&self, charges: &Charges, decision: Decision) -> Verdict {
         self.counters.count(&decision);
-        let verdict = verdict::of(self, charges, decision);
+        let verdict = verdict::of(charges, decision);
         if verdict.status.refusal == Some(Refusal::Exceeded) {
             self.consider_bans(charges, &verdict.status);
         }
@@ -164,7 +176,12 @@ impl Limits {
         let limit = &self.policies[index];
         let subject = limit.policy.key.normalise(subject.clone());
         let bucket = self.bucket_of(limit, &subject);
-        self.charge(index, bucket, limit.policy.quota, limit.rule, 1, 0)
+        Charge {
+            bucket,
+            bound: limit.bound.clone(),
+            cost: 1,
+            keep: 0,
+        }
     }
 
     pub(crate) fn manner(&self, want: u64) -> Manner {
@@ -200,28 +217,6 @@ impl Limits {
         key.finish().part(limit.part)
     }
 
-    pub(crate) fn charge(
-        &self,
-        policy: usize,
-        bucket: StoreKey,
-        quota: Quota,
-        rule: Rule,
-        cost: u32,
-        keep: u32,
-    ) -> Charge {
-        let of = &self.policies[policy].policy;
-        Charge {
-            policy,
-            bucket,
-            quota,
-            rule,
-            cost,
-            keep,
-            is_shadow: of.is_shadow,
-            is_returnable: of.outcome.is_some(),
-        }
-    }
-
     fn personal_key(&self) -> PersonalKey {
         self.store.personal_key(BUCKET)
     }
@@ -231,12 +226,10 @@ impl Limits {
         RateLimitStatus {
             refusal: Some(Refusal::Unidentified),
             policies: SmallVec::from_iter([PolicyStatus {
-                name: limit.policy.name.clone(),
-                quota: limit.policy.quota,
+                bound: limit.bound.clone(),
                 remaining: 0,
                 reset: Duration::ZERO,
                 retry_after: None,
-                is_shadow: limit.policy.is_shadow,
             }]),
         }
     }
@@ -244,11 +237,11 @@ impl Limits {
     /// Counts the refusals of policies that ban, and bans in the background.
     fn consider_bans(&self, charges: &Charges, status: &RateLimitStatus) {
         for (charge, status) in charges.iter().zip(&status.policies) {
-            let Some(ban) = self.policies[charge.policy].policy.ban else {
+            let Some(ban) = self.policies[charge.bound.policy].policy.ban else {
                 continue;
             };
             let now = self.store.clock().now().as_micros();
-            let is_violated = status.retry_after.is_some() && !status.is_shadow;
+            let is_violated = status.retry_after.is_some() && !status.is_shadow();
             if is_violated && self.place.denied(charge, ban.denials, now) {
                 let terms = BanTerms {
                     length: ban.length,
@@ -263,17 +256,48 @@ impl Limits {
 }
 
 impl Limit {
-    /// The quota, if there is one that makes sense; the policy's own otherwise.
-    pub(crate) fn or_own(&self, quota: Option<Quota>) -> (Quota, Rule) {
-        let own = (self.policy.quota, self.rule);
-        let Some(quota) = quota.filter(|quota| self.is_of_a_kind_with(quota)) else {
-            return own;
-        };
+    /// The limit of a policy that makes sense.
+    ///
+    /// # Errors
+    ///
+    /// It makes none.
+    pub(crate) fn new(index: usize, policy: Policy, part: u32) -> Result<Self, ConfigError> {
+        let rule = policy.check()?;
+        Ok(Self {
+            bound: Arc::new(Bound::new(index, &policy, policy.quota, rule)),
+            others: Cache::new(MOST_OTHERS),
+            part,
+            is_key_async: policy.key.is_async(),
+            policy,
+        })
+    }
+
+    /// By this quota, if there is one that makes sense; by the policy's own otherwise.
+    pub(crate) fn bound(&self, quota: Option<Quota>) -> Arc<Bound> {
+        let other = quota.filter(|quota| *quota != self.policy.quota);
+        let other = other.and_then(|quota| match self.others.get(&quota) {
+            Some(known) => known,
+            None => {
+                let bound = self.bound_by(quota);
+                self.others.insert(quota, bound.clone());
+                bound
+            }
+        });
+        other.unwrap_or_else(|| self.bound.clone())
+    }
+
+    fn bound_by(&self, quota: Quota) -> Option<Arc<Bound>> {
+        if !self.is_of_a_kind_with(&quota) {
+            return None;
+        }
         match quota.rule() {
-            Ok(rule) => (quota, rule),
+            Ok(rule) => {
+                let index = self.bound.policy;
+                Some(Arc::new(Bound::new(index, &self.policy, quota, rule)))
+            }
             Err(error) => {
                 tracing::warn!(policy = &*self.policy.name, %error, "a quota makes no sense");
-                own
+                None
             }
         }
     }
@@ -308,6 +332,9 @@ impl fmt::Debug for Limits {
             .finish_non_exhaustive()
     }
 }
+
+/// Other quotas of a policy that are kept worked out.
+const MOST_OTHERS: usize = 256;
 
 /// The kind of the records.
 const BUCKET: &str = "r";

@@ -4,7 +4,6 @@ use std::{fmt, sync::Arc};
 
 use http::{Extensions, Response};
 use http_body::Body;
-use smallvec::SmallVec;
 use tower_keep_store::ResponseBody;
 
 use crate::{
@@ -18,8 +17,8 @@ use crate::{
 pub(crate) struct Note {
     limits: Arc<Limits>,
     status: RateLimitStatus,
-    held: Option<Held>,
-    unsettled: SmallVec<[Unsettled; 1]>,
+    held: Option<Box<Held>>,
+    unsettled: Vec<Unsettled>,
 }
 
 impl Note {
@@ -43,7 +42,10 @@ impl Note {
     pub(crate) fn write<B: Body>(mut self, response: Response<B>) -> Response<ResponseBody<B>> {
         let (mut head, body) = response.into_parts();
         for Unsettled { charge, back } in &self.unsettled {
-            let outcome = self.limits.policies[charge.policy].policy.outcome.as_ref();
+            let outcome = self.limits.policies[charge.bound.policy]
+                .policy
+                .outcome
+                .as_ref();
             let cost = outcome.map_or(charge.cost, |outcome| outcome(&head));
             if cost != charge.cost {
                 let units = i64::from(charge.cost) - i64::from(cost);
@@ -52,7 +54,7 @@ impl Note {
         }
         self.limits.answers.note(&self.status, &mut head.headers);
         let body = match self.held.take() {
-            Some(held) => ResponseBody::holding(body, held),
+            Some(held) => ResponseBody::holding(body, *held),
             None => ResponseBody::passing(body),
         };
         Response::from_parts(head, body)
@@ -74,9 +76,13 @@ fn warn_of_double_charges(outer: &RateLimitStatus, inner: &RateLimitStatus) {
         return;
     }
     for policy in &inner.policies {
-        if outer.policies.iter().any(|other| other.name == policy.name) {
+        if outer
+            .policies
+            .iter()
+            .any(|other| other.name() == policy.name())
+        {
             tracing::warn!(
-                policy = &*policy.name,
+                policy = policy.name(),
                 "two rate limit layers charge the same policy for one request"
             );
         }

@@ -50,7 +50,7 @@ pub(crate) struct Decision {
     pub(crate) factor: u64,
     pub(crate) source: Source,
     /// The slots that go with it.
-    pub(crate) held: Option<Held>,
+    pub(crate) held: Option<Box<Held>>,
 }
 
 /// Who decided.
@@ -115,7 +115,7 @@ impl Place {
             Self::Embedded(embedded) => embedded.buckets(),
             Self::Shared(hub) => hub.buckets(),
         };
-        let window = micros(charge.quota.window());
+        let window = micros(charge.bound.quota.window());
         let mut locked = buckets.lock([&charge.bucket].into_iter());
         let denials = &mut locked.entry(&charge.bucket, now).denials;
         if now.saturating_sub(denials.since) > window {
@@ -136,7 +136,7 @@ impl Place {
         charge: &Charge,
         manner: Manner,
     ) -> Result<(Record, u64), StoreError> {
-        let charges = Charges::from_iter([*charge]);
+        let charges = Charges::from_iter([charge.clone()]);
         let answer = self.decide(
             &charges,
             Manner {
@@ -170,7 +170,7 @@ impl Place {
     pub(crate) fn ban_soon(&self, charge: &Charge, ban: BanTerms, deadline: Duration) {
         match self {
             Self::Embedded(embedded) => embedded.ban(&charge.bucket, ban),
-            Self::Shared(hub) => hub.ban_soon(charge.bucket, charge.rule, ban, deadline),
+            Self::Shared(hub) => hub.ban_soon(charge.bucket, charge.bound.rule, ban, deadline),
         }
     }
 

@@ -6,13 +6,13 @@ use http::request::Parts;
 use tower_keep_store::Key;
 
 use crate::{
+    bound::Bound,
     charge::{Charge, Charges},
     key::Later,
     limits::{Draft, Limit, Limits, NoBucket, Plan},
     policy::QuotaFuture,
     quota::Quota,
     quotas,
-    rule::Rule,
 };
 
 /// A plan in the making.
@@ -33,15 +33,9 @@ pub(crate) enum WaitingBucket {
 }
 
 pub(crate) enum WaitingQuota {
-    Known(Quota, Rule),
+    Known(Arc<Bound>),
     Later(QuotaFuture),
     Stored,
-}
-
-impl From<(Quota, Rule)> for WaitingQuota {
-    fn from((quota, rule): (Quota, Rule)) -> Self {
-        Self::Known(quota, rule)
-    }
 }
 
 /// What all policies make of a request; a future, where something has to be waited for.
@@ -93,15 +87,17 @@ async fn finish(limits: &Limits, limit: &Limit, waiting: Waiting) -> Result<Char
             Later::Exempt => return Err(NoBucket::Pass),
         },
     };
-    let (quota, rule) = match waiting.quota {
-        WaitingQuota::Known(quota, rule) => (quota, rule),
-        WaitingQuota::Later(quota) => limit.or_own(heard(limits, bucket, quota).await),
-        WaitingQuota::Stored => limit.or_own(stored(limits, bucket).await),
+    let bound = match waiting.quota {
+        WaitingQuota::Known(bound) => bound,
+        WaitingQuota::Later(quota) => limit.bound(heard(limits, bucket, quota).await),
+        WaitingQuota::Stored => limit.bound(stored(limits, bucket).await),
     };
-    let Waiting {
-        index, cost, keep, ..
-    } = waiting;
-    Ok(limits.charge(index, bucket, quota, rule, cost, keep))
+    Ok(Charge {
+        bucket,
+        bound,
+        cost: waiting.cost,
+        keep: waiting.keep,
+    })
 }
 
 /// The quota that was stored for a bucket.

@@ -33,20 +33,22 @@ impl Held {
         charges: &Charges,
         granted: u64,
         holder: impl FnOnce() -> Holder,
-    ) -> Option<Self> {
+    ) -> Option<Box<Self>> {
         let slots: SmallVec<[Slot; 1]> = charges
             .iter()
-            .filter(|charge| matches!(charge.rule, Rule::Slots(_)))
+            .filter(|charge| matches!(charge.bound.rule, Rule::Slots(_)))
             .map(|charge| Slot {
                 bucket: charge.bucket,
-                rule: charge.rule,
+                rule: charge.bound.rule,
                 units: granted * u64::from(charge.cost),
             })
             .filter(|slot| slot.units > 0)
             .collect();
-        (!slots.is_empty()).then(|| Self {
-            holder: holder(),
-            slots,
+        (!slots.is_empty()).then(|| {
+            Box::new(Self {
+                holder: holder(),
+                slots,
+            })
         })
     }
 

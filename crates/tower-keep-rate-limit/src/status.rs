@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use smallvec::SmallVec;
 
-use crate::quota::Quota;
+use crate::{bound::Bound, quota::Quota};
 
 /// What the layer decided, and how each policy that concerns the request stands.
 ///
@@ -38,12 +38,10 @@ pub enum Refusal {
 /// How one policy stands after a request.
 #[derive(Clone, Debug)]
 pub struct PolicyStatus {
-    pub(crate) name: Arc<str>,
-    pub(crate) quota: Quota,
+    pub(crate) bound: Arc<Bound>,
     pub(crate) remaining: u32,
     pub(crate) reset: Duration,
     pub(crate) retry_after: Option<Duration>,
-    pub(crate) is_shadow: bool,
 }
 
 impl RateLimitStatus {
@@ -63,7 +61,7 @@ impl RateLimitStatus {
     pub fn violated(&self) -> impl Iterator<Item = &PolicyStatus> {
         self.policies
             .iter()
-            .filter(|policy| policy.retry_after.is_some() && !policy.is_shadow)
+            .filter(|policy| policy.retry_after.is_some() && !policy.is_shadow())
     }
 
     /// How long to wait until the same request would pass, if nothing else is used meanwhile. Nothing if it
@@ -84,12 +82,12 @@ impl PolicyStatus {
     /// The policy's name.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        &self.bound.name
     }
 
     /// What it allows.
     pub fn quota(&self) -> Quota {
-        self.quota
+        self.bound.quota
     }
 
     /// Units that are left. Where leases are on, as this process last heard.
@@ -114,6 +112,6 @@ impl PolicyStatus {
     /// Whether it only counts, and refuses nothing.
     #[must_use]
     pub fn is_shadow(&self) -> bool {
-        self.is_shadow
+        self.bound.is_shadow
     }
 }

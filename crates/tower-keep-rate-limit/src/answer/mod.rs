@@ -8,17 +8,18 @@ mod name;
 mod percent;
 mod problem;
 mod retry_info;
+mod told;
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER},
+    header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
 };
 
 pub use self::problem::RefusalBody;
-pub(crate) use self::{grpc::Grpc, name::check_name};
+pub(crate) use self::{grpc::Grpc, name::check_name, told::Told};
 
 use self::figures::seconds_up;
 use crate::status::{RateLimitStatus, Refusal};
@@ -61,7 +62,7 @@ impl Answers {
         };
         let headers = response.headers_mut();
         if let Some(wait) = wait {
-            headers.insert(RETRY_AFTER, HeaderValue::from(seconds_up(wait)));
+            headers.insert(RETRY_AFTER, number(seconds_up(wait)));
         }
         headers.insert(CACHE_CONTROL, NO_STORE);
         self.note(status, headers);
@@ -75,12 +76,10 @@ impl Answers {
         wait: Option<Duration>,
     ) -> Response<Bytes> {
         let body = self.body.written(status, why, wait.map(seconds_up));
-        let length = HeaderValue::from(body.len());
         let mut response = Response::new(body);
         *response.status_mut() = code(why);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, self.body.media_type());
-        headers.insert(CONTENT_LENGTH, length);
         response
     }
 
@@ -97,7 +96,7 @@ impl Answers {
         }
         ours.insert(CACHE_CONTROL, NO_STORE);
         if let Some(wait) = wait {
-            ours.insert(RETRY_AFTER, HeaderValue::from(seconds_up(wait)));
+            ours.insert(RETRY_AFTER, number(seconds_up(wait)));
         }
         let headers = response.headers_mut();
         for (name, value) in &ours {
@@ -151,6 +150,12 @@ fn reason(status: &RateLimitStatus) -> Refusal {
 fn wait(status: &RateLimitStatus) -> Option<Duration> {
     let unknown = (reason(status) == Refusal::Unavailable).then_some(Duration::from_secs(1));
     status.retry_after().or(unknown)
+}
+
+/// A number, in one allocation.
+fn number(number: u64) -> HeaderValue {
+    let mut buffer = itoa::Buffer::new();
+    HeaderValue::from_str(buffer.format(number)).expect("digits are visible ASCII")
 }
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");

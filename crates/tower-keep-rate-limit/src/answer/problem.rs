@@ -1,11 +1,14 @@
 //! What a refusal says.
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::HeaderValue;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use smallvec::SmallVec;
 
 use super::code;
-use crate::status::{RateLimitStatus, Refusal};
+use crate::status::{PolicyStatus, RateLimitStatus, Refusal};
 
 /// What the body of a refusal is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,9 +28,10 @@ struct Problem<'a> {
     kind: &'static str,
     title: &'static str,
     status: u16,
-    detail: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    violated_policies: Vec<&'a str>,
+    #[serde(serialize_with = "as_text")]
+    detail: Detail<'a>,
+    #[serde(skip_serializing_if = "Violated::is_empty")]
+    violated_policies: Violated<'a>,
 }
 
 #[derive(Serialize)]
@@ -52,14 +56,19 @@ impl RefusalBody {
         why: Refusal,
         seconds: Option<u64>,
     ) -> Bytes {
-        let json = match self {
-            Self::Problem => serde_json::to_vec(&Problem::of(status, why, seconds)),
-            Self::Json => serde_json::to_vec(&Plain {
-                error: error(why),
-                retry_after: seconds,
-            }),
+        let mut json = SmallVec::<[u8; 512]>::new();
+        let written = match self {
+            Self::Problem => serde_json::to_writer(&mut json, &Problem::of(status, why, seconds)),
+            Self::Json => {
+                let plain = Plain {
+                    error: error(why),
+                    retry_after: seconds,
+                };
+                serde_json::to_writer(&mut json, &plain)
+            }
         };
-        json.expect("strings and numbers are JSON").into()
+        written.expect("strings and numbers are JSON");
+        Bytes::copy_from_slice(&json)
     }
 }
 
@@ -70,8 +79,12 @@ impl<'a> Problem<'a> {
             kind,
             title,
             status: code(why).as_u16(),
-            detail: detail(status, why, seconds),
-            violated_policies: status.violated().map(|policy| &*policy.name).collect(),
+            detail: Detail {
+                status,
+                why,
+                seconds,
+            },
+            violated_policies: Violated(status),
         }
     }
 }
@@ -97,31 +110,53 @@ fn kind_and_title(why: Refusal) -> (&'static str, &'static str) {
 }
 
 /// A sentence for whoever reads it.
-pub(super) fn detail(status: &RateLimitStatus, why: Refusal, seconds: Option<u64>) -> String {
-    let what = match why {
-        Refusal::Exceeded => format!("The quota is used up{}", of(status)),
-        Refusal::TooCostly => format!(
-            "The request costs more than can ever be used at once{}",
-            of(status)
-        ),
-        Refusal::Banned => "Too many requests were refused: no more are taken for now".to_owned(),
-        Refusal::Unidentified => "The request does not say whose it is".to_owned(),
-        Refusal::Unavailable => "Whether the request may pass is not known".to_owned(),
-    };
-    match seconds {
-        Some(1) => format!("{what}; try again in 1 second."),
-        Some(seconds) => format!("{what}; try again in {seconds} seconds."),
-        None => format!("{what}."),
+#[derive(Clone, Copy)]
+pub(super) struct Detail<'a> {
+    pub(super) status: &'a RateLimitStatus,
+    pub(super) why: Refusal,
+    pub(super) seconds: Option<u64>,
+}
+
+impl fmt::Display for Detail<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.why {
+            Refusal::Exceeded => "The quota is used up",
+            Refusal::TooCostly => "The request costs more than can ever be used at once",
+            Refusal::Banned => "Too many requests were refused: no more are taken for now",
+            Refusal::Unidentified => "The request does not say whose it is",
+            Refusal::Unavailable => "Whether the request may pass is not known",
+        })?;
+        if matches!(self.why, Refusal::Exceeded | Refusal::TooCostly) {
+            for (place, policy) in self.status.violated().enumerate() {
+                f.write_str(if place == 0 { ": " } else { ", " })?;
+                f.write_str(policy.name())?;
+            }
+        }
+        match self.seconds {
+            Some(1) => f.write_str("; try again in 1 second."),
+            Some(seconds) => write!(f, "; try again in {seconds} seconds."),
+            None => f.write_str("."),
+        }
     }
 }
 
-/// Whose quota, where that is known.
-fn of(status: &RateLimitStatus) -> String {
-    let names: Vec<_> = status.violated().map(|policy| &*policy.name).collect();
-    if names.is_empty() {
-        return String::new();
+fn as_text<S: Serializer>(detail: &Detail<'_>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(detail)
+}
+
+/// The names of the policies that refused.
+struct Violated<'a>(&'a RateLimitStatus);
+
+impl Violated<'_> {
+    fn is_empty(&self) -> bool {
+        self.0.violated().next().is_none()
     }
-    format!(": {}", names.join(", "))
+}
+
+impl Serialize for Violated<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.violated().map(PolicyStatus::name))
+    }
 }
 
 fn error(why: Refusal) -> &'static str {

@@ -1,6 +1,6 @@
 //! What the tests make up, and how they read what was written.
 
-use std::{collections::BTreeMap, convert::Infallible, time::Duration};
+use std::{collections::BTreeMap, convert::Infallible, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderValue, header::AsHeaderName};
 use sfv::{
@@ -11,18 +11,23 @@ use sfv::{
 };
 
 use crate::{
+    bound::Bound,
+    policy::Policy,
     quota::Quota,
     status::{PolicyStatus, RateLimitStatus, Refusal},
 };
 
 pub(super) fn policy(name: &str, quota: Quota, remaining: u32) -> PolicyStatus {
+    of(&Policy::new(name, quota), remaining)
+}
+
+pub(super) fn of(policy: &Policy, remaining: u32) -> PolicyStatus {
+    let rule = policy.quota.rule().expect("a good quota");
     PolicyStatus {
-        name: name.into(),
-        quota,
+        bound: Arc::new(Bound::new(0, policy, policy.quota, rule)),
         remaining,
         reset: Duration::ZERO,
         retry_after: None,
-        is_shadow: false,
     }
 }
 

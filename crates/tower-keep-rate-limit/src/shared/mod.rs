@@ -99,20 +99,25 @@ impl Hub {
     }
 
     pub(crate) fn decide(&self, charges: &Charges, manner: Manner) -> Answer {
-        let terms = manner
-            .epsilon
-            .and_then(|epsilon| Terms::of(charges, epsilon, self.processes.count()));
-        if terms.is_some() && self.leases.take(charges, |seen| self.holds(seen, charges)) {
-            return Answer::Now(self.leased(charges));
+        let now = Instant::now();
+        if manner.epsilon.is_some()
+            && self
+                .leases
+                .take(charges, now, |seen| self.holds(seen, charges))
+        {
+            return Answer::Now(self.leased(charges, now));
         }
         if manner.want > 0
-            && let Some(refusal) = self.known_refusal(charges)
+            && let Some(refusal) = self.known_refusal(charges, now)
         {
             return Answer::Now(refusal);
         }
         if self.server.is_suspended() {
             return Answer::Failed;
         }
+        let terms = manner
+            .epsilon
+            .and_then(|epsilon| Terms::of(charges, epsilon, self.processes.count()));
         let (to, decision) = oneshot::channel();
         let waiter = Waiter {
             want: manner.want,
@@ -131,7 +136,7 @@ impl Hub {
     /// Decides by this process's share, from what it last knew: a unit is as many times dearer as there are
     /// processes.
     pub(crate) fn share(&self, charges: &Charges, want: u64) -> Decision {
-        let now = self.now_at_most().unwrap_or_else(system_time);
+        let now = self.now_at_most(Instant::now()).unwrap_or_else(system_time);
         let factor = u64::from(self.processes.count());
         let mut locked = self
             .buckets
@@ -139,7 +144,7 @@ impl Hub {
         for charge in charges {
             let bucket = locked.entry(&charge.bucket, now);
             bucket.outages = NOT_TOLD;
-            if let Rule::Slots(_) = charge.rule {
+            if let Rule::Slots(_) = charge.bound.rule {
                 // Held here, and as many by each of the others.
                 bucket.record.state = State::Slots(self.holdings.count(&charge.bucket) * factor);
             }
@@ -161,7 +166,7 @@ impl Hub {
     pub(crate) fn give_back(&self, charge: &Charge, units: i64, back: u64) {
         let given_back = Return {
             bucket: charge.bucket,
-            rule: charge.rule,
+            rule: charge.bound.rule,
             units,
             back,
         };
@@ -206,7 +211,7 @@ impl Hub {
 
     /// Of what is not known it is assumed that nothing was used: not of this bucket, for so long.
     fn keep_in_mind(&self, bucket: &Key, length: Duration) {
-        let now = self.now_at_most().unwrap_or_else(system_time);
+        let now = self.now_at_most(Instant::now()).unwrap_or_else(system_time);
         let seen = self.see();
         let mut locked = self.buckets.lock([bucket].into_iter());
         let is_new = locked.get(bucket).is_none();
@@ -238,8 +243,8 @@ impl Hub {
     }
 
     /// The refusal, if what was seen before leaves no other answer.
-    fn known_refusal(&self, charges: &Charges) -> Option<Decision> {
-        let now = self.now_at_most()?;
+    fn known_refusal(&self, charges: &Charges, moment: Instant) -> Option<Decision> {
+        let now = self.now_at_most(moment)?;
         let mut locked = self
             .buckets
             .lock(charges.iter().map(|charge| &charge.bucket));
@@ -251,7 +256,7 @@ impl Hub {
             };
             // What is said of the others has to be true as well.
             let is_so = bucket.outages == outages
-                && charge.rule.is_plausible(&bucket.record.state, now)
+                && charge.bound.rule.is_plausible(&bucket.record.state, now)
                 && self.holds(&mut bucket.seen, std::slice::from_ref(charge));
             if !is_so {
                 return None;
@@ -267,7 +272,7 @@ impl Hub {
             shadows: SmallVec::new(),
             records,
             // What is said of the time to wait is to be true.
-            now: self.now_at_least()?,
+            now: self.now_at_least(moment)?,
             factor: 1,
             source: Source::Known,
             held: None,
@@ -303,7 +308,7 @@ impl Hub {
             && self.log.verdict(seen.stamp, &[target(bucket)]) != Verdict::Valid
     }
 
-    fn leased(&self, charges: &Charges) -> Decision {
+    fn leased(&self, charges: &Charges, moment: Instant) -> Decision {
         let mut locked = self
             .buckets
             .lock(charges.iter().map(|charge| &charge.bucket));
@@ -311,14 +316,14 @@ impl Hub {
             granted: 1,
             shadows: SmallVec::new(),
             records: records(&mut locked, charges),
-            now: self.now_at_most().unwrap_or_else(system_time),
+            now: self.now_at_most(moment).unwrap_or_else(system_time),
             factor: 1,
             source: Source::Lease,
             held: None,
         }
     }
 
-    fn hold(&self, charges: &Charges, granted: u64) -> Option<Held> {
+    fn hold(&self, charges: &Charges, granted: u64) -> Option<Box<Held>> {
         let held = Held::of(charges, granted, || Holder::Shared(self.myself.clone()))?;
         let is_first = self.holdings.take(held.slots());
         if is_first {
@@ -363,22 +368,22 @@ impl Hub {
             && !self.was_reset(key, known.seen)
     }
 
-    /// The server's time, or a little later; nothing before it was heard of.
-    fn now_at_most(&self) -> Option<u64> {
-        self.now(&self.ahead_at_most)
+    /// The server's time at a moment, or a little later; nothing before it was heard of.
+    fn now_at_most(&self, moment: Instant) -> Option<u64> {
+        self.time(moment, &self.ahead_at_most)
     }
 
-    /// The server's time, or a little earlier.
-    fn now_at_least(&self) -> Option<u64> {
-        self.now(&self.ahead_at_least)
+    /// The server's time at a moment, or a little earlier.
+    fn now_at_least(&self, moment: Instant) -> Option<u64> {
+        self.time(moment, &self.ahead_at_least)
     }
 
-    fn now(&self, ahead: &AtomicI64) -> Option<u64> {
+    fn time(&self, moment: Instant, ahead: &AtomicI64) -> Option<u64> {
         if self.clock.is_manual() {
             return Some(self.clock.now().as_micros());
         }
         let ahead = ahead.load(Ordering::Relaxed);
-        (ahead != 0).then(|| micros(self.started.elapsed()).saturating_add_signed(ahead))
+        (ahead != 0).then(|| micros(moment - self.started).saturating_add_signed(ahead))
     }
 
     /// The server said that it was `now`, some time between these moments.

@@ -110,9 +110,9 @@ impl Call {
     }
 
     fn charge(&mut self, charge: &Charge) -> ChargeWire {
-        let (bucket, rule) = self.place(&charge.bucket, &charge.rule);
-        self.buckets[bucket - 1].is_returnable |= charge.is_returnable;
-        let is_shadow = u8::from(charge.is_shadow);
+        let (bucket, rule) = self.place(&charge.bucket, &charge.bound.rule);
+        self.buckets[bucket - 1].is_returnable |= charge.bound.is_returnable;
+        let is_shadow = u8::from(charge.bound.is_shadow);
         (bucket, rule, charge.cost, charge.keep, is_shadow)
     }
 
