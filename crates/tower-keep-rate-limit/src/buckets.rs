@@ -74,9 +74,11 @@ impl Buckets {
     /// Takes hold of these buckets, all at once.
     pub(crate) fn lock<'a>(&self, keys: impl Iterator<Item = &'a Key>) -> Locked<'_> {
         let mut shards: SmallVec<[usize; 4]> = keys.map(|key| self.shard(key)).collect();
-        // Always in the same order, so that no two wait for each other.
-        shards.sort_unstable();
-        shards.dedup();
+        if shards.len() > 1 {
+            // Always in the same order, so that no two wait for each other.
+            shards.sort_unstable();
+            shards.dedup();
+        }
         let guards = shards
             .into_iter()
             .map(|shard| (shard, self.guard(shard)))
@@ -123,16 +125,23 @@ impl Locked<'_> {
     pub(crate) fn entry(&mut self, key: &Key, now: u64) -> &mut Bucket {
         let most = self.buckets.most_per_shard;
         let shard = self.shard(key);
-        if !shard.contains_key(key) {
+        let known = shard.get_index_of(key);
+        let index = known.unwrap_or_else(|| {
             make_room(shard, most, now);
-        }
-        shard.entry(*key).or_default()
+            shard.insert_full(*key, Bucket::default()).0
+        });
+        &mut shard[index]
     }
 
     fn shard(&mut self, key: &Key) -> &mut Shard {
-        let shard = self.buckets.shard(key);
-        let guard = self.guards.iter_mut().find(|(index, _)| *index == shard);
-        &mut guard.expect("locked for this key").1
+        let place = match self.guards.len() {
+            1 => Some(0),
+            _ => {
+                let shard = self.buckets.shard(key);
+                self.guards.iter().position(|(index, _)| *index == shard)
+            }
+        };
+        &mut self.guards[place.expect("locked for this key")].1
     }
 }
 

@@ -37,8 +37,7 @@ impl Embedded {
             .lock(charges.iter().map(|charge| &charge.bucket));
         // Read under the lock: whoever comes later is not earlier.
         let now = self.now();
-        let (granted, shadows) = charge_all(&mut locked, charges, now, 1, want);
-        let records = records(&mut locked, charges);
+        let (granted, shadows, records) = charge_all(&mut locked, charges, now, 1, want);
         drop(locked);
         Decision {
             granted,
@@ -69,9 +68,9 @@ impl Embedded {
         let now = self.now();
         let mut locked = self.buckets.lock([key].into_iter());
         let bucket = locked.entry(key, now);
-        bucket.record.ban = next_ban(bucket.record.ban, terms, now);
-        let forgotten = bucket.record.ban.map_or(0, |ban| ban.forgotten);
-        bucket.idle = bucket.idle.max(forgotten);
+        let before = bucket.record.ban.as_deref().copied();
+        bucket.record.ban = next_ban(before, terms, now).map(Box::new);
+        bucket.idle = bucket.idle.max(bucket.record.forgotten());
     }
 
     fn hold(&self, charges: &Charges, granted: u64) -> Option<Box<Held>> {
@@ -106,41 +105,43 @@ pub(crate) fn release(buckets: &Weak<Buckets>, slots: &[Slot]) {
     }
 }
 
-/// Makes the charges as often as all have room for, and says how often that is, and which of the shadows would
-/// have refused it.
+/// Makes the charges as often as all have room for, and says how often that is, which of the shadows would have
+/// refused it, and what the buckets are now.
 pub(crate) fn charge_all(
     locked: &mut Locked<'_>,
     charges: &[Charge],
     now: u64,
     factor: u64,
     want: u64,
-) -> (u64, SmallVec<[bool; 2]>) {
+) -> (u64, SmallVec<[bool; 2]>, Records) {
     let mut shadows = SmallVec::new();
+    let mut records = records(locked, charges);
     if want == 0 {
         // Who only looks changes nothing.
-        return (0, shadows);
+        return (0, shadows, records);
     }
-    let before = records(locked, charges);
-    let granted = grantable(charges, before.iter(), now, factor, want);
-    for charge in charges {
-        let bucket = locked.entry(&charge.bucket, now);
+    let granted = grantable(charges, records.iter(), now, factor, want);
+    for (charge, record) in charges.iter().zip(&mut records) {
+        let rule = charge.rule();
         let mut times = granted;
         if charge.bound.is_shadow {
-            let room = charge.times(&bucket.record, now, factor);
+            let room = charge.times(record, now, factor);
             shadows.push(room < granted);
             // Slots are held by whoever runs.
-            if charge.bound.rule.only_time_gives_back() {
+            if rule.only_time_gives_back() {
                 times = granted.min(room);
             }
         }
         let units = times * u64::from(charge.cost) * factor;
         // Also where nothing is charged, a time from another clock is set right; otherwise nothing changes.
-        if units > 0 || !charge.bound.rule.is_plausible(&bucket.record.state, now) {
-            bucket.record.state = charge.bound.rule.charge(&bucket.record.state, now, units);
-            bucket.idle = idle(&charge.bound.rule, &bucket.record, now);
+        if units > 0 || !rule.is_plausible(&record.state, now) {
+            record.state = rule.charge(&record.state, now, units);
+            let bucket = locked.entry(&charge.bucket, now);
+            bucket.record.state.clone_from(&record.state);
+            bucket.idle = idle(rule, record, now);
         }
     }
-    (granted, shadows)
+    (granted, shadows, records)
 }
 
 pub(crate) fn records(locked: &mut Locked<'_>, charges: &[Charge]) -> Records {
@@ -153,13 +154,12 @@ pub(crate) fn records(locked: &mut Locked<'_>, charges: &[Charge]) -> Records {
 
 /// When nothing of a bucket is used any more.
 pub(crate) fn idle(rule: &Rule, record: &Record, now: u64) -> u64 {
-    let forgotten = record.ban.map_or(0, |ban| ban.forgotten);
     let back = match rule {
         Rule::Slots(slots) if rule.available(&record.state, now) < slots.limit() => u64::MAX,
         Rule::Slots(_) => now,
         _ => now + rule.wait(&record.state, now, rule.most_at_once()),
     };
-    back.max(forgotten)
+    back.max(record.forgotten())
 }
 
 /// The ban after this one.

@@ -22,7 +22,8 @@ pub(crate) enum State {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Record {
     pub(crate) state: State,
-    pub(crate) ban: Option<Ban>,
+    /// Few have one.
+    pub(crate) ban: Option<Box<Ban>>,
 }
 
 /// A time in which nothing passes, whatever is available.
@@ -38,13 +39,19 @@ pub(crate) struct Ban {
 impl Record {
     /// Microseconds of a ban that are left.
     pub(crate) fn banned(&self, now: u64) -> u64 {
-        self.ban.map_or(0, |ban| ban.until.saturating_sub(now))
+        let until = self.ban.as_ref().map_or(0, |ban| ban.until);
+        until.saturating_sub(now)
+    }
+
+    /// When its bans are forgotten.
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.ban.as_ref().map_or(0, |ban| ban.forgotten)
     }
 
     /// Reads what [`text`](Self::text) or the server's script wrote. What is neither counts as nothing.
     pub(crate) fn parse(text: &str) -> Self {
         let (ban, state) = match text.strip_prefix('B').and_then(|text| text.split_once(';')) {
-            Some((ban, state)) => (parse_ban(ban), state),
+            Some((ban, state)) => (parse_ban(ban).map(Box::new), state),
             None => (None, text),
         };
         Self {
@@ -55,7 +62,7 @@ impl Record {
 
     pub(crate) fn text(&self) -> String {
         let state = self.state.text();
-        match self.ban {
+        match &self.ban {
             Some(ban) => format!("B{},{},{};{state}", ban.until, ban.level, ban.forgotten),
             None => state,
         }

@@ -149,8 +149,7 @@ impl Hub {
                 bucket.record.state = State::Slots(self.holdings.count(&charge.bucket) * factor);
             }
         }
-        let (granted, shadows) = charge_all(&mut locked, charges, now, factor, want);
-        let records = records(&mut locked, charges);
+        let (granted, shadows, records) = charge_all(&mut locked, charges, now, factor, want);
         drop(locked);
         Decision {
             granted,
