@@ -2,7 +2,10 @@
 
 use std::{
     mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tokio::sync::OnceCell;
@@ -10,6 +13,7 @@ use tower_keep_store::PersonalCell;
 
 use crate::{
     error::SessionError,
+    label::Label,
     layer::Shared,
     manager::{Manager, count},
     place::{At, Beginning, New, Operation, Replace, Replaced, Write, Written},
@@ -22,9 +26,10 @@ use crate::{
 pub(crate) struct Core {
     pub(crate) manager: Arc<Manager>,
     ticket: Option<Ticket>,
-    label: String,
+    label: Label,
     reads_on_failure: bool,
     personal: PersonalCell,
+    is_touched: AtomicBool,
     loaded: OnceCell<()>,
     state: Mutex<State>,
     /// Held while something goes to the store that what comes after depends on.
@@ -62,7 +67,7 @@ impl Core {
     pub(crate) fn new(
         shared: &Shared,
         ticket: Option<Ticket>,
-        label: String,
+        label: Label,
         personal: PersonalCell,
     ) -> Self {
         Self {
@@ -71,6 +76,7 @@ impl Core {
             label,
             reads_on_failure: shared.reads_on_failure,
             personal,
+            is_touched: AtomicBool::new(false),
             loaded: OnceCell::new(),
             state: Mutex::default(),
             step: tokio::sync::Mutex::default(),
@@ -79,7 +85,7 @@ impl Core {
 
     /// Whether anybody looked at the session.
     pub(crate) fn is_touched(&self) -> bool {
-        self.personal.is_marked()
+        self.is_touched.load(Ordering::Acquire)
     }
 
     /// Where it is told whether anybody did.
@@ -94,6 +100,7 @@ impl Core {
     /// Loads the session, once.
     pub(crate) async fn load(&self) -> Result<(), SessionError> {
         self.personal.mark();
+        self.is_touched.store(true, Ordering::Release);
         let loaded = self.loaded.get_or_try_init(|| self.find());
         loaded.await.copied()
     }
@@ -102,13 +109,8 @@ impl Core {
         let Some(ticket) = self.ticket else {
             return Ok(());
         };
-        let mut at = At::of(&ticket);
-        let mut found = self.manager.place.load(&at).await;
-        if let Ok(Found::Moved(digest)) = found {
-            at = at.sibling(digest);
-            found = self.manager.place.load(&at).await;
-        }
-        let found = match found {
+        let at = At::of(&ticket);
+        let (at, found) = match self.manager.load(at).await {
             Ok(found) => found,
             Err(error) if self.reads_on_failure => {
                 tracing::debug!(%error, "a session is taken for none, read-only");
@@ -141,12 +143,13 @@ impl Core {
         }
     }
 
-    /// Notes a change, to be told to the store when the response is there.
-    pub(crate) fn change(&self, changes: Changes) -> Result<(), SessionError> {
+    /// Notes a change, to be told to the store when the response is there. What is as it was is none.
+    pub(crate) fn change(&self, mut changes: Changes) -> Result<(), SessionError> {
         let mut state = self.state();
         if state.is_read_only {
             return Err(SessionError::ReadOnly);
         }
+        changes.retain(|name, value| state.record.fields.get(name) != value.as_ref());
         state.record = self.changed(&state.record, &changes)?;
         state.changes.extend(changes);
         Ok(())
@@ -154,22 +157,39 @@ impl Core {
 
     /// The record with these changes, if it is not too large.
     fn changed(&self, record: &Record, changes: &Changes) -> Result<Record, SessionError> {
-        let mut record = record.clone();
-        record.change(changes.clone());
-        if size(&record.fields) > self.manager.lifetimes.largest {
+        let mut changed = record.clone();
+        changed.change(changes.clone());
+        let (size, before) = (size(&changed.fields), size(&record.fields));
+        if self.manager.lifetimes.is_too_large(size, before) {
             return Err(SessionError::TooLarge);
         }
-        Ok(record)
+        Ok(changed)
     }
 
     /// Tells the store what was changed. What comes too late is dropped: the session has ended meanwhile, and
     /// whoever changed it need not know.
     pub(crate) async fn save(&self) -> Result<(), SessionError> {
         let _step = self.step.lock().await;
-        let (changes, at, is_sealed) = {
-            let mut state = self.state();
-            let changes = mem::take(&mut state.changes);
-            (changes, state.at, state.is_sealed)
+        let changes = mem::take(&mut self.state().changes);
+        let saved = self.store(&changes).await;
+        if saved.is_err() {
+            self.put_back(changes);
+        }
+        saved
+    }
+
+    /// What the store did not take is not forgotten: whoever answers has to know.
+    fn put_back(&self, changes: Changes) {
+        let mut state = self.state();
+        for (name, value) in changes {
+            state.changes.entry(name).or_insert(value);
+        }
+    }
+
+    async fn store(&self, changes: &Changes) -> Result<(), SessionError> {
+        let (at, is_sealed) = {
+            let state = self.state();
+            (state.at, state.is_sealed)
         };
         if changes.is_empty() || is_sealed {
             return Ok(());
@@ -179,9 +199,9 @@ impl Core {
             if is_vain {
                 return Ok(());
             }
-            return self.begin(Beginning::Anonymous, changes, None, false).await;
+            return self.begin(Beginning::Anonymous, changes, None).await;
         };
-        match self.write(&at, changes, Operation::None).await? {
+        match self.write(at, changes, Operation::None).await? {
             Written::Done => Ok(()),
             Written::TooLarge => Err(SessionError::TooLarge),
             _ => {
@@ -215,11 +235,11 @@ impl Core {
             Some(at) => at,
             None => {
                 let beginning = Beginning::Anonymous;
-                self.begin(beginning, Changes::new(), None, false).await?;
+                self.begin(beginning, &Changes::new(), None).await?;
                 self.state().at.ok_or(SessionError::Ended)?
             }
         };
-        match self.write(&at, changes.clone(), operation).await? {
+        match self.write(at, &changes, operation).await? {
             Written::Ended => Err(SessionError::Ended),
             Written::TooLarge => Err(SessionError::TooLarge),
             Written::NotANumber => Err(SessionError::NotANumber),
@@ -231,24 +251,33 @@ impl Core {
         }
     }
 
+    /// Writes to the session, wherever a rotation has taken it meanwhile.
     async fn write(
         &self,
-        at: &At,
-        changes: Changes,
+        mut at: At,
+        changes: &Changes,
         operation: Operation,
     ) -> Result<Written, SessionError> {
-        let write = Write { changes, operation };
         let manager = &self.manager;
-        let written = manager.place.write(at, write, &manager.lifetimes).await?;
-        Ok(written)
+        loop {
+            let write = Write {
+                changes: changes.clone(),
+                operation: operation.clone(),
+            };
+            let written = manager.place.write(&at, write, &manager.lifetimes).await?;
+            if written != Written::Ended {
+                return Ok(written);
+            }
+            match manager.moved(&at).await? {
+                Some(next) => at = next,
+                None => return Ok(Written::Ended),
+            }
+            self.state().at = Some(at);
+        }
     }
 
     /// Begins a session in the place of the present one, if there is one.
-    pub(crate) async fn replace(
-        &self,
-        beginning: Beginning,
-        needs_old: bool,
-    ) -> Result<(), SessionError> {
+    pub(crate) async fn replace(&self, beginning: Beginning) -> Result<(), SessionError> {
         let _step = self.step.lock().await;
         let (changes, old) = {
             let mut state = self.state();
@@ -257,51 +286,77 @@ impl Core {
             }
             (mem::take(&mut state.changes), state.at)
         };
-        self.begin(beginning, changes, old, needs_old).await
+        let begun = self.begin(beginning, &changes, old).await;
+        if begun.is_err() {
+            self.put_back(changes);
+        }
+        begun
     }
 
     async fn begin(
         &self,
         beginning: Beginning,
-        changes: Changes,
-        old: Option<At>,
-        needs_old: bool,
+        changes: &Changes,
+        mut old: Option<At>,
     ) -> Result<(), SessionError> {
+        let manager = &self.manager;
+        let is_rotation = beginning == Beginning::Rotated;
         let owner = match &beginning {
-            Beginning::Login { user, .. } => Some(self.manager.owner(user)),
+            Beginning::Login { user, .. } => Some(manager.owner(user)),
             Beginning::Rotated => old.and_then(|old| old.owner),
             Beginning::Anonymous => None,
         };
         let ticket = Ticket::new(owner.as_ref());
-        let at = At::of(&ticket);
         let new = New {
-            at,
+            at: At::of(&ticket),
             beginning,
-            label: self.label.clone(),
+            label: self.label.text(),
         };
-        let replace = Replace {
-            old,
-            needs_old,
-            new: Some(new),
-            changes,
-        };
-        let manager = &self.manager;
-        match manager.place.replace(replace, &manager.lifetimes).await? {
-            Replaced::Done(record) => {
-                let mut state = self.state();
-                state.issue = Issue::Ticket(ticket, record.meta.ends);
-                state.at = Some(at);
-                state.record = record;
-                state.is_sealed = false;
+        loop {
+            let replace = Replace {
+                old,
+                new: Some(new.clone()),
+                changes: changes.clone(),
+            };
+            match manager.place.replace(replace, &manager.lifetimes).await? {
+                Replaced::Done(record) => {
+                    self.go_on(&ticket, record);
+                    break;
+                }
+                Replaced::TooMany => return Err(SessionError::TooManySessions),
+                Replaced::TooLarge => return Err(SessionError::TooLarge),
+                Replaced::Ended => {}
             }
-            Replaced::Ended => return Err(SessionError::Ended),
-            Replaced::TooMany => return Err(SessionError::TooManySessions),
-            Replaced::TooLarge => return Err(SessionError::TooLarge),
+            let moved = match &old {
+                Some(old) => manager.moved(old).await?,
+                None => None,
+            };
+            if is_rotation {
+                // Another request did it meanwhile, and tells the client: two new tickets would be one too
+                // many.
+                self.state().at = Some(moved.ok_or(SessionError::Ended)?);
+                return self.save_moved(changes).await;
+            }
+            old = moved;
         }
         if let Some(old) = old {
-            manager.tell(old.digest).await;
+            manager.tell(old.digest);
         }
         Ok(())
+    }
+
+    /// From now on the request's session is the one of this ticket.
+    fn go_on(&self, ticket: &Ticket, record: Record) {
+        let mut state = self.state();
+        state.issue = Issue::Ticket(*ticket, record.meta.ends);
+        state.at = Some(At::of(ticket));
+        state.record = record;
+        state.is_sealed = false;
+    }
+
+    /// Writes what would have gone with a rotation.
+    async fn save_moved(&self, changes: &Changes) -> Result<(), SessionError> {
+        Box::pin(self.store(changes)).await
     }
 
     /// Ends the session. Whatever happens, the client is told to forget its ticket.
@@ -310,7 +365,9 @@ impl Core {
         let old = {
             let mut state = self.state();
             let had_ticket = self.ticket.is_some() || state.issue != Issue::Nothing;
-            let old = state.at.take();
+            // While the store fails it is not known whether there is a session: there may be.
+            let unknown = self.ticket.filter(|_| state.is_read_only);
+            let old = state.at.take().or(unknown.as_ref().map(At::of));
             let issue = if had_ticket && !state.is_sealed {
                 Issue::Removal
             } else {

@@ -2,12 +2,13 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use http::{header::USER_AGENT, request::Parts};
+use http::request::Parts;
 use tower_keep_store::{ConfigError, Store};
 use tower_layer::Layer;
 
 use crate::{
     cookie::SessionCookie,
+    label::Labels,
     lifetimes::Lifetimes,
     manager::{Manager, SessionStats},
     service::SessionManager,
@@ -27,12 +28,10 @@ pub struct SessionLayer {
 pub(crate) struct Shared {
     pub(crate) manager: Arc<Manager>,
     pub(crate) transports: Arc<[Transport]>,
-    pub(crate) label: Label,
+    pub(crate) labels: Labels,
     /// Goes on without a session, which can then only be read, where the store fails.
     pub(crate) reads_on_failure: bool,
 }
-
-type Label = Arc<dyn Fn(&Parts) -> String + Send + Sync>;
 
 impl SessionLayer {
     /// The safe preset: a `__Host-` cookie, sessions that end after 24 hours without a request and after 30
@@ -49,7 +48,7 @@ impl SessionLayer {
             store,
             lifetimes: Lifetimes::default(),
             transports: Vec::new(),
-            label: Arc::new(user_agent),
+            labels: Labels::UserAgent,
         }
     }
 
@@ -61,7 +60,7 @@ impl SessionLayer {
             shared: Arc::new(Shared {
                 manager: self.shared.manager.clone(),
                 transports: self.shared.transports.clone(),
-                label: self.shared.label.clone(),
+                labels: self.shared.labels.clone(),
                 reads_on_failure: true,
             }),
         }
@@ -104,7 +103,7 @@ pub struct SessionLayerBuilder {
     store: Store,
     lifetimes: Lifetimes,
     transports: Vec<Transport>,
-    label: Label,
+    labels: Labels,
 }
 
 impl SessionLayerBuilder {
@@ -153,12 +152,13 @@ impl SessionLayerBuilder {
     }
 
     /// What a user's list of sessions calls one that logs in with this request, up to 200 characters of it.
-    /// Default: `User-Agent`.
+    /// Default: `User-Agent`. It is asked for each request, before anybody knows whether that will log in: what
+    /// it does should cost little.
     pub fn device_label(
         mut self,
         label: impl Fn(&Parts) -> String + Send + Sync + 'static,
     ) -> Self {
-        self.label = Arc::new(label);
+        self.labels = Labels::By(Arc::new(label));
         self
     }
 
@@ -180,7 +180,7 @@ impl SessionLayerBuilder {
             shared: Arc::new(Shared {
                 manager: Arc::new(Manager::new(self.store, self.lifetimes)),
                 transports: self.transports.into(),
-                label: self.label,
+                labels: self.labels,
                 reads_on_failure: false,
             }),
         })
@@ -196,12 +196,3 @@ impl fmt::Debug for SessionLayerBuilder {
             .finish_non_exhaustive()
     }
 }
-
-fn user_agent(head: &Parts) -> String {
-    let agent = head.headers.get(USER_AGENT);
-    let agent = agent.and_then(|agent| agent.to_str().ok());
-    agent.unwrap_or_default().chars().take(LABEL).collect()
-}
-
-/// Characters of a label.
-pub(crate) const LABEL: usize = 200;

@@ -3,6 +3,7 @@
 mod answer;
 mod cookie;
 mod core;
+mod cross_origin;
 mod device;
 mod embedded;
 mod error;
@@ -10,6 +11,7 @@ mod error;
 mod extract;
 mod future;
 mod handle;
+mod label;
 mod layer;
 mod lifetimes;
 mod manager;
@@ -26,6 +28,7 @@ mod typed;
 
 pub use self::{
     cookie::{SameSite, SessionCookie},
+    cross_origin::{CrossOrigin, CrossOriginFuture, CrossOriginLayer, CrossOriginLayerBuilder},
     device::Device,
     error::SessionError,
     future::ResponseFuture,

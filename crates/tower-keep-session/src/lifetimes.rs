@@ -48,6 +48,11 @@ impl Lifetimes {
         left < whole - whole / 10
     }
 
+    /// Whether a session of this size must not become: what is too large may only become smaller.
+    pub(crate) fn is_too_large(&self, size: usize, before: usize) -> bool {
+        size > self.largest && size > before
+    }
+
     pub(crate) fn idle_millis(&self) -> u64 {
         millis(self.idle)
     }

@@ -2,16 +2,18 @@
 
 use std::{
     fmt,
+    future::Future,
     sync::atomic::{AtomicU64, Ordering},
+    task::{Context, Waker},
 };
 
-use tower_keep_store::{InvalidationLog, Key, Mode, Store, Target};
+use tower_keep_store::{InvalidationLog, Key, Mode, Store, StoreError, Target};
 
 use crate::{
     error::SessionError,
     lifetimes::Lifetimes,
-    place::{At, Place, Replace},
-    record::Changes,
+    place::{At, Place, Replace, Replaced},
+    record::{Changes, Found},
     ticket::OWNER,
 };
 
@@ -72,27 +74,59 @@ impl Manager {
         self.store.log()
     }
 
-    /// Tells those who wait for it, in whichever process, that a session may have ended. If that cannot be
-    /// told now, they find out by asking.
-    pub(crate) async fn tell(&self, digest: [u8; 16]) {
-        let deadline = self.store.step_deadline();
-        let ended = [target(&digest)];
-        let told = self.log().append(&ended, Mode::Hard, deadline).await;
-        if let Err(error) = told {
-            tracing::debug!(%error, "the end of a session could not be told yet");
+    /// Finds a session, wherever rotations have taken it.
+    pub(crate) async fn load(&self, mut at: At) -> Result<(At, Found), StoreError> {
+        for _ in 0..MOST_MOVES {
+            match self.place.load(&at).await? {
+                Found::Moved(digest) => at = at.sibling(digest),
+                found => return Ok((at, found)),
+            }
+        }
+        Ok((at, Found::Ended))
+    }
+
+    /// Where a session went that is not there any more, if a rotation took it.
+    pub(crate) async fn moved(&self, at: &At) -> Result<Option<At>, StoreError> {
+        match self.load(*at).await? {
+            (moved, Found::Session(..)) if moved != *at => Ok(Some(moved)),
+            _ => Ok(None),
         }
     }
 
-    /// Ends a session, and tells those who wait for that.
-    pub(crate) async fn end(&self, at: At) -> Result<(), SessionError> {
-        let replace = Replace {
-            old: Some(at),
-            needs_old: false,
-            new: None,
-            changes: Changes::new(),
+    /// Tells those who wait for it, in whichever process, that a session may have ended. Nobody waits for
+    /// that; if it cannot be told now, they find out by asking.
+    pub(crate) fn tell(&self, digest: [u8; 16]) {
+        let (log, deadline) = (self.log().clone(), self.store.step_deadline());
+        let tell = async move {
+            let told = log.append(&[target(&digest)], Mode::Hard, deadline).await;
+            if let Err(error) = told {
+                tracing::debug!(%error, "the end of a session could not be told yet");
+            }
         };
-        self.place.replace(replace, &self.lifetimes).await?;
-        self.tell(at.digest).await;
+        match self.store.server() {
+            Some(server) => server.spawn(tell),
+            // The embedded log is written when it is asked to be.
+            None => drop(std::pin::pin!(tell).poll(&mut Context::from_waker(Waker::noop()))),
+        }
+    }
+
+    /// Ends a session, wherever a rotation has taken it, and tells those who wait for that.
+    pub(crate) async fn end(&self, mut at: At) -> Result<(), SessionError> {
+        loop {
+            let replace = Replace {
+                old: Some(at),
+                new: None,
+                changes: Changes::new(),
+            };
+            if self.place.replace(replace, &self.lifetimes).await? != Replaced::Ended {
+                break;
+            }
+            match self.moved(&at).await? {
+                Some(next) => at = next,
+                None => break,
+            }
+        }
+        self.tell(at.digest);
         Ok(())
     }
 
@@ -105,7 +139,7 @@ impl Manager {
     ) -> Result<bool, SessionError> {
         let is_done = self.place.end_all(owner, keep, &self.lifetimes).await?;
         if is_done {
-            self.tell(owner.digest()).await;
+            self.tell(owner.digest());
         }
         Ok(is_done)
     }
@@ -137,3 +171,6 @@ pub(crate) fn count(counter: &AtomicU64) {
 pub(crate) fn target(digest: &[u8; 16]) -> Target {
     Target::new("session", digest)
 }
+
+/// Rotations that are followed, one after the other.
+const MOST_MOVES: usize = 8;

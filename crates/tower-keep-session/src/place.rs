@@ -67,9 +67,8 @@ pub(crate) enum Written {
 /// One session in the place of another, or of none; or none in the place of one.
 #[derive(Clone, Debug)]
 pub(crate) struct Replace {
+    /// Nothing happens unless it is still there.
     pub(crate) old: Option<At>,
-    /// Nothing happens unless the old one is still there.
-    pub(crate) needs_old: bool,
     pub(crate) new: Option<New>,
     /// What changes on the way, in what the old one held.
     pub(crate) changes: Changes,
@@ -111,6 +110,13 @@ pub(crate) struct Listed {
     pub(crate) digest: [u8; 16],
     pub(crate) created: u64,
     pub(crate) label: String,
+}
+
+impl Listed {
+    /// The oldest first.
+    pub(crate) fn order(&self) -> (u64, [u8; 16]) {
+        (self.created, self.digest)
+    }
 }
 
 impl At {
@@ -208,7 +214,7 @@ impl Place {
         lifetimes: &Lifetimes,
     ) -> Result<bool, StoreError> {
         match self {
-            Self::Embedded(embedded) => Ok(embedded.end_all(owner, keep, lifetimes)),
+            Self::Embedded(embedded) => Ok(embedded.end_all(owner, keep)),
             Self::Shared(shared) => shared.end_all(owner, keep, lifetimes).await,
         }
     }

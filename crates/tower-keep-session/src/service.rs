@@ -11,13 +11,8 @@ use tower_keep_store::{PersonalCell, ResponseBody};
 use tower_service::Service;
 
 use crate::{
-    cookie::Sent,
-    core::Core,
-    future::ResponseFuture,
-    handle::SessionHandle,
-    layer::{LABEL, Shared},
-    manager::count,
-    ticket::Ticket,
+    cookie::Sent, core::Core, future::ResponseFuture, handle::SessionHandle, layer::Shared,
+    manager::count, ticket::Ticket,
 };
 
 /// What [`SessionLayer`](crate::SessionLayer) makes of a service. Ready when the inner service is.
@@ -67,10 +62,7 @@ fn visit(shared: &Arc<Shared>, head: &mut Parts) -> Visit {
     let (ticket, by) = ticket(shared, head);
     let personal = head.extensions.get_or_insert_default::<PersonalCell>();
     let personal = personal.clone();
-    let mut label = (shared.label)(head);
-    if let Some((end, _)) = label.char_indices().nth(LABEL) {
-        label.truncate(end);
-    }
+    let label = shared.labels.of(head);
     let core = Arc::new(Core::new(shared, ticket, label, personal));
     head.extensions.insert(SessionHandle::new(core.clone()));
     Visit {

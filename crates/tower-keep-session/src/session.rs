@@ -128,7 +128,9 @@ impl Session<Map> {
     pub async fn take<V: DeserializeOwned>(&self, name: &str) -> Result<Option<V>, SessionError> {
         if self.core.state().at.is_none() {
             let value = self.get(name);
-            self.remove(name)?;
+            if !matches!(value, Ok(None)) {
+                self.remove(name)?;
+            }
             return value;
         }
         let operation = Operation::Take(name.to_owned());
@@ -197,16 +199,15 @@ impl<T> Session<T> {
     }
 
     /// Logs a user in, or the same one in again with more certainty. The session goes on under a new ticket,
-    /// with all its values; the old one is of no use any more, so that whoever planted or saw it has nothing.
+    /// with all its values (unless they were another user's: those are gone); the old one is of no use any
+    /// more, so that whoever planted or saw it has nothing. Its time begins anew.
     ///
     /// # Errors
     ///
     /// The user has too many sessions, the session can only be read, or the store failed.
     pub async fn login(&self, user: impl Into<String>, level: u8) -> Result<(), SessionError> {
         let user = user.into();
-        self.core
-            .replace(Beginning::Login { user, level }, false)
-            .await
+        self.core.replace(Beginning::Login { user, level }).await
     }
 
     /// Ends the session, here and for all requests under way: none of them can bring it back. The client is
@@ -216,6 +217,16 @@ impl<T> Session<T> {
     ///
     /// The store failed: the session may go on.
     pub async fn logout(&self) -> Result<(), SessionError> {
+        self.core.end().await
+    }
+
+    /// Ends the session with all that is in it, whether or not anybody is logged in: what
+    /// [`logout`](Self::logout) does, by the name it has where there are no users.
+    ///
+    /// # Errors
+    ///
+    /// As for [`logout`](Self::logout).
+    pub async fn flush(&self) -> Result<(), SessionError> {
         self.core.end().await
     }
 
@@ -229,7 +240,7 @@ impl<T> Session<T> {
         if self.core.state().at.is_none() {
             return Err(SessionError::Ended);
         }
-        self.core.replace(Beginning::Rotated, true).await
+        self.core.replace(Beginning::Rotated).await
     }
 
     /// The sessions of the user who is logged in, the oldest first.

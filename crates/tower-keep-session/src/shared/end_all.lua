@@ -1,25 +1,28 @@
 -- Ends all sessions of a user, however many, but perhaps one: whatever began before the new epoch is over.
 --
 -- KEYS: the owner's epoch and index; the session to keep (or the epoch again). ARGV[1], packed:
+--   given     the time to go by, in milliseconds; 0 for the server's
 --   lives     milliseconds after which no session of before can be there
 --   keeps     1 if one is kept
 --   digest    its name in the index
 -- Answers '0' if the one to keep has ended itself.
-local lives, keeps, digest = unpack(cmsgpack.unpack(ARGV[1]))
-local epoch = redis.pcall('GET', KEYS[1])
-epoch = type(epoch) == 'string' and tonumber(epoch) or 0
+local given, lives, keeps, digest = unpack(cmsgpack.unpack(ARGV[1]))
+local epoch = epoch_of(KEYS[1])
 if keeps == 1 then
-  local system = redis.pcall('HMGET', KEYS[3], '@a', '@e')
-  if system.err or not system[1] or (tonumber(system[2]) or 0) < epoch then return '0' end
+  local system = read(redis.pcall('HMGET', KEYS[3], '@a', '@e'))
+  if not system or not whole(system[1]) or (whole(system[2]) or 0) < epoch then return '0' end
 end
-redis.call('SET', KEYS[1], string.format('%.0f', epoch + 1), 'PX', string.format('%.0f', lives))
-local entry = redis.pcall('HGET', KEYS[2], digest)
+-- Later than any before, even if the one before was lost.
+local next = plain(math.max(epoch + 1, clock(given)))
+lives = math.max(lives, redis.call('PTTL', KEYS[1]))
+redis.call('SET', KEYS[1], next, 'PX', plain(lives))
+local entry = read(redis.pcall('HGET', KEYS[2], digest))
 redis.call('UNLINK', KEYS[2])
 if keeps == 1 then
-  redis.call('HSET', KEYS[3], '@e', string.format('%.0f', epoch + 1))
+  redis.call('HSET', KEYS[3], '@e', next)
   if type(entry) == 'string' then
     redis.call('HSET', KEYS[2], digest, entry)
-    redis.call('PEXPIRE', KEYS[2], string.format('%.0f', lives))
+    redis.call('PEXPIRE', KEYS[2], plain(lives))
   end
 end
 return '1'

@@ -3,6 +3,12 @@
 //! A session is read by its server's own commands, which travel together; what changes one is a script that
 //! first looks whether it is still there.
 
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
 use bytes::Bytes;
 use tower_keep_store::{Clock, Command, Key, Reply, Server, Store, StoreError};
 
@@ -19,7 +25,9 @@ mod wire;
 pub(crate) struct Shared {
     server: Server,
     clock: Clock,
-    deadline: std::time::Duration,
+    deadline: Duration,
+    /// What is being renewed: one command is enough, however many requests ask for it.
+    renewing: Arc<Mutex<HashSet<Key>>>,
 }
 
 impl Shared {
@@ -31,31 +39,58 @@ impl Shared {
             server,
             clock: store.clock().clone(),
             deadline: store.step_deadline(),
+            renewing: Arc::default(),
         }
     }
 
     pub(crate) async fn load(&self, at: &At) -> Result<Found, StoreError> {
-        let mut commands = vec![
-            Command::new("HGETALL").key(&at.session),
-            Command::new("PTTL").key(&at.session),
-        ];
-        if let Some(owner) = &at.owner {
-            commands.push(Command::new("GET").key(&epoch(owner)));
-        }
+        // The epoch first: a session that is kept while all others end is never older than what was read.
+        let mut commands = Vec::with_capacity(3);
+        commands.extend(
+            at.owner
+                .map(|owner| Command::new("GET").key(&epoch(&owner))),
+        );
+        commands.push(Command::new("HGETALL").key(&at.session));
+        commands.push(Command::new("PTTL").key(&at.session));
         let mut replies = self.run(commands).await?.into_iter();
-        let fields = replies.next().ok_or_else(StoreError::malformed)?;
-        let left = replies.next().and_then(|left| left.integer()).unwrap_or(0);
-        let epoch = replies.next().and_then(Reply::bytes);
+        let mut next = || replies.next().ok_or_else(StoreError::malformed);
+        let epoch = match &at.owner {
+            Some(owner) => self.read(next()?, &epoch(owner), STRING).await?.bytes(),
+            None => None,
+        };
+        let fields = self.read(next()?, &at.session, HASH).await?;
+        let left = next()?.integer().ok_or_else(StoreError::malformed)?;
         Ok(wire::found(fields, left, epoch.as_deref()))
     }
 
+    /// What was read of a key. One of another type holds nothing of ours; any other failure is not "nothing
+    /// there".
+    async fn read(&self, reply: Reply, key: &Key, ours: &str) -> Result<Reply, StoreError> {
+        if reply != Reply::Error {
+            return Ok(reply);
+        }
+        let types = self.run(vec![Command::new("TYPE").key(key)]).await?;
+        match types.into_iter().next() {
+            Some(Reply::Bytes(kind)) if kind != ours => Ok(Reply::Nil),
+            _ => Err(StoreError::unavailable()),
+        }
+    }
+
     pub(crate) fn renew(&self, at: &At, lifetimes: &Lifetimes) {
-        let argument = wire::renewal(self.given(), lifetimes);
         let (myself, session) = (self.clone(), at.session);
+        if !self.renewing().insert(session) {
+            return;
+        }
+        let argument = wire::renewal(self.given(), lifetimes);
         self.server.spawn(async move {
             // What fails is tried again by the next request.
             let _renewed_or_not = myself.script(&wire::RENEW, &[session], &argument).await;
+            myself.renewing().remove(&session);
         });
+    }
+
+    fn renewing(&self) -> MutexGuard<'_, HashSet<Key>> {
+        self.renewing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) async fn write(
@@ -98,7 +133,7 @@ impl Shared {
     ) -> Result<bool, StoreError> {
         let epoch = epoch(owner);
         let kept = keep.map_or(epoch, |keep| keep.session);
-        let argument = wire::ending_all(keep, lifetimes);
+        let argument = wire::ending_all(keep, self.given(), lifetimes);
         let keys = [epoch, index(owner), kept];
         let reply = self.script(&wire::END_ALL, &keys, &argument).await?;
         Ok(reply == "1")
@@ -110,8 +145,10 @@ impl Shared {
             Command::new("GET").key(&epoch(owner)),
         ];
         let mut replies = self.run(commands).await?.into_iter();
-        let listed = replies.next().map_or_else(Vec::new, wire::listed);
-        let epoch = replies.next().and_then(Reply::bytes);
+        let listed = replies.next().ok_or_else(StoreError::malformed)?;
+        let listed = wire::listed(self.read(listed, &index(owner), HASH).await?);
+        let at_epoch = replies.next().ok_or_else(StoreError::malformed)?;
+        let epoch = self.read(at_epoch, &epoch(owner), STRING).await?.bytes();
         let looks = listed.iter().map(|listed| {
             let at = At::of_owner(owner, listed.digest);
             Command::new("HGET").key(&at.session).arg("@e")
@@ -151,3 +188,7 @@ impl Shared {
         }
     }
 }
+
+/// What the server calls the types of our keys.
+const HASH: &str = "hash";
+const STRING: &str = "string";

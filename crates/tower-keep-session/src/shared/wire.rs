@@ -4,7 +4,7 @@
 //! the latest, `@u` its user, `@l` how surely, `@e` the user's epoch then, `@s` bytes of the application's
 //! fields; of a session that ended, only `@t`: the digest of the one to which it leads, or nothing.
 
-use std::sync::LazyLock;
+use std::{borrow::Cow, sync::LazyLock};
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -16,17 +16,24 @@ use crate::{
     record::{Changes, Found, Record},
 };
 
-pub(super) static WRITE: LazyLock<Script> =
-    LazyLock::new(|| Script::new("session-write", include_str!("write.lua")));
-pub(super) static RENEW: LazyLock<Script> =
-    LazyLock::new(|| Script::new("session-renew", include_str!("renew.lua")));
-pub(super) static REPLACE: LazyLock<Script> =
-    LazyLock::new(|| Script::new("session-replace", include_str!("replace.lua")));
-pub(super) static END_ALL: LazyLock<Script> =
-    LazyLock::new(|| Script::new("session-end-all", include_str!("end_all.lua")));
+macro_rules! script {
+    ($name:literal, $file:literal) => {
+        Script::new(
+            $name,
+            concat!(include_str!("prelude.lua"), include_str!($file)),
+        )
+    };
+}
 
-/// Bytes for the scripts: names and values need not be text.
-type Blob = serde_bytes::ByteBuf;
+pub(super) static WRITE: LazyLock<Script> = LazyLock::new(|| script!("session-write", "write.lua"));
+pub(super) static RENEW: LazyLock<Script> = LazyLock::new(|| script!("session-renew", "renew.lua"));
+pub(super) static REPLACE: LazyLock<Script> =
+    LazyLock::new(|| script!("session-replace", "replace.lua"));
+pub(super) static END_ALL: LazyLock<Script> =
+    LazyLock::new(|| script!("session-end-all", "end_all.lua"));
+
+/// Names and values for the scripts: the server's msgpack knows strings, and no bytes.
+type Text<'a> = Cow<'a, str>;
 
 pub(super) fn found(fields: Reply, left: i64, epoch: Option<&[u8]>) -> Found {
     let Reply::List(fields) = fields else {
@@ -34,20 +41,23 @@ pub(super) fn found(fields: Reply, left: i64, epoch: Option<&[u8]>) -> Found {
     };
     let mut pairs = fields.into_iter();
     let mut record = Record::default();
-    let mut has_end = false;
+    let mut moved = None;
     while let (Some(Reply::Bytes(name)), Some(Reply::Bytes(value))) = (pairs.next(), pairs.next()) {
         if &name[..] == b"@t" {
-            return match unhex(&value) {
-                Some(moved) => Found::Moved(moved),
-                None => Found::Ended,
-            };
+            moved = Some(unhex(&value));
+        } else {
+            read(&mut record, &name, value);
         }
-        has_end |= &name[..] == b"@a";
-        read(&mut record, &name, value);
+    }
+    let left = u64::try_from(left).unwrap_or(0);
+    match moved {
+        // After its grace it remains a sign that somebody has an old ticket.
+        Some(Some(to)) if left > millis(TOMBSTONE) => return Found::Moved(to),
+        Some(_) => return Found::Ended,
+        None => {}
     }
     // A record that never ends is none of ours.
-    let left = u64::try_from(left).unwrap_or(0);
-    if !has_end || left == 0 || record.meta.epoch < number(epoch.unwrap_or_default()) {
+    if record.meta.ends == 0 || left == 0 || record.meta.epoch < number(epoch.unwrap_or_default()) {
         return Found::Nothing;
     }
     Found::Session(record, left)
@@ -80,9 +90,12 @@ pub(super) fn writing(write: &Write, is_owned: bool, given: u64, lifetimes: &Lif
     let (idle, largest) = (lifetimes.idle_millis(), lifetimes.largest);
     let owned = u8::from(is_owned);
     match &write.operation {
-        Operation::None => pack(&(given, idle, largest, owned, sets, deletes, ())),
+        Operation::None => {
+            let none: [u8; 0] = [];
+            pack(&(given, idle, largest, owned, sets, deletes, none))
+        }
         Operation::Expect(name, Some(value)) => {
-            let operation = ("expect", name, blob(value));
+            let operation = ("expect", name, text(value));
             pack(&(given, idle, largest, owned, sets, deletes, operation))
         }
         Operation::Expect(name, None) => {
@@ -124,13 +137,15 @@ pub(super) fn replacing(replace: &Replace, given: u64, lifetimes: &Lifetimes) ->
     let old = (
         u8::from(old.is_some()),
         u8::from(old.is_some_and(|old| old.owner.is_some())),
-        u8::from(replace.needs_old),
         old.map_or_else(String::new, |old| hex(old.digest)),
     );
     let new = replace.new.as_ref();
     let is_rotated = new.is_some_and(|new| new.beginning == Beginning::Rotated);
     let tombstone = match new {
-        Some(new) if is_rotated => (millis(lifetimes.grace), hex(new.at.digest)),
+        Some(new) if is_rotated => {
+            let lasts = millis(lifetimes.grace + TOMBSTONE);
+            (lasts, hex(new.at.digest))
+        }
         _ => (millis(TOMBSTONE), String::new()),
     };
     let (user, level) = match new.map(|new| &new.beginning) {
@@ -177,11 +192,11 @@ pub(super) fn replaced(reply: &[u8]) -> Option<Replaced> {
     })
 }
 
-pub(super) fn ending_all(keep: Option<&At>, lifetimes: &Lifetimes) -> Vec<u8> {
+pub(super) fn ending_all(keep: Option<&At>, given: u64, lifetimes: &Lifetimes) -> Vec<u8> {
     let digest = keep.map_or_else(String::new, |keep| hex(keep.digest));
     // A little longer than any session of before can live.
     let lives = lifetimes.absolute_millis() + 60_000;
-    pack(&(lives, u8::from(keep.is_some()), digest))
+    pack(&(given, lives, u8::from(keep.is_some()), digest))
 }
 
 /// Reads a user's index.
@@ -203,7 +218,7 @@ pub(super) fn listed(reply: Reply) -> Vec<Listed> {
             });
         }
     }
-    listed.sort_by_key(|listed| listed.created);
+    listed.sort_by_key(Listed::order);
     listed
 }
 
@@ -236,14 +251,14 @@ impl Value {
 }
 
 /// Names and values that are set, in turn; and names that go.
-fn split(changes: &Changes) -> (Vec<Blob>, Vec<&str>) {
+fn split(changes: &Changes) -> (Vec<Text<'_>>, Vec<&str>) {
     let mut sets = Vec::new();
     let mut deletes = Vec::new();
     for (name, value) in changes {
         match value {
             Some(value) => {
-                sets.push(Blob::from(name.as_bytes()));
-                sets.push(blob(value));
+                sets.push(Cow::Borrowed(name.as_str()));
+                sets.push(text(value));
             }
             None => deletes.push(name.as_str()),
         }
@@ -251,14 +266,16 @@ fn split(changes: &Changes) -> (Vec<Blob>, Vec<&str>) {
     (sets, deletes)
 }
 
-fn blob(bytes: &Bytes) -> Blob {
-    Blob::from(bytes.to_vec())
+/// Values are JSON, and that is text.
+fn text(value: &Bytes) -> Text<'_> {
+    String::from_utf8_lossy(value)
 }
 
-/// 0 for what is no number.
+/// 0 for what is no number; the scripts read numbers in the same way.
 fn number(text: &[u8]) -> u64 {
-    let text = std::str::from_utf8(text).unwrap_or_default();
-    text.parse().unwrap_or(0)
+    let is_whole = text.len() <= 15 && text.iter().all(u8::is_ascii_digit);
+    let text = std::str::from_utf8(text).ok().filter(|_| is_whole);
+    text.and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
 fn hex(digest: [u8; 16]) -> String {

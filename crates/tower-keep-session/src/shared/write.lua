@@ -11,21 +11,13 @@
 -- Answers, packed: what became of it, and a value.
 local given, idle, largest, owned, sets, deletes, operation = unpack(cmsgpack.unpack(ARGV[1]))
 local key = KEYS[1]
-local now = given
-if now == 0 then
-  local time = redis.call('TIME')
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
-end
+local system = read(redis.pcall('HMGET', key, '@a', '@e', '@s')) or {}
+local ends = whole(system[1])
+if not ends then return cmsgpack.pack({'ended', false}) end
+if owned == 1 and (whole(system[2]) or 0) < epoch_of(KEYS[2]) then return cmsgpack.pack({'ended', false}) end
 
-local system = redis.pcall('HMGET', key, '@a', '@e', '@s')
-if system.err or not system[1] then return cmsgpack.pack({'ended', false}) end
-if owned == 1 then
-  local epoch = redis.pcall('GET', KEYS[2])
-  epoch = type(epoch) == 'string' and tonumber(epoch) or 0
-  if (tonumber(system[2]) or 0) < epoch then return cmsgpack.pack({'ended', false}) end
-end
-local bytes = tonumber(system[3]) or 0
-
+local before = whole(system[3]) or 0
+local bytes = before
 local function length(name)
   local value = redis.call('HGET', key, '.' .. name)
   return value and #name + #value or 0
@@ -33,32 +25,31 @@ end
 
 local answer, result = 'done', false
 local kind, field = operation[1], operation[2]
+local value = kind and redis.call('HGET', key, '.' .. field)
 if kind == 'expect' then
-  local value = redis.call('HGET', key, '.' .. field)
   if value ~= operation[3] then return cmsgpack.pack({'conflict', value}) end
 elseif kind == 'add' then
-  bytes = bytes - length(field)
   local sum = redis.pcall('HINCRBY', key, '.' .. field, operation[3])
   if type(sum) == 'table' then return cmsgpack.pack({'number', false}) end
   -- As the server wrote it: a number of Lua would lose its last digits.
   answer, result = 'sum', redis.call('HGET', key, '.' .. field)
-  bytes = bytes + length(field)
+  bytes = bytes + #result - (value and #value or -#field)
 elseif kind == 'take' then
-  local value = redis.call('HGET', key, '.' .. field)
   bytes = bytes - length(field)
   answer, result = 'taken', value
 end
 for i = 1, #sets, 2 do bytes = bytes - length(sets[i]) + #sets[i] + #sets[i + 1] end
 for _, name in ipairs(deletes) do bytes = bytes - length(name) end
-if bytes > largest and #sets > 0 then
-  if kind == 'add' then redis.call('HINCRBY', key, '.' .. field, -operation[3]) end
+if bytes > largest and bytes > before then
+  if kind == 'add' then
+    if value then redis.call('HSET', key, '.' .. field, value) else redis.call('HDEL', key, '.' .. field) end
+  end
   return cmsgpack.pack({'large', false})
 end
 
 if kind == 'take' then redis.call('HDEL', key, '.' .. field) end
 for i = 1, #sets, 2 do redis.call('HSET', key, '.' .. sets[i], sets[i + 1]) end
 for _, name in ipairs(deletes) do redis.call('HDEL', key, '.' .. name) end
-redis.call('HSET', key, '@s', string.format('%.0f', bytes))
-local lives = math.max(1, math.min(idle, tonumber(system[1]) - now))
-redis.call('PEXPIRE', key, string.format('%.0f', lives))
+redis.call('HSET', key, '@s', plain(math.max(0, bytes)))
+redis.call('PEXPIRE', key, plain(math.max(1, math.min(idle, ends - clock(given)))))
 return cmsgpack.pack({answer, result})

@@ -1,0 +1,255 @@
+//! All sessions of a process, found by key, by when they expire, and by whose they are.
+
+use std::collections::{BTreeMap, HashMap};
+
+use tower_keep_store::Key;
+
+use crate::{
+    lifetimes::Lifetimes,
+    place::{At, Listed},
+    record::{Record, size},
+};
+
+#[derive(Default)]
+pub(super) struct State {
+    sessions: HashMap<Key, Slot>,
+    /// By when they expire, so that what has is found.
+    order: BTreeMap<(u64, u64), Key>,
+    /// The sessions of each user that has some.
+    owners: HashMap<Key, Vec<Key>>,
+    bytes: usize,
+    counter: u64,
+}
+
+struct Slot {
+    kind: Kind,
+    /// Its place in the order.
+    place: (u64, u64),
+    bytes: usize,
+}
+
+pub(super) enum Kind {
+    Session(Record, Option<Member>),
+    Tombstone(Option<[u8; 16]>),
+}
+
+/// Whose a session is, and what its user's list says of it.
+pub(super) struct Member {
+    pub(super) owner: Key,
+    pub(super) listed: Listed,
+}
+
+impl Kind {
+    fn member(&self) -> Option<&Member> {
+        match self {
+            Self::Session(_, member) => member.as_ref(),
+            Self::Tombstone(_) => None,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        let label = |member: &Member| MEMBER_BYTES + member.listed.label.len();
+        let fields = match self {
+            Self::Session(record, _) => size(&record.fields),
+            Self::Tombstone(_) => 0,
+        };
+        SLOT_BYTES + fields + self.member().map_or(0, label)
+    }
+}
+
+impl State {
+    /// What is there, and how much longer.
+    pub(super) fn find(&self, key: &Key, now: u64) -> Option<(&Kind, u64)> {
+        let slot = self.sessions.get(key)?;
+        Some((&slot.kind, slot.place.0.saturating_sub(now)))
+    }
+
+    pub(super) fn alive(&self, at: &At) -> Option<&Record> {
+        match &self.sessions.get(&at.session)?.kind {
+            Kind::Session(record, _) => Some(record),
+            Kind::Tombstone(_) => None,
+        }
+    }
+
+    /// A user's sessions.
+    pub(super) fn of_owner(&self, owner: &Key) -> Vec<Key> {
+        self.owners.get(owner).cloned().unwrap_or_default()
+    }
+
+    /// A user's sessions as they are listed, the oldest first.
+    pub(super) fn listed(&self, owner: &Key) -> Vec<Listed> {
+        let keys = self.owners.get(owner).into_iter().flatten();
+        let slots = keys.filter_map(|key| self.sessions.get(key));
+        let members = slots.filter_map(|slot| slot.kind.member());
+        let mut listed: Vec<_> = members.map(|member| member.listed.clone()).collect();
+        listed.sort_by_key(Listed::order);
+        listed
+    }
+
+    /// Whether a user may have one more session, in the place of an old one perhaps. Makes room if that is
+    /// allowed.
+    pub(super) fn has_room(&mut self, new: &At, old: Option<&At>, lifetimes: &Lifetimes) -> bool {
+        let Some(owner) = &new.owner else {
+            return true;
+        };
+        let mut others = self.listed(owner);
+        others.retain(|listed| old.is_none_or(|old| old.digest != listed.digest));
+        let most = lifetimes.most_per_user as usize;
+        let too_many = (others.len() + 1).saturating_sub(most);
+        if too_many > 0 && !lifetimes.oldest_gives_way {
+            return false;
+        }
+        for listed in others.iter().take(too_many) {
+            self.remove(&At::of_owner(owner, listed.digest).session);
+        }
+        true
+    }
+
+    /// Leaves word that a session ended, or where it went.
+    pub(super) fn bury(&mut self, at: &At, moved: Option<[u8; 16]>, until: u64) {
+        self.put(at.session, Kind::Tombstone(moved), until);
+    }
+
+    pub(super) fn put(&mut self, key: Key, kind: Kind, until: u64) {
+        self.remove(&key);
+        if let Some(member) = kind.member() {
+            self.owners.entry(member.owner).or_default().push(key);
+        }
+        self.counter += 1;
+        let place = (until, self.counter);
+        let bytes = kind.bytes();
+        self.bytes += bytes;
+        self.order.insert(place, key);
+        self.sessions.insert(key, Slot { kind, place, bytes });
+    }
+
+    /// Gives a session another record.
+    pub(super) fn change(&mut self, key: &Key, changed: Record) {
+        let Some(slot) = self.sessions.get_mut(key) else {
+            return;
+        };
+        if let Kind::Session(record, _) = &mut slot.kind {
+            *record = changed;
+        }
+        self.bytes -= slot.bytes;
+        slot.bytes = slot.kind.bytes();
+        self.bytes += slot.bytes;
+    }
+
+    pub(super) fn expire_at(&mut self, key: &Key, until: u64) {
+        if let Some(slot) = self.sessions.get_mut(key) {
+            self.order.remove(&slot.place);
+            slot.place.0 = until;
+            self.order.insert(slot.place, *key);
+        }
+    }
+
+    pub(super) fn remove(&mut self, key: &Key) {
+        let Some(slot) = self.sessions.remove(key) else {
+            return;
+        };
+        self.order.remove(&slot.place);
+        self.bytes -= slot.bytes;
+        let Some(member) = slot.kind.member() else {
+            return;
+        };
+        if let Some(keys) = self.owners.get_mut(&member.owner) {
+            keys.retain(|other| other != key);
+            if keys.is_empty() {
+                self.owners.remove(&member.owner);
+            }
+        }
+    }
+
+    pub(super) fn expire(&mut self, now: u64) {
+        while let Some((&(until, _), key)) = self.order.first_key_value() {
+            if until > now {
+                return;
+            }
+            let key = *key;
+            self.remove(&key);
+        }
+    }
+
+    /// Where memory ends, the session that would expire first goes; not the one just written.
+    pub(super) fn make_room(&mut self, but: &Key, most_bytes: usize) {
+        while self.bytes > most_bytes {
+            let first = self.order.values().find(|key| *key != but).copied();
+            let Some(first) = first else {
+                return;
+            };
+            self.remove(&first);
+        }
+    }
+
+    #[cfg(test)]
+    fn is_empty(&self) -> bool {
+        let is_empty = self.sessions.is_empty() && self.order.is_empty();
+        is_empty && self.owners.is_empty() && self.bytes == 0
+    }
+}
+
+/// About what a session takes besides its fields, and what it takes to list it.
+const SLOT_BYTES: usize = 256;
+const MEMBER_BYTES: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ticket::{OWNER, Ticket};
+
+    fn session(owner: &Key, created: u64) -> (At, Kind) {
+        let at = At::of(&Ticket::new(Some(owner)));
+        let listed = Listed {
+            digest: at.digest,
+            created,
+            label: "label".to_owned(),
+        };
+        let member = Member {
+            owner: *owner,
+            listed,
+        };
+        (at, Kind::Session(Record::default(), Some(member)))
+    }
+
+    #[test]
+    fn after_everything_expired_nothing_is_left() {
+        let mut state = State::default();
+        let owners = ["ada", "grace"].map(|user| Key::new(OWNER, user.as_bytes()));
+        for (i, until) in (10..20).enumerate() {
+            let (at, kind) = session(&owners[i % 2], until);
+            state.put(at.session, kind, until);
+            if i == 3 {
+                state.bury(&at, None, 30);
+            }
+        }
+        state.expire(15);
+        assert_eq!(state.listed(&owners[0]).len(), 2);
+        state.expire(19);
+        assert!(!state.is_empty(), "the end of one is still remembered");
+        state.expire(30);
+        assert!(state.is_empty());
+    }
+
+    #[test]
+    fn where_memory_ends_what_would_expire_first_goes() {
+        let mut state = State::default();
+        let owner = Key::new(OWNER, b"ada");
+        let keys: Vec<Key> = (1..=10)
+            .map(|until| {
+                let (at, kind) = session(&owner, until);
+                state.put(at.session, kind, until);
+                at.session
+            })
+            .collect();
+        let half = state.bytes / 2;
+        state.make_room(&keys[0], half);
+        assert!(state.bytes <= half);
+        let is_there: Vec<_> = keys
+            .iter()
+            .map(|key| state.find(key, 0).is_some())
+            .collect();
+        assert!(is_there[0] && is_there[9] && !is_there[1], "{is_there:?}");
+        assert_eq!(state.of_owner(&owner).len(), 5);
+    }
+}
