@@ -49,19 +49,54 @@ pub(crate) fn vary(transports: &[Transport], headers: &mut HeaderMap) {
     }
 }
 
-/// The answer where a session would be needed and its store fails.
-pub(crate) fn unavailable() -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from_static(UNAVAILABLE.as_bytes()));
-    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-    let headers = response.headers_mut();
-    let problem = HeaderValue::from_static("application/problem+json");
-    headers.insert(CONTENT_TYPE, problem);
-    headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+/// How a call is wrapped, if it is one of gRPC: the answer has to be the same way.
+pub(crate) fn grpc(headers: &HeaderMap) -> Option<&'static str> {
+    let media_type = headers.get(CONTENT_TYPE)?.as_bytes();
+    // Before the message's format (`+proto`) and parameters.
+    let family = media_type.split(|byte| b"+; \t".contains(byte)).next()?;
+    let is = |kind: &&str| family.eq_ignore_ascii_case(kind.as_bytes());
+    GRPC.into_iter().find(is)
 }
 
-const UNAVAILABLE: &str = concat!(
-    r#"{"type":"about:blank","title":"Service Unavailable","status":503,"#,
-    r#""detail":"The session store does not answer. Nothing was changed."}"#
-);
+/// An answer in the place of the handler's: a problem in JSON (RFC 9457), or, for gRPC, trailers alone.
+pub(crate) fn problem(status: StatusCode, grpc: Option<&'static str>) -> Response<Bytes> {
+    let title = status.canonical_reason().unwrap_or_default();
+    let mut response = Response::new(Bytes::new());
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(kind) = grpc {
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        headers.insert("grpc-status", HeaderValue::from(code(status)));
+        headers.insert("grpc-message", HeaderValue::from_static(title));
+        return response;
+    }
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    let media_type = HeaderValue::from_static("application/problem+json");
+    headers.insert(CONTENT_TYPE, media_type);
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    let status = status.as_u16();
+    let text = format!(r#"{{"type":"about:blank","title":"{title}","status":{status}}}"#);
+    response.map(|_| text.into())
+}
+
+/// The code as gRPC numbers them.
+fn code(status: StatusCode) -> u16 {
+    match status {
+        StatusCode::SERVICE_UNAVAILABLE => 14,
+        StatusCode::PAYLOAD_TOO_LARGE => 8,
+        StatusCode::UNAUTHORIZED => 16,
+        StatusCode::CONFLICT => 10,
+        _ => 13,
+    }
+}
+
+const GRPC: [&str; 3] = [
+    "application/grpc",
+    "application/grpc-web",
+    "application/grpc-web-text",
+];

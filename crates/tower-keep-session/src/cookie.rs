@@ -111,14 +111,18 @@ impl SessionCookie {
                 self.name
             )))
         };
-        let is_host = self.name.starts_with("__Host-");
+        let has_prefix = |prefix: &str| {
+            let start = self.name.get(..prefix.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+        };
+        let is_host = has_prefix("__Host-");
         if self.name.is_empty() || !self.name.bytes().all(is_token) {
             return fault("a name has letters, digits, and !#$%&'*+-.^_`|~");
         }
         if is_host && (self.domain.is_some() || self.path != "/") {
             return fault("__Host- allows no domain, and no path but /");
         }
-        if !self.is_secure && (is_host || self.name.starts_with("__Secure-")) {
+        if !self.is_secure && (is_host || has_prefix("__Secure-")) {
             return fault("its prefix promises that it is secure");
         }
         if !self.is_secure && (self.same_site == SameSite::None || self.is_partitioned) {
@@ -144,27 +148,20 @@ impl SessionCookie {
         Ok(())
     }
 
-    /// What a request says. Two different tickets under one name are one too many: somebody planted one.
+    /// What a request says. Two cookies of this name are one too many, whatever they hold: somebody planted
+    /// one. Cookies of other names may hold anything.
     pub(crate) fn find(&self, headers: &HeaderMap) -> Sent {
-        let mut sent = Sent::Nothing;
-        for line in headers.get_all(COOKIE) {
-            let Ok(line) = line.to_str() else {
-                continue;
-            };
-            for cookie in Cookie::split_parse(line).flatten() {
-                if cookie.name() != self.name {
-                    continue;
-                }
-                let Some(ticket) = self.open(&cookie.into_owned()) else {
-                    continue;
-                };
-                sent = match sent {
-                    Sent::Ticket(other) if other != ticket => return Sent::Ambiguous,
-                    _ => Sent::Ticket(ticket),
-                };
-            }
+        let lines = headers.get_all(COOKIE).iter();
+        let pairs = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+        let mut values = pairs.filter_map(|pair| {
+            let (name, value) = split(pair.trim_ascii())?;
+            (name == self.name.as_bytes()).then_some(value)
+        });
+        match (values.next(), values.next()) {
+            (None, _) => Sent::Nothing,
+            (Some(value), None) => self.open(value).map_or(Sent::Nothing, Sent::Ticket),
+            (Some(_), Some(_)) => Sent::Ambiguous,
         }
-        sent
     }
 
     /// The line that gives a client its ticket.
@@ -211,13 +208,12 @@ impl SessionCookie {
     }
 
     /// The ticket in a cookie that a client sent.
-    fn open(&self, cookie: &Cookie<'static>) -> Option<Ticket> {
-        if cookie.value().len() > LONGEST {
-            return None;
+    fn open(&self, value: &[u8]) -> Option<Ticket> {
+        if self.keys.is_empty() || value.len() > LONGEST {
+            return Ticket::parse(value);
         }
-        if self.keys.is_empty() {
-            return Ticket::parse(cookie.value().as_bytes());
-        }
+        let value = std::str::from_utf8(value).ok()?;
+        let cookie = Cookie::new(self.name.clone(), value.to_owned());
         let opened = self.keys.iter().find_map(|key| {
             let mut jar = CookieJar::new();
             jar.add_original(cookie.clone());
@@ -268,9 +264,18 @@ pub(crate) enum Sent {
     Ambiguous,
 }
 
+/// Not for logs, nor for tables of compressed fields.
 fn line(cookie: &Cookie<'_>) -> HeaderValue {
-    HeaderValue::try_from(cookie.to_string())
-        .expect("names and attributes were checked, values are base64")
+    let mut line = HeaderValue::try_from(cookie.to_string())
+        .expect("names and attributes were checked, values are base64");
+    line.set_sensitive(true);
+    line
+}
+
+/// Name and value of a cookie.
+fn split(pair: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = pair.iter().position(|byte| *byte == b'=')?;
+    Some((&pair[..at], &pair[at + 1..]))
 }
 
 /// A character of a token (RFC 9110 §5.6.2).

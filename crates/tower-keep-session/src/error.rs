@@ -2,6 +2,7 @@
 
 use std::{error::Error, fmt};
 
+use http::StatusCode;
 use tower_keep_store::StoreError;
 
 /// What a session could not do.
@@ -28,6 +29,21 @@ pub enum SessionError {
     Contended,
     /// There is no session layer around this handler.
     NoLayer,
+}
+
+impl SessionError {
+    /// How a response says so: 503 where the store failed, 401 where nobody is logged in or the session has
+    /// ended, 409 and 413 where a value is contended or too large, 500 for mistakes of the application.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Store(_) | Self::ReadOnly => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Ended | Self::Anonymous => StatusCode::UNAUTHORIZED,
+            Self::TooManySessions | Self::Contended => StatusCode::CONFLICT,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Value(_) | Self::NotANumber | Self::NoLayer => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
 }
 
 impl fmt::Display for SessionError {

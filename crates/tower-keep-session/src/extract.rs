@@ -5,7 +5,7 @@ use axum_core::{
     extract::FromRequestParts,
     response::{IntoResponse, Response},
 };
-use http::{StatusCode, request::Parts};
+use http::request::Parts;
 
 use crate::{answer, error::SessionError, handle::SessionHandle, session::Session};
 
@@ -31,17 +31,9 @@ impl<S: Send + Sync> FromRequestParts<S> for SessionHandle {
     }
 }
 
-/// So that handlers can use `?`: 503 where the store failed, 401 where nobody is logged in or the session has
-/// ended, 409 and 413 where a value is contended or too large, 500 for mistakes of the application.
+/// So that handlers can use `?`: with its [status](SessionError::status).
 impl IntoResponse for SessionError {
     fn into_response(self) -> Response {
-        let status = match self {
-            Self::Store(_) | Self::ReadOnly => return answer::unavailable().map(Body::from),
-            Self::Ended | Self::Anonymous => StatusCode::UNAUTHORIZED,
-            Self::TooManySessions | Self::Contended => StatusCode::CONFLICT,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Value(_) | Self::NotANumber | Self::NoLayer => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        status.into_response()
+        answer::problem(self.status(), None).map(Body::from)
     }
 }

@@ -1,13 +1,15 @@
 //! The response future: it polls, and decides nothing.
 
 use std::{
+    any::Any,
     fmt,
     future::Future,
+    panic::{self, AssertUnwindSafe},
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
-use http::Response;
+use http::{Response, StatusCode};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_keep_store::ResponseBody;
@@ -53,7 +55,11 @@ where
         loop {
             let next = match state.as_mut().project() {
                 StateProj::Calling { inner, visit } => {
-                    let response = ready!(inner.poll(cx))?;
+                    let polled = panic::catch_unwind(AssertUnwindSafe(|| inner.poll(cx)));
+                    let response = match polled {
+                        Ok(response) => ready!(response)?,
+                        Err(panicked) => return Poll::Ready(Ok(visit.survive(panicked))),
+                    };
                     if !visit.has_to_save(&response) {
                         return Poll::Ready(Ok(visit.answer(response, Ok(()))));
                     }
@@ -106,9 +112,28 @@ impl Visit {
             Ok(()) => response.map(ResponseBody::passing),
             Err(error) => {
                 tracing::debug!(%error, "what a request changed in its session was not stored");
-                answer::unavailable().map(ResponseBody::own)
+                answer::problem(error.status(), self.grpc).map(ResponseBody::own)
             }
         };
+        self.tell(&mut response);
+        response
+    }
+
+    /// The answer where the handler panicked after it had changed the client's ticket, which nobody else would
+    /// tell the client. Otherwise the panic goes on.
+    fn survive<B>(&self, panicked: Box<dyn Any + Send>) -> Response<ResponseBody<B>> {
+        if self.core.state().issue == Issue::Nothing {
+            panic::resume_unwind(panicked);
+        }
+        tracing::error!("a handler panicked after it had changed the ticket of its session");
+        let problem = answer::problem(StatusCode::INTERNAL_SERVER_ERROR, self.grpc);
+        let mut response = problem.map(ResponseBody::own);
+        self.tell(&mut response);
+        response
+    }
+
+    /// Adds what a client has to know of its session.
+    fn tell<B>(&self, response: &mut Response<B>) {
         if self.core.is_touched() {
             answer::vary(&self.shared.transports, response.headers_mut());
             response.extensions_mut().insert(self.core.personal());
@@ -119,6 +144,5 @@ impl Visit {
             let by = &self.shared.transports[self.by];
             answer::issue(issue, by, now, response.headers_mut());
         }
-        response
     }
 }

@@ -28,7 +28,7 @@ pub(crate) struct Manager {
 /// What was seen that need not be.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    /// Requests with two different session cookies.
+    /// Requests with two session cookies.
     pub(crate) ambiguous: AtomicU64,
     /// Requests with a ticket whose session had ended.
     pub(crate) ended: AtomicU64,
@@ -40,7 +40,7 @@ pub(crate) struct Counters {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SessionStats {
-    /// Requests with two different session cookies: refused, and taken for none.
+    /// Requests with two session cookies (or two other tickets): refused, and taken for none.
     pub ambiguous: u64,
     /// Requests with the ticket of a session that had just ended. A few come from requests that were under
     /// way; many are a sign of theft.

@@ -11,7 +11,7 @@ use tower_keep_store::{PersonalCell, ResponseBody};
 use tower_service::Service;
 
 use crate::{
-    cookie::Sent, core::Core, future::ResponseFuture, handle::SessionHandle, layer::Shared,
+    answer, cookie::Sent, core::Core, future::ResponseFuture, handle::SessionHandle, layer::Shared,
     manager::count, ticket::Ticket,
 };
 
@@ -28,6 +28,7 @@ pub(crate) struct Visit {
     pub(crate) core: Arc<Core>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) by: usize,
+    pub(crate) grpc: Option<&'static str>,
 }
 
 impl<S> SessionManager<S> {
@@ -69,6 +70,7 @@ fn visit(shared: &Arc<Shared>, head: &mut Parts) -> Visit {
         core,
         shared: shared.clone(),
         by,
+        grpc: answer::grpc(&head.headers),
     }
 }
 

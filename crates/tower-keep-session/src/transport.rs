@@ -66,17 +66,13 @@ fn single(
     name: &HeaderName,
     part: impl for<'a> Fn(&'a [u8]) -> Option<&'a [u8]>,
 ) -> Sent {
-    let mut sent = Sent::Nothing;
-    for line in headers.get_all(name) {
-        let Some(ticket) = part(line.as_bytes()).and_then(Ticket::parse) else {
-            continue;
-        };
-        sent = match sent {
-            Sent::Ticket(other) if other != ticket => return Sent::Ambiguous,
-            _ => Sent::Ticket(ticket),
-        };
+    let lines = headers.get_all(name).iter();
+    let mut values = lines.filter_map(|line| part(line.as_bytes()));
+    match (values.next(), values.next()) {
+        (None, _) => Sent::Nothing,
+        (Some(value), None) => Ticket::parse(value).map_or(Sent::Nothing, Sent::Ticket),
+        (Some(_), Some(_)) => Sent::Ambiguous,
     }
-    sent
 }
 
 /// A ticket for clients that do not use cookies.

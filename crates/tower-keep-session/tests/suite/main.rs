@@ -3,7 +3,10 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod cookies;
+mod failing;
 mod increments;
+mod planted;
 mod races;
 mod revival;
 mod updates;
