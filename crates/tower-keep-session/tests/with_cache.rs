@@ -103,7 +103,11 @@ impl App {
 /// Lets others go first, as often as the request says.
 async fn pause(headers: &HeaderMap) {
     let times = headers["x-pauses"].to_str().expect("digits");
-    for _ in 0..times.parse().expect("a number") {
+    pass(times.parse().expect("a number")).await;
+}
+
+async fn pass(times: u64) {
+    for _ in 0..times {
         tokio::task::yield_now().await;
     }
 }
@@ -319,7 +323,14 @@ async fn wander(
             "login" => ("POST", format!("/login/{user}")),
             _ => ("GET", format!("/{kind}/{number}")),
         };
-        let seen = client.ask(stack, method, &path, pauses).await;
+        let stays = matches!(kind, "login" | "rotate" | "count") || !random.one_in(6);
+        let soon = random.below(16);
+        // Whoever leaves may leave others behind that wait for the same page.
+        let seen = tokio::select! {
+            biased;
+            seen = client.ask(stack, method, &path, pauses) => seen,
+            () = pass(soon), if !stays => continue,
+        };
         let gives = matches!(kind, "login" | "rotate");
         assert_eq!(seen.ticket.is_some(), gives, "{user} at {path}");
         if let Some(ticket) = seen.ticket {
