@@ -6,8 +6,8 @@ use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header::CONTENT_TYPE};
 
-use super::{figures::seconds_up, percent::percent_encoded, problem::Detail, retry_info};
-use crate::status::{RateLimitStatus, Refusal};
+use super::{figures::seconds_up, percent::percent_encoded, problem::sentence, retry_info};
+use crate::status::{PolicyStatus, RateLimitStatus, Refusal};
 
 /// How a call is wrapped: the answer has to be the same way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,12 +41,11 @@ impl Grpc {
         wait: Option<Duration>,
     ) -> Response<Bytes> {
         let code = code(why);
-        let detail = Detail {
-            status,
-            why,
-            seconds: wait.map(seconds_up),
-        };
-        let message = detail.to_string();
+        let mut message = String::new();
+        let seconds = wait.map(seconds_up);
+        sentence(status, why, seconds, PolicyStatus::name, &mut |piece| {
+            message.push_str(piece);
+        });
         let mut response = Response::default();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.media_type()));

@@ -1,10 +1,10 @@
 //! What a refusal says.
 
-use std::fmt;
+use std::sync::LazyLock;
 
 use bytes::Bytes;
 use http::HeaderValue;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use smallvec::SmallVec;
 
 use super::code;
@@ -21,17 +21,13 @@ pub enum RefusalBody {
     Json,
 }
 
+/// What is always the same of a problem.
 #[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct Problem<'a> {
+struct Problem {
     #[serde(rename = "type")]
     kind: &'static str,
     title: &'static str,
     status: u16,
-    #[serde(serialize_with = "as_text")]
-    detail: Detail<'a>,
-    #[serde(skip_serializing_if = "Violated::is_empty")]
-    violated_policies: Violated<'a>,
 }
 
 #[derive(Serialize)]
@@ -56,37 +52,66 @@ impl RefusalBody {
         why: Refusal,
         seconds: Option<u64>,
     ) -> Bytes {
-        let mut json = SmallVec::<[u8; 512]>::new();
-        let written = match self {
-            Self::Problem => serde_json::to_writer(&mut json, &Problem::of(status, why, seconds)),
-            Self::Json => {
-                let plain = Plain {
-                    error: error(why),
-                    retry_after: seconds,
-                };
-                serde_json::to_writer(&mut json, &plain)
-            }
-        };
-        written.expect("strings and numbers are JSON");
-        Bytes::copy_from_slice(&json)
+        match self {
+            Self::Problem => problem(status, why, seconds),
+            Self::Json => json(&Plain {
+                error: error(why),
+                retry_after: seconds,
+            })
+            .into(),
+        }
     }
 }
 
-impl<'a> Problem<'a> {
-    fn of(status: &'a RateLimitStatus, why: Refusal, seconds: Option<u64>) -> Self {
-        let (kind, title) = kind_and_title(why);
-        Self {
-            kind,
-            title,
-            status: code(why).as_u16(),
-            detail: Detail {
-                status,
-                why,
-                seconds,
-            },
-            violated_policies: Violated(status),
-        }
+/// Written from pieces that are JSON already: it is what most of those who are refused are sent.
+fn problem(status: &RateLimitStatus, why: Refusal, seconds: Option<u64>) -> Bytes {
+    let mut text = SmallVec::<[u8; 512]>::new();
+    let mut push = |piece: &str| text.extend_from_slice(piece.as_bytes());
+    push(head(why));
+    push(",\"detail\":\"");
+    sentence(status, why, seconds, json_of_name, &mut push);
+    push("\"");
+    let mut end = "}";
+    for policy in status.violated() {
+        let is_first = end == "}";
+        push(if is_first {
+            ",\"violated-policies\":[\""
+        } else {
+            ",\""
+        });
+        push(json_of_name(policy));
+        push("\"");
+        end = "]}";
     }
+    push(end);
+    Bytes::copy_from_slice(&text)
+}
+
+fn json_of_name(policy: &PolicyStatus) -> &str {
+    &policy.bound.told.json
+}
+
+/// What is always the same of a problem, without the end.
+fn head(why: Refusal) -> &'static str {
+    static HEADS: LazyLock<[String; 5]> = LazyLock::new(|| {
+        REFUSALS.map(|why| {
+            let (kind, title) = kind_and_title(why);
+            let status = code(why).as_u16();
+            let mut head = json(&Problem {
+                kind,
+                title,
+                status,
+            });
+            head.pop();
+            head
+        })
+    });
+    let place = REFUSALS.iter().position(|other| *other == why);
+    &HEADS[place.expect("all refusals have one")]
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("strings and numbers are JSON")
 }
 
 /// To problems that are no more than their status, RFC 9457 gives no type and the title of the status.
@@ -110,52 +135,34 @@ fn kind_and_title(why: Refusal) -> (&'static str, &'static str) {
 }
 
 /// A sentence for whoever reads it.
-#[derive(Clone, Copy)]
-pub(super) struct Detail<'a> {
-    pub(super) status: &'a RateLimitStatus,
-    pub(super) why: Refusal,
-    pub(super) seconds: Option<u64>,
-}
-
-impl fmt::Display for Detail<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.why {
-            Refusal::Exceeded => "The quota is used up",
-            Refusal::TooCostly => "The request costs more than can ever be used at once",
-            Refusal::Banned => "Too many requests were refused: no more are taken for now",
-            Refusal::Unidentified => "The request does not say whose it is",
-            Refusal::Unavailable => "Whether the request may pass is not known",
-        })?;
-        if matches!(self.why, Refusal::Exceeded | Refusal::TooCostly) {
-            for (place, policy) in self.status.violated().enumerate() {
-                f.write_str(if place == 0 { ": " } else { ", " })?;
-                f.write_str(policy.name())?;
-            }
-        }
-        match self.seconds {
-            Some(1) => f.write_str("; try again in 1 second."),
-            Some(seconds) => write!(f, "; try again in {seconds} seconds."),
-            None => f.write_str("."),
+pub(super) fn sentence(
+    status: &RateLimitStatus,
+    why: Refusal,
+    seconds: Option<u64>,
+    name: impl Fn(&PolicyStatus) -> &str,
+    push: &mut impl FnMut(&str),
+) {
+    push(match why {
+        Refusal::Exceeded => "The quota is used up",
+        Refusal::TooCostly => "The request costs more than can ever be used at once",
+        Refusal::Banned => "Too many requests were refused: no more are taken for now",
+        Refusal::Unidentified => "The request does not say whose it is",
+        Refusal::Unavailable => "Whether the request may pass is not known",
+    });
+    if matches!(why, Refusal::Exceeded | Refusal::TooCostly) {
+        for (place, policy) in status.violated().enumerate() {
+            push(if place == 0 { ": " } else { ", " });
+            push(name(policy));
         }
     }
-}
-
-fn as_text<S: Serializer>(detail: &Detail<'_>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(detail)
-}
-
-/// The names of the policies that refused.
-struct Violated<'a>(&'a RateLimitStatus);
-
-impl Violated<'_> {
-    fn is_empty(&self) -> bool {
-        self.0.violated().next().is_none()
-    }
-}
-
-impl Serialize for Violated<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.violated().map(PolicyStatus::name))
+    match seconds {
+        Some(1) => push("; try again in 1 second."),
+        Some(seconds) => {
+            push("; try again in ");
+            push(itoa::Buffer::new().format(seconds));
+            push(" seconds.");
+        }
+        None => push("."),
     }
 }
 
@@ -168,3 +175,11 @@ fn error(why: Refusal) -> &'static str {
         Refusal::Unavailable => "rate limit unavailable",
     }
 }
+
+const REFUSALS: [Refusal; 5] = [
+    Refusal::Exceeded,
+    Refusal::TooCostly,
+    Refusal::Banned,
+    Refusal::Unidentified,
+    Refusal::Unavailable,
+];

@@ -12,6 +12,8 @@ pub(crate) struct Told {
     pub(super) allowance: Allowance,
     /// The policy's name as a string of a structured field.
     pub(super) name: String,
+    /// The policy's name inside a string of JSON.
+    pub(super) json: String,
     /// The member of `RateLimit-Policy`.
     pub(super) allowed: HeaderValue,
 }
@@ -19,9 +21,11 @@ pub(crate) struct Told {
 impl Told {
     pub(crate) fn of(name: &str, quota: Quota) -> Self {
         let allowance = Allowance::of(quota);
+        let json = serde_json::to_string(name).expect("a string is JSON");
         let name = StringRef::from_str(name).expect("names are checked when a layer is built");
         Self {
             allowance,
+            json: json[1..json.len() - 1].to_owned(),
             name: ItemSerializer::new().bare_item(name).finish(),
             allowed: fields::allowed(name, quota, allowance),
         }
