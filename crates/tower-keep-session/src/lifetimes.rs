@@ -32,6 +32,9 @@ impl Lifetimes {
         if self.absolute > LONGEST {
             return Err(ConfigError::new("absolute_timeout: at most 400 days"));
         }
+        if self.grace > LONGEST_GRACE {
+            return Err(ConfigError::new("rotation_grace: at most an hour"));
+        }
         if self.largest == 0 {
             return Err(ConfigError::new("size_limit: 0 bytes hold nothing"));
         }
@@ -81,6 +84,8 @@ pub(crate) fn millis(duration: Duration) -> u64 {
 
 /// What browsers let a cookie live at the most (RFC 6265bis §5.5).
 const LONGEST: Duration = Duration::from_secs(400 * 24 * 3600);
+
+const LONGEST_GRACE: Duration = Duration::from_secs(3600);
 
 const MOST_SESSIONS: u32 = 1000;
 

@@ -1,0 +1,174 @@
+//! Sessions end by themselves: some time after the last request, and some time after the login.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tower_keep_session::{Session, SessionLayer};
+use tower_keep_store::Store;
+use tower_keep_test_support::eventually;
+
+use crate::common::{Browser, LONG, Side, on_both_stores};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+async fn a_session_ends_a_day_after_its_last_request(side: Side) {
+    let mut browser = Browser::new(&side.layer());
+    browser.login("ada").await;
+    for _ in 0..5 {
+        side.advance(23 * HOUR);
+        assert_eq!(browser.user().await.as_deref(), Some("ada"));
+        renewed(&side, DAY).await;
+    }
+    side.advance(DAY);
+    assert_eq!(browser.user().await, None);
+}
+
+async fn a_session_ends_thirty_days_after_its_login_however_often_it_is_used(side: Side) {
+    let mut browser = Browser::new(&side.layer());
+    browser.login("ada").await;
+    for i in 0..39 {
+        side.advance(18 * HOUR);
+        assert_eq!(browser.user().await.as_deref(), Some("ada"), "{i}");
+        browser.set("i", i).await;
+        renewed(&side, (30 * DAY - 18 * HOUR * (i as u32 + 1)).min(DAY)).await;
+    }
+    side.advance(18 * HOUR - Duration::from_secs(2));
+    assert_eq!(browser.user().await.as_deref(), Some("ada"));
+    browser.set("i", 39).await;
+    browser
+        .does(async |session| session.rotate().await.expect("rotates"))
+        .await;
+    side.advance(Duration::from_secs(2));
+    assert_eq!(browser.user().await, None);
+}
+
+async fn a_login_begins_anew(side: Side) {
+    let mut browser = Browser::new(&side.layer());
+    browser.set("cart", 1).await;
+    for _ in 0..35 {
+        side.advance(20 * HOUR);
+        browser.set("cart", 1).await;
+    }
+    browser.login("ada").await;
+    for _ in 0..34 {
+        side.advance(20 * HOUR);
+        browser.set("i", 1).await;
+    }
+    assert_eq!(browser.user().await.as_deref(), Some("ada"));
+}
+
+async fn reading_a_lot_writes_ten_times_in_an_idle_time(side: Side) {
+    let layers = [side.layer(), side.layer()];
+    let mut browser = Browser::new(&layers[0]);
+    browser.login("ada").await;
+    let (steps, mut by_us) = (200, 0);
+    if let Some(server) = side.server() {
+        server.reset_stats();
+    }
+    for _ in 0..steps {
+        by_us += side.keys().len() as u64;
+        side.advance(DAY / steps);
+        let reads = (0..4).map(|i| {
+            let mut browser = browser.at(&layers[i % 2]);
+            async move { browser.user().await }
+        });
+        let users = join_all(reads).await;
+        assert!(users.iter().all(|user| user.as_deref() == Some("ada")));
+        renewed(&side, DAY * 9 / 10).await;
+    }
+    if let Some(server) = side.server() {
+        let renewals = server.command_stats()["pexpire"] - by_us;
+        assert!((8..=11).contains(&renewals), "{renewals} renewals");
+    }
+}
+
+async fn a_renewal_brings_nothing_back(side: Side) {
+    let layer = side.layer();
+    for _ in 0..20 {
+        let mut browser = Browser::new(&layer);
+        browser.login("ada").await;
+        side.advance(12 * HOUR);
+        let mut late = browser.clone();
+        let logout = async |session: Session| session.logout().await.expect("logs out");
+        // Reading begins a renewal that nobody waits for.
+        tokio::join!(browser.does(logout), late.user());
+        assert_eq!(late.user().await, None);
+        for key in side.sessions() {
+            assert!(side.lives(&key) <= 60_000, "the end of it is not put off");
+        }
+    }
+}
+
+async fn after_everything_expired_nothing_is_left(side: Side) {
+    let layer = side.layer();
+    let mut browsers = Vec::new();
+    for i in 0..6 {
+        let mut browser = Browser::new(&layer);
+        browser.set("cart", i).await;
+        if i > 0 {
+            browser.login(["ada", "grace"][i as usize % 2]).await;
+        }
+        browsers.push(browser);
+    }
+    browsers[1]
+        .does(async |session| session.rotate().await.expect("rotates"))
+        .await;
+    browsers[2]
+        .does(async |session| session.logout().await.expect("logs out"))
+        .await;
+    browsers[3]
+        .does(async |session| session.revoke_others().await.expect("revokes"))
+        .await;
+    layer.sessions().revoke_all("ada").await.expect("revokes");
+    browsers[4].login("ada").await;
+    for key in side.keys() {
+        let lives = side.lives(&key);
+        assert!(lives > 0 && lives <= 31 * 24 * 3_600_000, "{key}: {lives}");
+    }
+    side.advance(DAY);
+    assert_eq!(side.sessions(), [""; 0]);
+    side.advance(30 * DAY);
+    assert_eq!(side.keys(), [""; 0]);
+    assert_eq!(layer.sessions().list("ada").await.expect("a list"), []);
+}
+
+#[test]
+fn lifetimes_that_make_no_sense_are_found_when_the_layer_is_built() {
+    let builder = || SessionLayer::builder(Store::memory());
+    for builder in [
+        builder().idle_timeout(Duration::ZERO),
+        builder().idle_timeout(Duration::from_millis(999)),
+        builder().idle_timeout(31 * DAY),
+        builder().absolute_timeout(HOUR),
+        builder().absolute_timeout(401 * DAY),
+        builder().absolute_timeout(Duration::MAX),
+        builder().rotation_grace(Duration::MAX),
+        builder().size_limit(0),
+        builder().sessions_per_user(0),
+        builder().sessions_per_user(1001),
+    ] {
+        let shown = format!("{builder:?}");
+        assert!(builder.build().is_err(), "{shown}");
+    }
+}
+
+/// Waits until the session on the server lives so long again; nothing to wait for in memory.
+async fn renewed(side: &Side, lives: Duration) {
+    if side.server().is_none() {
+        return;
+    }
+    let lives = i64::try_from(lives.as_millis()).expect("not so long");
+    let key = side.session();
+    // What passes while we look, and the tenth in which nothing is renewed.
+    eventually(LONG, async || side.lives(&key) > lives - lives / 10 - 1000).await;
+}
+
+on_both_stores!(
+    a_session_ends_a_day_after_its_last_request,
+    a_session_ends_thirty_days_after_its_login_however_often_it_is_used,
+    a_login_begins_anew,
+    reading_a_lot_writes_ten_times_in_an_idle_time,
+    a_renewal_brings_nothing_back,
+    after_everything_expired_nothing_is_left,
+);
