@@ -2,10 +2,9 @@
 //!
 //! They are charged when they are taken and lapse soon after, so that in the long run nothing more is used
 //! than is allowed. What can be exceeded is the limit in one interval, by the permits that were charged
-//! before it began and are used within it. With `epsilon`, a permit for a limit that forgets evenly lives
-//! for `epsilon` of its window: no more than `epsilon · limit` of them can have been charged in that time
-//! beyond a full bucket. For other limits the batches of all processes together are at most
-//! `epsilon · limit`.
+//! before it began and are used within it. Only limits that forget evenly have permits, which live for `epsilon`
+//! of their window: no more than `epsilon · limit` of them can have been charged in that time beyond a full
+//! bucket, whoever they are for.
 
 use std::{
     collections::HashMap,
@@ -17,7 +16,11 @@ use std::{
 use foldhash::fast::RandomState;
 use tokio::time::Instant;
 
-use crate::{buckets::Seen, charge::Charges, rule::Rule};
+use crate::{
+    buckets::Seen,
+    charge::{Charge, Charges},
+    rule::Rule,
+};
 
 /// The permits that this process has in advance.
 #[derive(Debug)]
@@ -40,29 +43,28 @@ struct Lease {
 pub(crate) struct Terms {
     /// How long they live.
     pub(crate) life: Duration,
-    /// How many there may be in this process at once.
-    pub(crate) most: u64,
 }
 
 impl Terms {
     /// The terms for these charges; none where one of them must be decided each time.
-    pub(crate) fn of(charges: &Charges, epsilon: f64, processes: u32) -> Option<Self> {
+    pub(crate) fn of(charges: &Charges, epsilon: f64) -> Option<Self> {
         let mut terms = Self {
             life: Duration::MAX,
-            most: LARGEST_BATCH,
         };
         for charge in charges {
-            if !charge.bound.is_leasable() {
+            if !is_leasable(charge) {
                 return None;
             }
             terms.life = terms.life.min(charge.bound.quota.window().mul_f64(epsilon));
-            if !matches!(charge.bound.rule, Rule::Gcra(_)) {
-                let units = f64::from(charge.bound.quota.limit()) * epsilon / f64::from(processes);
-                terms.most = terms.most.min(units as u64 / u64::from(charge.cost.max(1)));
-            }
         }
-        (terms.most > 0).then_some(terms)
+        Some(terms)
     }
+}
+
+/// Only where units come back evenly: elsewhere permits of many callers, each with a few, could all be used beside
+/// a whole new window.
+fn is_leasable(charge: &Charge) -> bool {
+    charge.bound.is_leasable() && matches!(charge.bound.rule, Rule::Gcra(_))
 }
 
 impl Leases {
@@ -108,11 +110,11 @@ impl Leases {
             } else if lease.left > 0 {
                 return 0;
             } else {
-                lease.batch = lease.batch.saturating_mul(2).min(terms.most);
+                lease.batch = lease.batch.saturating_mul(2).min(LARGEST_BATCH);
             }
             lease.left = 0;
             lease.until = now + terms.life;
-            return lease.batch.min(terms.most);
+            return lease.batch.min(LARGEST_BATCH);
         }
         if shard.len() >= MOST_PER_SHARD {
             shard.retain(|_, lease| lease.until > now);

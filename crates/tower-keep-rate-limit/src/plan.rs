@@ -2,6 +2,7 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
+use futures_util::future::join_all;
 use http::request::Parts;
 use tower_keep_store::Key;
 
@@ -52,7 +53,7 @@ pub(crate) fn plan(limits: &Arc<Limits>, head: &Parts) -> Result<Plan, PlanFutur
     Ok(limits.checked(charges))
 }
 
-/// Asks the rest of what has to be asked of the request, and waits for the answers without it.
+/// Asks the rest of what has to be asked of the request, and waits for the answers without it, for all at once.
 fn go_on(limits: &Arc<Limits>, charges: Charges, first: Waiting, head: &Parts) -> PlanFuture {
     let rest = first.index + 1..limits.policies.len();
     let first = (first.index, Ok(Draft::Waiting(first)));
@@ -61,13 +62,16 @@ fn go_on(limits: &Arc<Limits>, charges: Charges, first: Waiting, head: &Parts) -
     let limits = limits.clone();
     Box::pin(async move {
         let mut charges = charges;
-        for (index, draft) in drafts {
+        let finished = drafts.into_iter().map(async |(index, draft)| {
             let limit = &limits.policies[index];
             let charge = match draft {
                 Ok(Draft::Charge(charge)) => Ok(charge),
                 Ok(Draft::Waiting(waiting)) => finish(&limits, limit, waiting).await,
                 Err(why) => Err(why),
             };
+            (limit, charge)
+        });
+        for (limit, charge) in join_all(finished).await {
             match charge {
                 Ok(charge) => charges.push(charge),
                 Err(NoBucket::Pass) => {}
@@ -89,7 +93,10 @@ async fn finish(limits: &Limits, limit: &Limit, waiting: Waiting) -> Result<Char
     };
     let bound = match waiting.quota {
         WaitingQuota::Known(bound) => bound,
-        WaitingQuota::Later(quota) => limit.bound(heard(limits, bucket, quota).await),
+        WaitingQuota::Later(quota) => {
+            let quota = async { Ok(quota.await) };
+            limit.bound(limits.quotas.heard(bucket, quota).await)
+        }
         WaitingQuota::Stored => limit.bound(stored(limits, bucket).await),
     };
     Ok(Charge {
@@ -103,19 +110,6 @@ async fn finish(limits: &Limits, limit: &Limit, waiting: Waiting) -> Result<Char
 /// The quota that was stored for a bucket.
 pub(crate) async fn stored(limits: &Limits, bucket: Key) -> Option<Quota> {
     let key = limits.quota_key(&bucket);
-    heard(limits, bucket, quotas::stored(&limits.store, &key)).await
-}
-
-/// The quota of a bucket, asked for unless it was a moment ago.
-async fn heard(
-    limits: &Limits,
-    bucket: Key,
-    quota: impl Future<Output = Option<Quota>>,
-) -> Option<Quota> {
-    if let Some(known) = limits.quotas.get(&bucket) {
-        return known;
-    }
-    let quota = quota.await;
-    limits.quotas.put(bucket, quota);
-    quota
+    let ask = quotas::stored(&limits.store, &key);
+    limits.quotas.heard(bucket, ask).await
 }

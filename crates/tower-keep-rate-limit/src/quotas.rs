@@ -1,6 +1,6 @@
 //! Quotas that differ from key to key, as they were last heard of.
 
-use std::{fmt, time::Duration};
+use std::{fmt, future::Future, time::Duration};
 
 use bytes::Bytes;
 use quick_cache::sync::Cache;
@@ -27,16 +27,50 @@ impl Quotas {
     #[allow(clippy::option_option)] // not heard of; none of its own; one
     pub(crate) fn get(&self, bucket: &Key) -> Option<Option<Quota>> {
         let heard = self.0.get(bucket)?;
-        (heard.at.elapsed() < FRESH).then_some(heard.quota)
+        heard.is_fresh().then_some(heard.quota)
     }
 
-    pub(crate) fn put(&self, bucket: Key, quota: Option<Quota>) {
-        let at = Instant::now();
-        self.0.insert(bucket, Heard { quota, at });
+    /// The quota of a bucket, asked for unless it was lately; once, however many want to know. While one asks
+    /// again, and if that fails, what was said before holds.
+    pub(crate) async fn heard(
+        &self,
+        bucket: Key,
+        ask: impl Future<Output = Result<Option<Quota>, StoreError>>,
+    ) -> Option<Quota> {
+        match self.0.get_value_or_guard_async(&bucket).await {
+            Ok(heard) if heard.is_fresh() => heard.quota,
+            Ok(before) => {
+                self.put(bucket, before.quota);
+                let quota = ask.await.unwrap_or(before.quota);
+                self.put(bucket, quota);
+                quota
+            }
+            Err(first) => {
+                let quota = ask.await.unwrap_or(None);
+                // Whoever forgot it meanwhile asks again.
+                let _ = first.insert(Heard::now(quota));
+                quota
+            }
+        }
+    }
+
+    fn put(&self, bucket: Key, quota: Option<Quota>) {
+        self.0.insert(bucket, Heard::now(quota));
     }
 
     pub(crate) fn forget(&self, bucket: &Key) {
         self.0.remove(bucket);
+    }
+}
+
+impl Heard {
+    fn now(quota: Option<Quota>) -> Self {
+        let at = Instant::now();
+        Self { quota, at }
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.at.elapsed() < FRESH
     }
 }
 
@@ -46,11 +80,17 @@ impl fmt::Debug for Quotas {
     }
 }
 
-/// Reads the quota that was stored for a bucket. What is not one counts as none, and so does a store that
-/// fails: the policy's own quota holds then.
-pub(crate) async fn stored(store: &Store, key: &Key) -> Option<Quota> {
-    let bytes = store.get(key).await.ok().flatten()?;
-    Quota::parse(std::str::from_utf8(&bytes).ok()?)
+/// Reads the quota that was stored for a bucket. What is not one counts as none.
+///
+/// # Errors
+///
+/// The store failed.
+pub(crate) async fn stored(store: &Store, key: &Key) -> Result<Option<Quota>, StoreError> {
+    let bytes = store.get(key).await?;
+    let text = bytes
+        .as_deref()
+        .and_then(|bytes| std::str::from_utf8(bytes).ok());
+    Ok(text.and_then(Quota::parse))
 }
 
 /// Stores a quota for as long as it is to hold, or takes it away.

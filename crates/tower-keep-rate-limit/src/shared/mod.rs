@@ -117,7 +117,7 @@ impl Hub {
         }
         let terms = manner
             .epsilon
-            .and_then(|epsilon| Terms::of(charges, epsilon, self.processes.count()));
+            .and_then(|epsilon| Terms::of(charges, epsilon));
         let (to, decision) = oneshot::channel();
         let waiter = Waiter {
             want: manner.want,

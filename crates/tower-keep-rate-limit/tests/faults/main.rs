@@ -5,9 +5,11 @@ mod common;
 
 mod ban_races;
 mod bans;
+mod elsewhere;
 mod garbage;
 mod hostile;
 mod keys;
+mod lease_shares;
 mod leases;
 mod nested;
 mod outage;
