@@ -33,7 +33,9 @@ pub(crate) struct Bucket {
     pub(crate) idle: u64,
     /// Where the log stood when this was asked for.
     pub(crate) seen: Seen,
-    /// How many outages there had been when the server last told of it.
+    /// When the server last told of it, by its clock.
+    pub(crate) told: u64,
+    /// How many outages there had been by then.
     pub(crate) outages: u32,
     pub(crate) denials: Denials,
     /// Since when the server says that less is used than this process knows; 0 if it does not.

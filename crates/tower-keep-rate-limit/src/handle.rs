@@ -102,8 +102,8 @@ impl RateLimitHandle {
     /// There is no such policy, or the store did not answer; it may be done all the same.
     pub async fn reset(&self, policy: &str, subject: &Subject) -> Result<(), HandleError> {
         let charge = self.charge(policy, subject)?;
-        let limits = &self.limits;
-        limits.place.reset(&charge.bucket, &limits.store).await?;
+        let Limits { place, store, .. } = &*self.limits;
+        place.reset(&charge.bucket, charge.rule(), store).await?;
         Ok(())
     }
 

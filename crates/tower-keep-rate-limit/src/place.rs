@@ -156,13 +156,18 @@ impl Place {
     }
 
     /// Forgets what was used of a bucket, and its ban.
-    pub(crate) async fn reset(&self, bucket: &Key, store: &Store) -> Result<(), StoreError> {
+    pub(crate) async fn reset(
+        &self,
+        bucket: &Key,
+        rule: &Rule,
+        store: &Store,
+    ) -> Result<(), StoreError> {
         match self {
             Self::Embedded(embedded) => {
                 embedded.buckets().remove(bucket);
                 Ok(())
             }
-            Self::Shared(hub) => hub.reset(bucket, store).await,
+            Self::Shared(hub) => hub.reset(bucket, rule, store).await,
         }
     }
 

@@ -37,6 +37,17 @@ pub(crate) struct Ban {
 }
 
 impl Record {
+    /// What was used will have come back at this moment, and nothing else is known.
+    pub(crate) fn at(moment: u64) -> Self {
+        Self {
+            state: State::Gcra(Arrival {
+                micros: moment,
+                rest: 0,
+            }),
+            ban: None,
+        }
+    }
+
     /// Microseconds of a ban that are left.
     pub(crate) fn banned(&self, now: u64) -> u64 {
         let until = self.ban.as_ref().map_or(0, |ban| ban.until);

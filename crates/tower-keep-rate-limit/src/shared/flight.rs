@@ -1,6 +1,9 @@
 //! The calls: one after another, until nothing waits.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    mem,
+    sync::{Arc, atomic::Ordering},
+};
 
 use tokio::time::Instant;
 use tower_keep_store::{Key, StoreError};
@@ -8,25 +11,14 @@ use tower_keep_store::{Key, StoreError};
 use super::{
     Hub,
     queue::{Batch, Entry},
+    reply::{Granted, Told},
     wire::{self, Call},
 };
 use crate::{
     buckets::Seen,
-    charge::Records,
+    charge::{Charges, Records},
     place::{Decision, Source},
-    rule::Record,
 };
-
-/// What the server said.
-#[derive(Debug)]
-pub(super) struct Told {
-    pub(super) now: u64,
-    pub(super) granted: Vec<u64>,
-    /// For each request, how many of those each of its shadows would have let pass.
-    pub(super) shadows: Vec<Vec<u64>>,
-    /// The buckets of the call, in their order.
-    pub(super) records: Vec<Record>,
-}
 
 /// Brings the queue to the server until it is empty.
 pub(super) async fn fly(hub: Arc<Hub>) {
@@ -74,14 +66,16 @@ async fn call(hub: &Hub, mut batch: Batch) {
         Ok(told) => {
             hub.heard(told.now, sent, Instant::now());
             hub.learn(&call, &told, seen, outages);
-            for (place, entry) in batch.entries.into_iter().enumerate() {
+            let entries = batch.entries.into_iter().zip(told.granted);
+            for (place, ((charges, entry), granted)) in entries.enumerate() {
+                let records = call.records(place, &told.records);
+                let now = told.now;
                 let grant = Grant {
-                    granted: told.granted[place],
-                    shadows: &told.shadows[place],
-                    records: call.records(place, &told.records),
-                    now: told.now,
+                    granted,
+                    records,
+                    now,
                 };
-                deliver(hub, entry, &grant, sent, seen);
+                deliver(hub, &charges, entry, grant, sent, seen);
             }
         }
         Err(_) => {
@@ -99,40 +93,43 @@ async fn send(hub: &Hub, call: &Call, deadline: std::time::Duration) -> Result<T
         .server
         .run(&wire::CHECK, &keys, &argument, deadline)
         .await?;
-    wire::told(&reply, call).ok_or_else(StoreError::malformed)
+    Told::read(&reply, call).ok_or_else(StoreError::malformed)
 }
 
 /// Lets those go who have left or have hardly any time any more (their senders are dropped); until when the
 /// others wait.
 fn still_in_time(batch: &mut Batch, hub: &Hub) -> Instant {
     let now = Instant::now();
-    for entry in &mut batch.entries {
+    for entry in batch.entries.values_mut() {
         entry.waiters.retain(|waiter| !waiter.to.is_closed());
     }
     batch
         .entries
-        .retain(|entry| !entry.waiters.is_empty() && entry.late > now);
-    let first = batch.entries.iter().map(|entry| entry.due).min();
+        .retain(|_, entry| !entry.waiters.is_empty() && entry.late > now);
+    let first = batch.entries.values().map(|entry| entry.due).min();
     first.unwrap_or(now + hub.deadline)
 }
 
 /// What the server said of one entry.
-struct Grant<'a> {
-    granted: u64,
-    shadows: &'a [u64],
+struct Grant {
+    granted: Granted,
     records: Records,
     now: u64,
 }
 
-impl Grant<'_> {
-    /// What the next waiter is told, after `taken` were given to those before.
-    fn decision(&self, taken: u64, want: u64) -> Decision {
-        let granted = want.min(self.granted - taken);
+impl Grant {
+    /// What the next waiter is told, after `taken` were given to those before. What is known of the buckets is
+    /// copied but for the last.
+    fn decision(&mut self, taken: u64, want: u64, is_last: bool) -> Decision {
+        let granted = want.min(self.granted.count - taken);
         let refuses = |room: &u64| taken + granted > *room;
         Decision {
             granted,
-            shadows: self.shadows.iter().map(refuses).collect(),
-            records: self.records.clone(),
+            shadows: self.granted.shadows.iter().map(refuses).collect(),
+            records: match is_last {
+                true => mem::take(&mut self.records),
+                false => self.records.clone(),
+            },
             now: self.now,
             factor: 1,
             source: Source::Store,
@@ -142,27 +139,35 @@ impl Grant<'_> {
 }
 
 /// Gives what was granted to those who wait, in their order, and what is left to the leases.
-fn deliver(hub: &Hub, entry: Entry, grant: &Grant<'_>, sent: Instant, seen: Seen) {
+fn deliver(
+    hub: &Hub,
+    charges: &Charges,
+    entry: Entry,
+    mut grant: Grant,
+    sent: Instant,
+    seen: Seen,
+) {
+    let granted = grant.granted.count;
     let keep = |permits: u64| {
         if let Some(terms) = entry.terms
             && permits > 0
         {
-            hub.leases
-                .put(&entry.charges, permits, sent, terms.life, seen);
+            hub.leases.put(charges, permits, sent, terms.life, seen);
         }
     };
     let wanted: u64 = entry.waiters.iter().map(|waiter| waiter.want).sum();
     // Before anybody is told: who asks again at once is to find them.
-    keep(grant.granted.saturating_sub(wanted));
+    keep(granted.saturating_sub(wanted));
     let mut taken = 0;
-    for waiter in entry.waiters {
-        let mut decision = grant.decision(taken, waiter.want);
+    let waiters = entry.waiters.len();
+    for (place, waiter) in entry.waiters.into_iter().enumerate() {
+        let mut decision = grant.decision(taken, waiter.want, place + 1 == waiters);
         let granted = decision.granted;
-        decision.held = hub.hold(&entry.charges, granted);
+        decision.held = hub.hold(charges, granted);
         // Who has left meanwhile uses nothing: it goes to the next, and the slots back.
         if waiter.to.send(decision).is_ok() {
             taken += granted;
         }
     }
-    keep(grant.granted.min(wanted) - taken);
+    keep(granted.min(wanted) - taken);
 }

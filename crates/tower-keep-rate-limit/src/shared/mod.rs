@@ -26,9 +26,9 @@ use tower_keep_store::{
 };
 
 use self::{
-    flight::Told,
     holdings::Holdings,
     queue::{Queue, Return, Waiter},
+    reply::Told,
     wire::{Call, Called},
 };
 use crate::{
@@ -44,6 +44,7 @@ use crate::{
 mod flight;
 mod holdings;
 mod queue;
+mod reply;
 mod wire;
 
 /// All that the rate limits of this process on one namespace of a server share.
@@ -185,8 +186,21 @@ impl Hub {
         }
     }
 
-    pub(crate) async fn reset(&self, bucket: &Key, store: &Store) -> Result<(), StoreError> {
-        store.remove(bucket).await?;
+    pub(crate) async fn reset(
+        &self,
+        bucket: &Key,
+        rule: &Rule,
+        store: &Store,
+    ) -> Result<(), StoreError> {
+        if rule.only_time_gives_back() {
+            let argument = wire::reset(rule, self.given());
+            let deadline = store.step_deadline();
+            self.server
+                .run(&wire::BAN, &[*bucket], &argument, deadline)
+                .await?;
+        } else {
+            store.remove(bucket).await?;
+        }
         if let Some(known) = self.buckets.lock([bucket].into_iter()).get(bucket) {
             known.denials = Denials::default();
         }
@@ -347,6 +361,7 @@ impl Hub {
             bucket.idle = idle(rule, record, told.now);
             bucket.record = record.clone();
             bucket.seen = seen;
+            bucket.told = told.now;
             bucket.outages = outages;
         }
     }

@@ -1,7 +1,8 @@
 //! What waits for the next call.
 
-use std::{collections::HashMap, mem, time::Duration};
+use std::{hash::RandomState, mem, time::Duration};
 
+use indexmap::IndexMap;
 use smallvec::SmallVec;
 use tokio::{sync::oneshot, time::Instant};
 use tower_keep_store::Key;
@@ -12,7 +13,6 @@ use crate::{charge::Charges, lease::Terms, place::Decision, rule::Rule};
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     batch: Batch,
-    index: HashMap<Charges, usize>,
     is_flying: bool,
     /// Until when whoever is brought to the server may take.
     latest: Option<Instant>,
@@ -21,9 +21,12 @@ pub(super) struct Queue {
 /// What goes out in one call.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Entries,
     pub(super) returns: Vec<Return>,
 }
+
+/// Requests for the same charges once, in their order.
+pub(super) type Entries = IndexMap<Charges, Entry, RandomState>;
 
 /// Units that are given back, or taken too where negative.
 #[derive(Clone, Copy, Debug)]
@@ -35,10 +38,9 @@ pub(super) struct Return {
     pub(super) back: u64,
 }
 
-/// Requests for the same charges, in their order.
+/// Who asks for the same charges, in their order.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub(super) charges: Charges,
     pub(super) waiters: SmallVec<[Waiter; 1]>,
     /// How permits beyond those may be taken.
     pub(super) terms: Option<Terms>,
@@ -77,20 +79,18 @@ impl Queue {
         let late = due - patience / 10;
         let others = self.latest;
         self.latest = others.max(Some(due));
-        if let Some(entry) = self.index.get(charges) {
-            let entry = &mut self.batch.entries[*entry];
+        if let Some(entry) = self.batch.entries.get_mut(charges) {
             entry.waiters.push(waiter);
             entry.due = entry.due.min(due);
             entry.late = entry.late.min(late);
         } else {
-            self.index.insert(charges.clone(), self.batch.entries.len());
-            self.batch.entries.push(Entry {
-                charges: charges.clone(),
+            let entry = Entry {
                 waiters: SmallVec::from_buf([waiter]),
                 terms,
                 due,
                 late,
-            });
+            };
+            self.batch.entries.insert(charges.clone(), entry);
         }
         Queued {
             is_idle: self.wake(),
@@ -100,8 +100,7 @@ impl Queue {
 
     /// Lets those go who have waited for long enough: their senders are dropped.
     pub(super) fn let_go(&mut self, now: Instant) {
-        self.batch.entries.retain(|entry| entry.due > now);
-        self.reindex();
+        self.batch.entries.retain(|_, entry| entry.due > now);
     }
 
     pub(super) fn give_back(&mut self, given_back: Return) -> bool {
@@ -132,15 +131,7 @@ impl Queue {
         if batch.entries.len() > MOST_ENTRIES {
             self.batch.entries = batch.entries.split_off(MOST_ENTRIES);
         }
-        self.reindex();
         Some(batch)
-    }
-
-    fn reindex(&mut self) {
-        self.index.clear();
-        let left = self.batch.entries.iter().enumerate();
-        self.index
-            .extend(left.map(|(place, entry)| (entry.charges.clone(), place)));
     }
 
     /// Whoever brought it is gone. Those who wait are told so by their channels' end.

@@ -1,11 +1,12 @@
-//! What the scripts are told, and what they answer.
+//! What the scripts are told.
 
 use std::{collections::HashMap, sync::LazyLock};
 
 use serde::Serialize;
+use smallvec::SmallVec;
 use tower_keep_store::{Key, Script};
 
-use super::{Hub, flight::Told, queue::Batch};
+use super::{Hub, queue::Batch};
 use crate::{
     charge::{Charge, Records},
     place::BanTerms,
@@ -23,12 +24,13 @@ pub(super) static BAN: LazyLock<Script> =
 #[derive(Debug, Default)]
 pub(super) struct Call {
     pub(super) buckets: Vec<Called>,
+    pub(super) asked: Vec<Asked>,
     places: HashMap<Key, usize>,
     rules: Vec<Rule>,
-    claims: Vec<(usize, usize, String)>,
+    requests: Vec<u64>,
+    claims: Vec<(usize, usize, String, u64)>,
     returns: Vec<(usize, usize, i64, u64)>,
     held: Vec<(usize, usize, u64)>,
-    requests: Vec<(u64, u64, Vec<ChargeWire>)>,
 }
 
 /// A bucket of a call.
@@ -40,20 +42,23 @@ pub(super) struct Called {
     pub(super) is_returnable: bool,
 }
 
-/// Bucket, rule, cost, what is to be kept, and 1 for a shadow.
-type ChargeWire = (usize, usize, u32, u32, u8);
+/// A request of a call.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    /// The places of its buckets, from 0.
+    buckets: SmallVec<[usize; 2]>,
+    pub(super) shadows: usize,
+}
 
 impl Call {
     pub(super) fn of(batch: &Batch, held: &[(Key, Rule, u64)], hub: &Hub, outages: u32) -> Self {
         let mut call = Self::default();
-        for entry in &batch.entries {
+        for (charges, entry) in &batch.entries {
             let want = entry.waiters.iter().map(|waiter| waiter.want).sum();
             let extra = entry
                 .terms
-                .map_or(0, |terms| hub.leases.wish(&entry.charges, terms));
-            let charges = entry.charges.iter().map(|charge| call.charge(charge));
-            let charges = charges.collect();
-            call.requests.push((want, extra, charges));
+                .map_or(0, |terms| hub.leases.wish(charges, terms));
+            call.request(want, extra, charges);
         }
         for given_back in &batch.returns {
             let (bucket, rule) = call.place(&given_back.bucket, &given_back.rule);
@@ -70,23 +75,24 @@ impl Call {
 
     /// Packed.
     pub(super) fn argument(&self, process: u64, given: u64) -> Vec<u8> {
-        let rules: Vec<_> = self.rules.iter().map(numbers).collect();
-        pack(&(
-            format!("{process:016x}"),
-            given,
-            rules,
-            &self.claims,
-            &self.returns,
-            &self.held,
-            &self.requests,
-        ))
+        let rules: SmallVec<[_; 4]> = self.rules.iter().map(numbers).collect();
+        let mut argument = Vec::with_capacity(64 + 4 * self.requests.len());
+        pack(&mut argument, &given);
+        pack(&mut argument, rules.as_slice());
+        pack(&mut argument, &self.requests);
+        pack(&mut argument, &format_args!("{process:016x}"));
+        if !(self.claims.is_empty() && self.returns.is_empty() && self.held.is_empty()) {
+            pack(&mut argument, &self.claims);
+            pack(&mut argument, &self.returns);
+            pack(&mut argument, &self.held);
+        }
+        argument
     }
 
     /// What was told of the buckets of the request at this place.
     pub(super) fn records(&self, place: usize, told: &[Record]) -> Records {
-        let (_, _, charges) = &self.requests[place];
-        let record = |charge: &ChargeWire| told.get(charge.0 - 1).cloned().unwrap_or_default();
-        charges.iter().map(record).collect()
+        let buckets = self.asked[place].buckets.iter();
+        buckets.map(|bucket| told[*bucket].clone()).collect()
     }
 
     /// What was last known of buckets from before an outage: the server may have forgotten.
@@ -104,16 +110,29 @@ impl Call {
                 (bucket.outages != outages || is_other_life) && rule.only_time_gives_back();
             if is_forgotten && !hub.was_reset(&key, bucket.seen) {
                 let (place, rule) = self.place(&key, &rule);
-                self.claims.push((place, rule, bucket.record.text()));
+                let text = bucket.record.text();
+                self.claims.push((place, rule, text, bucket.told));
             }
         }
     }
 
-    fn charge(&mut self, charge: &Charge) -> ChargeWire {
-        let (bucket, rule) = self.place(&charge.bucket, &charge.bound.rule);
-        self.buckets[bucket - 1].is_returnable |= charge.bound.is_returnable;
-        let is_shadow = u8::from(charge.bound.is_shadow);
-        (bucket, rule, charge.cost, charge.keep, is_shadow)
+    fn request(&mut self, want: u64, extra: u64, charges: &[Charge]) {
+        self.requests.extend([want, extra, charges.len() as u64]);
+        let mut asked = Asked::default();
+        for charge in charges {
+            let (bucket, rule) = self.place(&charge.bucket, charge.rule());
+            self.buckets[bucket - 1].is_returnable |= charge.bound.is_returnable;
+            self.requests.extend([
+                bucket as u64,
+                rule as u64,
+                charge.cost.into(),
+                charge.keep.into(),
+                charge.bound.is_shadow.into(),
+            ]);
+            asked.buckets.push(bucket - 1);
+            asked.shadows += usize::from(charge.bound.is_shadow);
+        }
+        self.asked.push(asked);
     }
 
     fn place(&mut self, key: &Key, rule: &Rule) -> (usize, usize) {
@@ -134,40 +153,40 @@ impl Call {
     }
 }
 
-/// Reads the script's answer; nothing if it is not one.
-pub(super) fn told(reply: &[u8], call: &Call) -> Option<Told> {
-    type Reply = (u64, Vec<u64>, Vec<Vec<u64>>, Vec<String>);
-    let (now, granted, shadows, states): Reply = rmp_serde::from_slice(reply).ok()?;
-    let requests = call.requests.len();
-    let is_whole = granted.len() == requests
-        && shadows.len() == requests
-        && states.len() == call.buckets.len();
-    is_whole.then(|| Told {
-        now,
-        granted,
-        shadows,
-        records: states.iter().map(|state| Record::parse(state)).collect(),
-    })
-}
-
-/// The argument of the ban script.
+/// The argument of the ban script, for a ban or to lift one.
 pub(super) fn ban(rule: &Rule, terms: BanTerms, given: u64) -> Vec<u8> {
     let longest = terms.doubling_to.map_or(0, micros);
-    pack(&(given, micros(terms.length), longest, rule.longest_life()))
+    let length = micros(terms.length);
+    packed(&(given, length, longest, rule.longest_life(), false))
+}
+
+/// The argument of the ban script, to forget everything.
+pub(super) fn reset(rule: &Rule, given: u64) -> Vec<u8> {
+    packed(&(given, 0, 0, rule.longest_life(), true))
 }
 
 fn numbers(rule: &Rule) -> (u8, u64, u64, u64) {
     match rule {
-        Rule::Gcra(gcra) => (1, gcra.parts(), gcra.interval(), gcra.burst()),
-        Rule::Ring(ring) => (2, ring.limit(), ring.part(), 0),
-        Rule::Window(window) => (3, window.limit(), window.window(), 0),
+        Rule::Gcra(gcra) => {
+            let most = gcra.burst() * gcra.interval();
+            (1, most, gcra.interval(), gcra.parts())
+        }
+        Rule::Ring(ring) => (2, ring.limit(), 1, ring.part()),
+        Rule::Window(window) => (3, window.limit(), 1, window.window()),
         Rule::Slots(slots) => {
             let lease = u64::try_from(SLOT_LEASE.as_millis()).unwrap_or(u64::MAX);
-            (4, slots.limit(), lease, 0)
+            (4, slots.limit(), 1, lease)
         }
     }
 }
 
-fn pack(value: &impl Serialize) -> Vec<u8> {
-    rmp_serde::to_vec(value).expect("numbers, strings and lists of them can be packed")
+fn packed(value: &impl Serialize) -> Vec<u8> {
+    let mut argument = Vec::new();
+    pack(&mut argument, value);
+    argument
+}
+
+fn pack<V: Serialize + ?Sized>(argument: &mut Vec<u8>, value: &V) {
+    rmp_serde::encode::write(argument, value)
+        .expect("numbers, strings and lists of them can be packed");
 }
