@@ -4,12 +4,16 @@
 mod common;
 
 mod cookies;
+mod cost;
 mod failing;
+mod garbage;
 mod increments;
 mod lifetimes;
 mod planted;
 mod races;
 mod revival;
 mod rotation;
+mod sizes;
+mod transports;
 mod updates;
 mod users;

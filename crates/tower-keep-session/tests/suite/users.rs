@@ -138,8 +138,9 @@ async fn logouts_everywhere_a_month_apart_both_hold(side: Side) {
     sessions.revoke_all("ada").await.expect("revokes");
     side.advance(29 * DAY);
     browsers.extend(devices(&side, "ada", 1).await);
-    for _ in 0..4 {
+    for i in 0..4 {
         side.advance(DAY / 2);
+        browsers[1].set("i", i).await;
         assert_eq!(users(&mut browsers).await, [false, true]);
     }
     sessions.revoke_all("ada").await.expect("revokes");

@@ -1,0 +1,239 @@
+//! What somebody else, or another version, wrote into a session's record.
+
+use serde::{Deserialize, Serialize};
+use tower_keep_session::{Session, SessionError};
+use tower_keep_test_support::Reply;
+
+use crate::common::{Browser, Side};
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Cart {
+    items: Vec<u32>,
+    visits: u64,
+}
+
+async fn logged_in(side: &Side) -> Browser {
+    let mut browser = Browser::new(&side.layer());
+    browser.login("ada").await;
+    browser.set("visits", 1).await;
+    browser
+}
+
+/// All that a request can do; none of it may panic, or fail for want of a session.
+async fn assert_no_session(browser: &mut Browser, what: &str) {
+    let late = browser.clone();
+    let (seen, answer) = browser
+        .visit(async |session: Session| {
+            let user = session.user();
+            session.set("late", &1).expect("is noted");
+            (user, session.list().await.is_err())
+        })
+        .await;
+    assert_eq!(seen, (None, true), "{what}");
+    assert!(answer.status().is_success(), "{what}: {}", answer.status());
+    let mut again = late;
+    again.login("ada").await;
+    assert_eq!(again.user().await.as_deref(), Some("ada"), "{what}");
+    again
+        .does(async |session| session.logout().await.expect("logs out"))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_is_none_is_no_session() {
+    let side = Side::redis();
+    let plants: [&[&[&str]]; 12] = [
+        &[&["DEL", "KEY"], &["SET", "KEY", "garbage"]],
+        &[&["DEL", "KEY"], &["LPUSH", "KEY", "a"]],
+        &[&["DEL", "KEY"], &["SADD", "KEY", "@a"]],
+        &[&["DEL", "KEY"], &["ZADD", "KEY", "1", "@a"]],
+        &[
+            &["DEL", "KEY"],
+            &["HSET", "KEY", "garbage", "garbage"],
+            &["PEXPIRE", "KEY", "9999"],
+        ],
+        &[&["HDEL", "KEY", "@a"]],
+        &[&["HSET", "KEY", "@a", ""]],
+        &[&["HSET", "KEY", "@a", "nan"]],
+        &[&["HSET", "KEY", "@a", "inf"]],
+        &[&["HSET", "KEY", "@a", "-1"]],
+        &[&["HSET", "KEY", "@a", "0x7fffffffff"]],
+        &[&["HSET", "KEY", "@a", "99999999999999999999"]],
+    ];
+    for commands in plants {
+        let mut browser = logged_in(&side).await;
+        let key = side.session();
+        for command in commands {
+            let command = command
+                .iter()
+                .map(|word| if *word == "KEY" { &key } else { *word });
+            let command: Vec<_> = command.collect();
+            assert!(
+                !matches!(side.command(&command), Reply::Error(_)),
+                "{command:?}"
+            );
+        }
+        assert_no_session(&mut browser, &format!("{commands:?}")).await;
+        side.command(&["FLUSHALL"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_without_an_end_is_no_session() {
+    let side = Side::redis();
+    let mut browser = logged_in(&side).await;
+    side.command(&["PERSIST", &side.session()]);
+    assert_no_session(&mut browser, "PERSIST").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn garbage_in_what_is_ours_harms_nothing_else() {
+    let side = Side::redis();
+    for (name, value) in [
+        ("@c", "garbage"),
+        ("@l", "999"),
+        ("@l", ""),
+        ("@s", "nan"),
+        ("@s", "-5"),
+        ("@e", "inf"),
+        ("@zzz", "of a later version"),
+        ("@", ""),
+        ("", ""),
+        ("zzz", "x"),
+        (".", "1"),
+    ] {
+        let mut browser = logged_in(&side).await;
+        side.command(&["HSET", &side.session(), name, value]);
+        assert_eq!(
+            browser.user().await.as_deref(),
+            Some("ada"),
+            "{name}={value}"
+        );
+        browser.set("visits", 2).await;
+        let add = async |session: Session| session.increment("visits", 1).await.expect("adds");
+        assert_eq!(browser.does(add).await, 3);
+        browser
+            .does(async |session| session.rotate().await.expect("rotates"))
+            .await;
+        assert_eq!(browser.get("visits").await, Some(3), "{name}={value}");
+        browser
+            .does(async |session| session.logout().await.expect("logs out"))
+            .await;
+        side.command(&["FLUSHALL"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_later_version_added_goes_through_writes_and_rotations() {
+    let side = Side::redis();
+    let mut browser = logged_in(&side).await;
+    side.command(&[
+        "HSET",
+        &side.session(),
+        "@new",
+        "kept",
+        ".new",
+        "\"kept too\"",
+    ]);
+    let change = async |session: Session| session.set("visits", &2).expect("is set");
+    browser.does(change).await;
+    browser
+        .does(async |session| session.rotate().await.expect("rotates"))
+        .await;
+    let key = side.session();
+    assert_eq!(
+        side.command(&["HGET", &key, "@new"]).text().as_deref(),
+        Some("kept")
+    );
+    let new = async |session: Session| session.get::<String>("new").expect("text");
+    assert_eq!(browser.does(new).await.as_deref(), Some("kept too"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_versions_side_by_side_lose_nothing() {
+    let side = Side::redis();
+    let mut browser = logged_in(&side).await;
+    side.command(&[
+        "HSET",
+        &side.session(),
+        ".of_the_other_version",
+        "[7]",
+        ".items",
+        "\"no list\"",
+    ]);
+    let (cart, answer) = browser
+        .handled(async |handle| {
+            let session = handle.load_as::<Cart>().await.expect("the store answers");
+            let cart = session.data();
+            session.modify(|cart| cart.visits += 1).expect("is changed");
+            (cart, Default::default())
+        })
+        .await;
+    assert!(answer.status().is_success());
+    let expected = Cart {
+        items: Vec::new(),
+        visits: 1,
+    };
+    assert_eq!(
+        cart, expected,
+        "one field that cannot be read does no harm to the others"
+    );
+    let key = side.session();
+    for (name, value) in [
+        (".of_the_other_version", "[7]"),
+        (".items", "\"no list\""),
+        (".visits", "2"),
+    ] {
+        assert_eq!(
+            side.command(&["HGET", &key, name]).text().as_deref(),
+            Some(value)
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_cannot_be_read_is_an_error_of_its_own() {
+    let side = Side::redis();
+    let mut browser = logged_in(&side).await;
+    side.command(&["HSET", &side.session(), ".cut", "{\"a\":"]);
+    let read = async |session: Session| {
+        let cut = session.get::<String>("cut");
+        let taken = session.take::<String>("cut").await;
+        let whole = session.get::<i64>("visits").expect("a number");
+        (cut, taken, whole)
+    };
+    let (cut, taken, whole) = browser.does(read).await;
+    assert!(matches!(cut, Err(SessionError::Value(_))));
+    assert!(matches!(taken, Err(SessionError::Value(_))));
+    assert_eq!(whole, Some(1));
+    let names = async |session: Session| session.names();
+    assert_eq!(browser.does(names).await, ["visits"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_or_epoch_of_another_type_is_written_over() {
+    let side = Side::redis();
+    let mut browser = logged_in(&side).await;
+    for key in side.keys() {
+        if key.starts_with("keep:su:") {
+            side.command(&["DEL", &key]);
+            side.command(&["SET", &key, "garbage", "PX", "100000"]);
+            let epoch = key.replace(":00000001", ":00000000");
+            side.command(&["LPUSH", &epoch, "garbage"]);
+            side.command(&["PEXPIRE", &epoch, "100000"]);
+        }
+    }
+    assert_eq!(browser.user().await.as_deref(), Some("ada"));
+    browser.set("visits", 2).await;
+    let list = async |session: Session| session.list().await.expect("a list").len();
+    assert_eq!(browser.does(list).await, 0);
+    browser.login("ada").await;
+    assert_eq!(browser.does(list).await, 1);
+    side.layer()
+        .sessions()
+        .revoke_all("ada")
+        .await
+        .expect("revokes");
+    assert_eq!(browser.user().await, None);
+}
