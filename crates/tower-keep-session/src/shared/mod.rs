@@ -71,7 +71,7 @@ impl Shared {
         }
         let types = self.run(vec![Command::new("TYPE").key(key)]).await?;
         match types.into_iter().next() {
-            Some(Reply::Bytes(kind)) if kind != ours => Ok(Reply::Nil),
+            Some(Reply::Bytes(kind)) if kind != ours && kind != NONE => Ok(Reply::Nil),
             _ => Err(StoreError::unavailable()),
         }
     }
@@ -192,3 +192,4 @@ impl Shared {
 /// What the server calls the types of our keys.
 const HASH: &str = "hash";
 const STRING: &str = "string";
+const NONE: &str = "none";

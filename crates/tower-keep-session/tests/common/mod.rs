@@ -15,6 +15,7 @@ pub(crate) use self::{
 };
 
 /// Each of these tests on both stores.
+#[allow(unused_macros, reason = "each test program uses some of it")]
 macro_rules! on_both_stores {
     ($($name:ident),* $(,)?) => {
         mod embedded {

@@ -1,0 +1,169 @@
+//! A ticket is seen by nobody but its client: not on the server, not in logs, not in `Debug`.
+//!
+//! A test program of its own: what is captured here is all that its threads say.
+
+mod common;
+
+use std::{
+    fmt::{Debug, Write as _},
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use common::{Browser, Side};
+use tower_keep_session::{
+    Session, SessionCookie, SessionHandle, SessionLayer, Sessions, Transport,
+};
+use tower_keep_test_support::Reply;
+use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter};
+
+/// All that was said.
+#[derive(Clone, Debug, Default)]
+struct Heard(Arc<Mutex<Vec<u8>>>);
+
+impl Heard {
+    /// Hears everything that this process says from now on.
+    fn everything() -> Self {
+        let heard = Self::default();
+        tracing_subscriber::fmt()
+            .with_max_level(LevelFilter::TRACE)
+            .with_ansi(false)
+            .with_writer(heard.clone())
+            .init();
+        heard
+    }
+
+    fn text(&self) -> String {
+        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl io::Write for Heard {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Heard {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+fn debugged(value: &impl Debug) -> String {
+    format!("{value:?} {value:#?}")
+}
+
+/// All that lies on the server, as it lies there and as its commands show it.
+fn dump(side: &Side) -> String {
+    let mut text = String::new();
+    let Reply::Array(Some(names)) = side.command(&["KEYS", "*"]) else {
+        panic!("KEYS answers with a list");
+    };
+    for name in names.iter().filter_map(Reply::text) {
+        let reads: [&[&str]; 4] = [
+            &["HGETALL", &name],
+            &["GET", &name],
+            &["XRANGE", &name, "-", "+"],
+            &["DUMP", &name],
+        ];
+        for read in reads {
+            let reply = side.command(read);
+            write!(text, "{name} {} ", flat(&reply)).expect("a string takes all");
+        }
+    }
+    text
+}
+
+fn flat(reply: &Reply) -> String {
+    match reply {
+        Reply::Array(Some(replies)) => replies.iter().map(|reply| flat(reply) + " ").collect(),
+        other => other.text().unwrap_or_default(),
+    }
+}
+
+/// Everything that can be had of a session, as it prints itself.
+async fn shown(handle: SessionHandle, layer: &SessionLayer, sessions: &Sessions) -> String {
+    let session: Session = handle.load().await.expect("the store answers");
+    let list = session.list().await.map_err(|error| error.to_string());
+    [
+        debugged(&handle),
+        debugged(&session),
+        debugged(&list),
+        debugged(&session.revoked()),
+        debugged(&session.get::<u8>("number")),
+        debugged(layer),
+        debugged(sessions),
+        debugged(&layer.stats()),
+        debugged(&SessionCookie::default().signed_with([[0x5a; 64]])),
+        debugged(&Transport::Bearer),
+        debugged(&SessionHandle::of(&http::Extensions::new()).err()),
+    ]
+    .concat()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_ticket_is_on_the_server_nor_in_any_log_nor_in_debug() {
+    let heard = Heard::everything();
+    let mut side = Side::redis();
+    let layer = side.layer();
+    let sessions = layer.sessions();
+    let mut browser = Browser::new(&layer);
+    let mut tickets = Vec::new();
+    let mut text = String::new();
+    browser.set("number", 4000).await;
+    tickets.extend(browser.cookie.clone());
+    browser.login("ada").await;
+    tickets.extend(browser.cookie.clone());
+    let (said, _) = browser
+        .handled(async |handle| (shown(handle, &layer, &sessions).await, Default::default()))
+        .await;
+    text += &said;
+    browser
+        .does(async |session| session.rotate().await.expect("rotates"))
+        .await;
+    tickets.extend(browser.cookie.clone());
+    let (_, answer) = browser
+        .visit(async |session| session.rotate().await.expect("rotates"))
+        .await;
+    tickets.extend(browser.cookie.clone());
+    // What traces a response prints its fields.
+    text += &debugged(&answer.headers());
+    text += &dump(&side);
+    browser
+        .does(async |session| session.logout().await.expect("logs out"))
+        .await;
+    text += &dump(&side);
+    side.server_mut().kill();
+    let failed = async |handle: SessionHandle| (handle.load().await, Default::default());
+    browser.cookie = tickets.last().cloned();
+    let (failed, _) = browser.handled(failed).await;
+    text += &debugged(&failed);
+    let log = heard.text();
+    assert!(
+        log.contains("a store step failed"),
+        "it heard something: {log}"
+    );
+    text += &log;
+    assert_eq!(tickets.len(), 4);
+    for ticket in tickets {
+        let ticket = ticket.strip_prefix("__Host-id=").expect("a cookie");
+        let secret = ticket.split('.').next().expect("a secret");
+        for part in [&secret[..20], &secret[20..]] {
+            assert!(!text.contains(part), "{part} is said");
+        }
+    }
+    assert!(
+        !text.contains("5a, 5a") && !text.contains("90, 90"),
+        "nor a key"
+    );
+}
