@@ -1,4 +1,174 @@
 //! A Tower layer for sessions that lose no write and come back from no logout.
+//!
+//! # What happens to a request
+//!
+//! 1. The layer looks for a ticket in the request (a [cookie](SessionCookie), or another [`Transport`]) and
+//!    leaves a [`SessionHandle`] in its extensions. That costs no command; a request that has two tickets has
+//!    none, and is [counted](SessionStats::ambiguous).
+//! 2. The handler that asks for its [`Session`] loads it: one round trip, once. Without a ticket there is none,
+//!    and nothing is asked; a ticket that leads nowhere is never adopted, creates nothing and gets no cookie.
+//!    From then on reading waits for nobody.
+//! 3. [`set`](Session::set), [`remove`](Session::remove) and [`modify`](Session::modify) note what changes.
+//!    [`increment`](Session::increment), [`update`](Session::update) and [`take`](Session::take) happen in the
+//!    store at once, as do [`login`](Session::login), [`logout`](Session::logout) and
+//!    [`rotate`](Session::rotate).
+//! 4. When the response is there, what was noted is told to the store before the client sees the response: the
+//!    fields that differ, in one script, if the session is still there. After a response of 5xx nothing is.
+//! 5. The response gets a cookie if there is a new ticket, with `Cache-Control: no-store`, and `Vary` if the
+//!    session was looked at. It gets none because time passed: the cookie lives as long as a session can.
+//!
+//! With axum (feature `axum`), [`Session`] is an extractor:
+//!
+#![cfg_attr(feature = "axum", doc = "```")]
+#![cfg_attr(not(feature = "axum"), doc = "```ignore")]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use axum::{Router, body::Body, routing::{get, post}};
+//! use http::{Request, StatusCode};
+//! use tower::ServiceExt;
+//! use tower_keep_session::{Session, SessionError, SessionLayer};
+//! use tower_keep_store::Store;
+//!
+//! async fn login(session: Session) -> Result<(), SessionError> {
+//!     // After the password was checked, that is.
+//!     session.login("ada", 1).await
+//! }
+//!
+//! async fn me(session: Session) -> Result<String, SessionError> {
+//!     session.user().ok_or(SessionError::Anonymous)
+//! }
+//!
+//! // Or Store::connect("redis://127.0.0.1")?: the same from here on, shared by all processes.
+//! let app = Router::new()
+//!     .route("/login", post(login))
+//!     .route("/me", get(me))
+//!     .layer(SessionLayer::new(Store::memory()));
+//!
+//! let response = app.clone().oneshot(Request::get("/me").body(Body::empty())?).await?;
+//! assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+//!
+//! let response = app.clone().oneshot(Request::post("/login").body(Body::empty())?).await?;
+//! let cookie = response.headers()["set-cookie"].to_str()?;
+//! assert!(cookie.starts_with("__Host-id=") && cookie.contains("; Secure"));
+//!
+//! let request = Request::get("/me").header("cookie", cookie.split(';').next().unwrap_or_default());
+//! let response = app.oneshot(request.body(Body::empty())?).await?;
+//! assert_eq!(response.status(), StatusCode::OK);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! On plain hyper or tonic, the handle is in the request's extensions:
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use http::{Request, Response};
+//! use tower::{Layer, ServiceExt, service_fn};
+//! use tower_keep_session::{SessionError, SessionHandle, SessionLayer};
+//! use tower_keep_store::Store;
+//!
+//! async fn visits(request: &Request<String>) -> Result<i64, SessionError> {
+//!     let session = SessionHandle::of(request.extensions())?.load().await?;
+//!     session.increment("visits", 1).await
+//! }
+//!
+//! let layer = SessionLayer::new(Store::memory());
+//! let service = layer.layer(service_fn(async |request: Request<String>| {
+//!     let mut response = Response::new(String::new());
+//!     match visits(&request).await {
+//!         Ok(visits) => *response.body_mut() = format!("visit {visits}"),
+//!         Err(error) => *response.status_mut() = error.status(),
+//!     }
+//!     Ok::<_, std::convert::Infallible>(response)
+//! }));
+//! let response = service.oneshot(Request::new(String::new())).await?;
+//! assert_eq!(response.status(), 200);
+//! assert_eq!(response.headers()["cache-control"], "no-store");
+//! assert_eq!(response.headers()["vary"], "cookie");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it promises
+//!
+//! * **No lost write.** Only fields that a request changed are written. Two requests that change different
+//!   fields, in whichever processes, lose none; nor does one whose session is rotated meanwhile. Of two that
+//!   [`set`](Session::set) the same field, the later one wins: [`update`](Session::update) and
+//!   [`increment`](Session::increment) are for those who mind.
+//! * **No revived session.** Every write first looks, in the same script, whether the session is still there.
+//!   After a logout, a revocation, a login or its time, what a request under way has noted is dropped and
+//!   [counted](SessionStats::late); its response stands, and gets no cookie.
+//! * **Atomic** is each of: what a request noted, as a whole; each of `increment`, `update` and `take`; login,
+//!   rotation and logout. What was noted before one of these goes to the store with it or before it.
+//! * **Login, logout and rotation are kept and told** whatever the handler answers. Even if it panics: the
+//!   answer is then a 500 with the cookie. (Any other panic goes on. An `Err` of the inner service goes on too,
+//!   and tells nobody.)
+//! * **A ticket is a secret of 256 random bits**, of which only a digest is stored; each login makes a new one,
+//!   and the old one reads nothing. What one user left in a session is gone when another logs in.
+//! * **Two deadlines on the server**: 24 hours after the last request, 30 days after the login. The first is
+//!   put off about ten times in its length, however many requests come, and no request waits for that.
+//! * **A logout everywhere is one step**, however many sessions there are, and needs no list of them.
+//! * **A store that fails is never "no session".**
+//!
+//! # When Redis is slow, down or lying
+//!
+//! No request waits longer than the store's deadline (50 ms) for a step. [`SessionHandle::load`] then fails,
+//! and the handler answers 503 (with axum's extractor, that is done); on routes that
+//! [allow it](SessionLayer::allow_anonymous_on_failure) the client is anonymous instead, and the session can
+//! only be read. What was noted and cannot be stored turns the response into a 503; for gRPC, into status 14.
+//! After a time-out it may have been stored, or be stored yet: as a whole, and only if the session is there.
+//!
+//! A record of the wrong type, without an end, or that is not one, is no session. A field that cannot be read
+//! does no harm to others; fields of other versions are left alone. A command that the server refuses (no
+//! permission, loading, out of memory) is a failure, not an absence. A server that was restarted empty, or
+//! fails over and loses the last writes, loses logins; it may lose a logout too: have replicas confirm what
+//! must not be lost, and let nothing be evicted (`maxmemory-policy noeviction`).
+//!
+//! # In Redis
+//!
+//! | key | type | time to live |
+//! |---|---|---|
+//! | `namespace:s:{digest}` | hash: a session without a user | until it ends |
+//! | `namespace:s:{user}:digest` | hash: a session of a user | until it ends |
+//! | the same, after its end | hash: that it ended, or where it went | 60 s; the grace longer after a rotation |
+//! | `namespace:su:{user}:00000000` | string: the user's epoch, once they were logged out everywhere | until no session of before can be there |
+//! | `namespace:su:{user}:00000001` | hash: the user's sessions, each with its label | as long as a session can |
+//! | `namespace:log` | stream: tells all processes of ends; see [`InvalidationLog`](tower_keep_store::InvalidationLog) | a day, renewed |
+//!
+//! Digests of users begin with the store's [secret](tower_keep_store::StoreBuilder::secret). Values are JSON,
+//! and lie there as they are, as do names of users.
+//!
+//! | request | round trips |
+//! |---|---|
+//! | does not look at the session, or has no ticket | 0 |
+//! | reads, whatever and how often | 1: `HGETALL`, `PTTL`, with a user `GET` |
+//! | changes fields | the read, and 1 script |
+//! | logs in, rotates, logs out | the read, and 1 script; the end is told in the log, without waiting |
+//! | logs a user out everywhere | 1 script |
+//! | lists a user's sessions | 2 |
+//!
+//! # Where it stands
+//!
+//! Inside tracing and limits by address, outside limits by user and caches. In whichever order it stands with a
+//! cache, a response whose session was looked at is stored for nobody. Browsers send cookies with requests that
+//! other sites make: [`CrossOriginLayer`] refuses those.
+//!
+//! # Cancel safety
+//!
+//! A client that leaves takes with it what was noted and is not stored; what is under way to the store may
+//! still be carried out, as a whole. A login that nobody is told of stays behind until it expires.
+//!
+//! # What it does not do
+//!
+//! It checks no password and knows no rights. What a handler notes after its response has begun (in a stream,
+//! say) is stored by nobody: use what is `async` there, and [`revoked`](Session::revoked) to hear of the end. On
+//! the embedded store, sessions are bounded by the store's memory limit; beyond that, the one that would expire
+//! first ends. Redis Cluster is not supported yet.
+//!
+//! # Features
+//!
+//! `axum`: [`Session`] and [`SessionHandle`] are extractors, and [`SessionError`] is a response.
 
 mod answer;
 mod cookie;

@@ -1,0 +1,116 @@
+//! Sessions as extractors of axum.
+
+#![cfg(feature = "axum")]
+
+mod common;
+
+use axum::{
+    Router,
+    body::Body,
+    routing::{get, post},
+};
+use common::Side;
+use http::{Request, Response, StatusCode, header};
+use serde::{Deserialize, Serialize};
+use tower::ServiceExt;
+use tower_keep_session::{Session, SessionError, SessionHandle, SessionLayer};
+use tower_keep_store::Store;
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Cart {
+    items: Vec<u32>,
+}
+
+async fn login(session: Session) -> Result<(), SessionError> {
+    session.login("ada", 1).await
+}
+
+async fn me(session: Session) -> Result<String, SessionError> {
+    session.user().ok_or(SessionError::Anonymous)
+}
+
+async fn cart(session: Session<Cart>) -> Result<String, SessionError> {
+    session.modify(|cart| {
+        cart.items.push(7);
+        cart.items.len().to_string()
+    })
+}
+
+async fn lazy(_: SessionHandle) -> &'static str {
+    "did not look"
+}
+
+fn app(layer: SessionLayer) -> Router {
+    let routes = Router::new()
+        .route("/login", post(login))
+        .route("/me", get(me))
+        .route("/cart", get(cart))
+        .route("/lazy", get(lazy));
+    routes.layer(layer)
+}
+
+async fn send(app: &Router, method: &str, path: &str, cookie: Option<&str>) -> Response<Body> {
+    let mut request = Request::builder().method(method).uri(path);
+    if let Some(cookie) = cookie {
+        request = request.header(header::COOKIE, cookie);
+    }
+    let request = request.body(Body::empty()).expect("a request");
+    app.clone()
+        .oneshot(request)
+        .await
+        .expect("axum has no errors")
+}
+
+fn cookie(response: &Response<Body>) -> String {
+    let line = response.headers()[header::SET_COOKIE]
+        .to_str()
+        .expect("text");
+    line.split(';').next().expect("a pair").to_owned()
+}
+
+#[tokio::test]
+async fn who_logs_in_is_known_and_who_does_not_is_not() {
+    let app = app(SessionLayer::new(Store::memory()));
+    assert_eq!(
+        send(&app, "GET", "/me", None).await.status(),
+        StatusCode::UNAUTHORIZED
+    );
+    let cookie = cookie(&send(&app, "POST", "/login", None).await);
+    assert_eq!(
+        send(&app, "GET", "/me", Some(&cookie)).await.status(),
+        StatusCode::OK
+    );
+    let response = send(&app, "GET", "/lazy", Some(&cookie)).await;
+    assert!(!response.headers().contains_key(header::VARY));
+}
+
+#[tokio::test]
+async fn a_session_of_a_type_is_an_extractor_too() {
+    let app = app(SessionLayer::new(Store::memory()));
+    let response = send(&app, "GET", "/cart", None).await;
+    let cookie = cookie(&response);
+    let response = send(&app, "GET", "/cart", Some(&cookie)).await;
+    let body = axum::body::to_bytes(response.into_body(), 100).await;
+    assert_eq!(body.expect("a body"), "2");
+}
+
+#[tokio::test]
+async fn without_the_layer_it_is_a_mistake_of_the_application() {
+    let app = Router::new().route("/me", get(me));
+    let response = send(&app, "GET", "/me", None).await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_fails_is_a_503() {
+    let mut side = Side::redis();
+    let app = app(side.layer());
+    let cookie = cookie(&send(&app, "POST", "/login", None).await);
+    side.server_mut().kill();
+    let response = send(&app, "GET", "/me", Some(&cookie)).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+    assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
+    assert!(!response.headers().contains_key(header::SET_COOKIE));
+}
