@@ -49,6 +49,17 @@ pub(crate) struct Seen {
     pub(crate) stamp: Stamp,
 }
 
+impl Seen {
+    /// No place: whatever was seen there does not hold.
+    pub(crate) const NEVER: Self = Self {
+        generation: u64::MAX,
+        stamp: Stamp {
+            epoch: 0,
+            position: 0,
+        },
+    };
+}
+
 /// Refusals in a row, for bans.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Denials {

@@ -34,6 +34,10 @@ impl Charge {
         &self.bound.rule
     }
 
+    pub(crate) fn is_for_slots(&self) -> bool {
+        matches!(self.bound.rule, Rule::Slots(_))
+    }
+
     /// Whether it asks for more than is ever there at once.
     pub(crate) fn can_never_pass(&self) -> bool {
         !self.bound.is_shadow && self.needed() > self.rule().most_at_once()

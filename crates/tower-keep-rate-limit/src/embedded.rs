@@ -52,16 +52,7 @@ impl Embedded {
 
     pub(crate) fn give_back(&self, charge: &Charge, units: i64, back: u64) {
         let mut locked = self.buckets.lock([&charge.bucket].into_iter());
-        let now = self.now();
-        let bucket = locked.entry(&charge.bucket, now);
-        let state = &bucket.record.state;
-        let amount = units.unsigned_abs();
-        bucket.record.state = if units >= 0 {
-            charge.bound.rule.refund(state, now, amount, back)
-        } else {
-            charge.bound.rule.charge(state, now, amount)
-        };
-        bucket.idle = idle(&charge.bound.rule, &bucket.record, now);
+        give_back(&mut locked, charge, self.now(), units, back);
     }
 
     pub(crate) fn ban(&self, key: &tower_keep_store::Key, terms: BanTerms) {
@@ -142,6 +133,21 @@ pub(crate) fn charge_all(
         }
     }
     (granted, shadows, records)
+}
+
+/// Gives units of a charge back that will have come back by themselves at the moment `back`, or takes more where
+/// negative.
+pub(crate) fn give_back(locked: &mut Locked<'_>, charge: &Charge, now: u64, units: i64, back: u64) {
+    let rule = charge.rule();
+    let bucket = locked.entry(&charge.bucket, now);
+    let state = &bucket.record.state;
+    let amount = units.unsigned_abs();
+    bucket.record.state = if units >= 0 {
+        rule.refund(state, now, amount, back)
+    } else {
+        rule.charge(state, now, amount)
+    };
+    bucket.idle = idle(rule, &bucket.record, now);
 }
 
 pub(crate) fn records(locked: &mut Locked<'_>, charges: &[Charge]) -> Records {

@@ -56,6 +56,17 @@ pub(crate) enum OnFailure {
     Open,
 }
 
+impl OnFailure {
+    fn warn(self) {
+        let meanwhile = match self {
+            Self::Share => "this process goes on with its share of each limit",
+            Self::Closed => "all requests are refused",
+            Self::Open => "nothing is limited",
+        };
+        tracing::warn!(meanwhile, "the store does not decide the rate limits");
+    }
+}
+
 /// What one policy makes of a request that it concerns.
 #[allow(
     clippy::large_enum_variant,
@@ -148,6 +159,9 @@ impl Limits {
 
     /// What is said while the store fails.
     pub(crate) fn fail(&self, charges: &Charges) -> Verdict {
+        if self.place.begins_to_fail() {
+            self.on_failure.warn();
+        }
         match self.on_failure {
             OnFailure::Share => self.verdict(charges, self.place.share(charges, 1)),
             OnFailure::Closed => {

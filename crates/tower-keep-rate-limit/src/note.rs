@@ -41,15 +41,14 @@ impl Note {
     /// Settles what its outcome costs, adds the fields, and lets slots live as long as the body.
     pub(crate) fn write<B: Body>(mut self, response: Response<B>) -> Response<ResponseBody<B>> {
         let (mut head, body) = response.into_parts();
-        for Unsettled { charge, back } in &self.unsettled {
-            let outcome = self.limits.policies[charge.bound.policy]
-                .policy
-                .outcome
-                .as_ref();
+        for unsettled in &self.unsettled {
+            let charge = &unsettled.charge;
+            let policy = &self.limits.policies[charge.bound.policy].policy;
+            let outcome = policy.outcome.as_ref();
             let cost = outcome.map_or(charge.cost, |outcome| outcome(&head));
             if cost != charge.cost {
                 let units = i64::from(charge.cost) - i64::from(cost);
-                self.limits.place.give_back(charge, units, *back);
+                self.limits.place.give_back(unsettled, units);
             }
         }
         self.limits.answers.note(&self.status, &mut head.headers);

@@ -12,6 +12,7 @@ use crate::{
     rule::{Record, Rule, micros},
     shared::Hub,
     slots::Held,
+    verdict::Unsettled,
 };
 
 /// The buckets of a store.
@@ -100,12 +101,25 @@ impl Place {
         }
     }
 
-    /// Gives units of a charge back that will have come back by themselves at the moment `back`, or takes
-    /// more where negative. Nobody waits for it.
-    pub(crate) fn give_back(&self, charge: &Charge, units: i64, back: u64) {
+    /// Gives units of a charge back, or takes more where negative. Nobody waits for it.
+    pub(crate) fn give_back(&self, unsettled: &Unsettled, units: i64) {
+        let Unsettled {
+            charge,
+            back,
+            share,
+        } = unsettled;
+        match (self, share) {
+            (Self::Embedded(embedded), _) => embedded.give_back(charge, units, *back),
+            (Self::Shared(hub), None) => hub.give_back(charge, units, *back),
+            (Self::Shared(hub), Some(factor)) => hub.give_back_share(charge, units, *factor, *back),
+        }
+    }
+
+    /// Whether this is the first failure since the store last answered.
+    pub(crate) fn begins_to_fail(&self) -> bool {
         match self {
-            Self::Embedded(embedded) => embedded.give_back(charge, units, back),
-            Self::Shared(hub) => hub.give_back(charge, units, back),
+            Self::Embedded(_) => false,
+            Self::Shared(hub) => hub.begins_to_fail(),
         }
     }
 

@@ -36,7 +36,7 @@ impl Held {
     ) -> Option<Box<Self>> {
         let slots: SmallVec<[Slot; 1]> = charges
             .iter()
-            .filter(|charge| matches!(charge.bound.rule, Rule::Slots(_)))
+            .filter(|charge| charge.is_for_slots())
             .map(|charge| Slot {
                 bucket: charge.bucket,
                 rule: charge.bound.rule,

@@ -29,6 +29,8 @@ pub(crate) struct Unsettled {
     pub(crate) charge: Charge,
     /// When it will have come back by itself.
     pub(crate) back: u64,
+    /// By how much dearer a unit was, if it was taken from this process's share.
+    pub(crate) share: Option<u64>,
 }
 
 impl Verdict {
@@ -75,15 +77,12 @@ pub(crate) fn of(charges: &Charges, decision: Decision) -> Verdict {
             refusal = Some(Refusal::Banned);
         }
         policies.push(status);
-        // Of a share nobody could be told; and a shadow was not charged for what it would have refused.
-        if charge.bound.is_returnable
-            && is_granted
-            && !is_refused
-            && decision.source != Source::Share
-        {
+        // A shadow was not charged for what it would have refused.
+        if charge.bound.is_returnable && is_granted && !is_refused {
             unsettled.push(Unsettled {
                 charge: charge.clone(),
-                back: charge.bound.rule.back(&record.state),
+                back: charge.rule().back(&record.state),
+                share: (decision.source == Source::Share).then_some(decision.factor),
             });
         }
     }

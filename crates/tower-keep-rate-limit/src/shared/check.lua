@@ -168,7 +168,7 @@ if counted then
   end
 
   function counted.load_slots(bucket, rule)
-    bucket.kind, bucket.taken, bucket.own, bucket.lease, bucket.gone = 4, 0, 0, rule[4], {}
+    bucket.kind, bucket.taken, bucket.own, bucket.lasts, bucket.lease, bucket.gone = 4, 0, 0, 0, rule[4], {}
     local fields = redis.pcall('HGETALL', KEYS[bucket.key])
     if fields.err then
       redis.call('UNLINK', KEYS[bucket.key])
@@ -182,7 +182,7 @@ if counted then
         bucket.gone[#bucket.gone + 1] = fields[i]
       else
         bucket.taken = bucket.taken + count
-        if fields[i] == process then bucket.own = count end
+        if fields[i] == process then bucket.own, bucket.lasts = count, lasts end
       end
     end
   end
@@ -280,10 +280,14 @@ for _, given_back in ipairs(returns or {}) do
 end
 
 for _, holding in ipairs(held or {}) do
-  local bucket = load(holding[1], rules[holding[2]])
-  bucket.taken = bucket.taken - bucket.own + holding[3]
-  bucket.own = holding[3]
-  bucket.dirty, bucket.rule = true, false
+  local rule, count = rules[holding[2]], holding[3]
+  local bucket = load(holding[1], rule)
+  -- Each third of a lease they are held anew.
+  if bucket.own ~= count or count > 0 and bucket.lasts < now + 700 * rule[4] then
+    bucket.taken = bucket.taken - bucket.own + count
+    bucket.own = count
+    bucket.dirty, bucket.rule = true, false
+  end
 end
 
 local answer, said = {now}, 1

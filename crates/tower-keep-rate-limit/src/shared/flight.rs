@@ -1,7 +1,12 @@
 //! The calls: one after another, until nothing waits.
+//!
+//! While the server is quick, what waits for a call goes out together in the next one. Where it takes its time,
+//! nobody waits for more than a tenth of it: another call begins beside it.
 
 use std::{
+    future::Future,
     mem,
+    pin::pin,
     sync::{Arc, atomic::Ordering},
 };
 
@@ -10,7 +15,7 @@ use tower_keep_store::{Key, StoreError};
 
 use super::{
     Hub,
-    queue::{Batch, Entry},
+    queue::{Batch, Entry, Lane},
     reply::{Granted, Told},
     wire::{self, Call},
 };
@@ -18,54 +23,86 @@ use crate::{
     buckets::Seen,
     charge::{Charges, Records},
     place::{Decision, Source},
+    rule::Rule,
 };
 
 /// Brings the queue to the server until it is empty.
-pub(super) async fn fly(hub: Arc<Hub>) {
-    let mut pilot = Pilot {
+pub(super) fn fly(hub: Arc<Hub>, lane: Lane) -> impl Future<Output = ()> + Send {
+    // Here, not in the future: one that is dropped before it begins leaves nobody waiting either.
+    let pilot = Pilot {
         hub,
+        lane,
         is_done: false,
     };
-    while let Some(batch) = next(&pilot.hub) {
-        call(&pilot.hub, batch).await;
+    async move {
+        let mut goes_on = true;
+        while goes_on && let Some(batch) = pilot.next() {
+            goes_on = pilot.bring(batch).await;
+        }
+        pilot.finish();
     }
-    pilot.is_done = true;
 }
 
 /// If the runtime ends in the middle of it, those who wait are not left waiting.
 struct Pilot {
     hub: Arc<Hub>,
+    lane: Lane,
     is_done: bool,
+}
+
+impl Pilot {
+    fn next(&self) -> Option<Batch> {
+        let has_more = self.lane == Lane::Slots && self.hub.holdings.have_changed();
+        self.hub.queue(self.lane).next(has_more, self.hub.deadline)
+    }
+
+    fn finish(mut self) {
+        self.is_done = true;
+    }
+
+    /// Makes a call; false if it took long, and somebody else sees to the queue by now.
+    async fn bring(&self, batch: Batch) -> bool {
+        let (hub, lane) = (&*self.hub, self.lane);
+        let mut call = pin!(call(hub, batch, lane));
+        let in_time = tokio::time::timeout(hub.patience(), &mut call).await;
+        if in_time.is_ok() {
+            return true;
+        }
+        let is_relieved = lane == Lane::Usual && hub.queue(lane).relieve();
+        if is_relieved && !hub.queue(lane).is_empty() {
+            hub.wake(lane);
+        }
+        call.await;
+        if is_relieved {
+            hub.queue(lane).land();
+        }
+        !is_relieved
+    }
 }
 
 impl Drop for Pilot {
     fn drop(&mut self) {
         if !self.is_done {
-            self.hub.queue().abandon();
+            self.hub.queue(self.lane).abandon();
         }
     }
 }
 
-fn next(hub: &Hub) -> Option<Batch> {
-    hub.queue().next(hub.holdings.have_changed(), hub.deadline)
-}
-
 /// One call, from those who wait and back to them.
-async fn call(hub: &Hub, mut batch: Batch) {
+async fn call(hub: &Hub, mut batch: Batch, lane: Lane) {
     let due = still_in_time(&mut batch, hub);
-    let held = hub.holdings.changed();
+    let held = match lane {
+        Lane::Usual => Vec::new(),
+        Lane::Slots => hub.holdings.to_tell(slots(&batch)),
+    };
     if batch.entries.is_empty() && batch.returns.is_empty() && held.is_empty() {
         return;
     }
-    let outages = hub.outages.load(Ordering::Relaxed);
-    let seen = hub.see();
-    let call = Call::of(&batch, &held, hub, outages);
-    let sent = Instant::now();
-    let deadline = due.saturating_duration_since(sent);
-    match send(hub, &call, deadline).await {
+    let sent = Sent::now(hub);
+    let call = Call::of(&batch, &held, hub, sent.outages);
+    match send(hub, &call, due.saturating_duration_since(sent.at)).await {
         Ok(told) => {
-            hub.heard(told.now, sent, Instant::now());
-            hub.learn(&call, &told, seen, outages);
+            hub.learn(&call, &told, sent);
             let entries = batch.entries.into_iter().zip(told.granted);
             for (place, ((charges, entry), granted)) in entries.enumerate() {
                 let records = call.records(place, &told.records);
@@ -75,15 +112,42 @@ async fn call(hub: &Hub, mut batch: Batch) {
                     records,
                     now,
                 };
-                deliver(hub, &charges, entry, grant, sent, seen);
+                deliver(hub, &charges, entry, grant, sent);
             }
         }
         Err(_) => {
             hub.outages.fetch_add(1, Ordering::Relaxed);
-            // They did or did not get there: absolute numbers can be told again, relative ones cannot.
+            // They did or did not get there, and slots were or were not given: absolute numbers can be told again,
+            // relative ones cannot.
             hub.holdings.not_told(&held);
         }
     }
+}
+
+/// When a call was sent, and what was known by then.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sent {
+    pub(super) at: Instant,
+    pub(super) seen: Seen,
+    pub(super) outages: u32,
+}
+
+impl Sent {
+    fn now(hub: &Hub) -> Self {
+        Self {
+            outages: hub.outages.load(Ordering::Relaxed),
+            seen: hub.see(),
+            at: Instant::now(),
+        }
+    }
+}
+
+/// The buckets in which slots are wanted.
+fn slots(batch: &Batch) -> impl Iterator<Item = (Key, Rule)> {
+    let charges = batch.entries.keys().flatten();
+    charges
+        .filter(|charge| charge.is_for_slots())
+        .map(|charge| (charge.bucket, *charge.rule()))
 }
 
 async fn send(hub: &Hub, call: &Call, deadline: std::time::Duration) -> Result<Told, StoreError> {
@@ -139,20 +203,14 @@ impl Grant {
 }
 
 /// Gives what was granted to those who wait, in their order, and what is left to the leases.
-fn deliver(
-    hub: &Hub,
-    charges: &Charges,
-    entry: Entry,
-    mut grant: Grant,
-    sent: Instant,
-    seen: Seen,
-) {
+fn deliver(hub: &Hub, charges: &Charges, entry: Entry, mut grant: Grant, sent: Sent) {
     let granted = grant.granted.count;
     let keep = |permits: u64| {
         if let Some(terms) = entry.terms
             && permits > 0
         {
-            hub.leases.put(charges, permits, sent, terms.life, seen);
+            hub.leases
+                .put(charges, permits, sent.at, terms.life, sent.seen);
         }
     };
     let wanted: u64 = entry.waiters.iter().map(|waiter| waiter.want).sum();

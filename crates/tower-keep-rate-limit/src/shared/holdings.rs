@@ -11,7 +11,7 @@ use std::{
 
 use tower_keep_store::Key;
 
-use super::Hub;
+use super::{Hub, queue::Lane};
 use crate::{quota::SLOT_LEASE, rule::Rule, slots::Slot};
 
 /// Counts of held slots, by bucket.
@@ -67,11 +67,21 @@ impl Holdings {
         !self.state().changed.is_empty()
     }
 
-    /// What the server is to be told now.
-    pub(super) fn changed(&self) -> Vec<(Key, Rule, u64)> {
+    /// What the server is to be told now: what has changed, and what is held of the buckets that are asked for,
+    /// since it may have forgotten, or count slots that were given to a call of which nothing was heard.
+    pub(super) fn to_tell(
+        &self,
+        asked: impl Iterator<Item = (Key, Rule)>,
+    ) -> Vec<(Key, Rule, u64)> {
         let mut state = self.state();
         let changed = std::mem::take(&mut state.changed);
         let mut told = Vec::with_capacity(changed.len());
+        for (bucket, rule) in asked {
+            let held = state.holdings.get(&bucket);
+            if !held.is_some_and(|holding| holding.has_changed) {
+                told.push((bucket, rule, held.map_or(0, |holding| holding.count)));
+            }
+        }
         for bucket in changed {
             if let Some(holding) = state.holdings.get_mut(&bucket) {
                 holding.has_changed = false;
@@ -130,8 +140,8 @@ pub(super) async fn renew(hub: Weak<Hub>) {
             return;
         };
         hub.holdings.all_changed();
-        if hub.holdings.have_changed() && hub.queue().wake() {
-            hub.take_off();
+        if hub.holdings.have_changed() {
+            hub.wake(Lane::Slots);
         }
     }
 }

@@ -13,7 +13,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicI64, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -26,15 +26,16 @@ use tower_keep_store::{
 };
 
 use self::{
+    flight::Sent,
     holdings::Holdings,
-    queue::{Queue, Return, Waiter},
+    queue::{Lane, Queue, Return, Waiter},
     reply::Told,
     wire::{Call, Called},
 };
 use crate::{
     buckets::{Bucket, Buckets, Denials, Locked, Seen},
     charge::{Charge, Charges},
-    embedded::{charge_all, idle, records},
+    embedded::{self, charge_all, idle, records},
     lease::{Leases, Terms},
     place::{Answer, BanTerms, Decision, Manner, Source},
     rule::{Record, Rule, State, micros},
@@ -56,7 +57,12 @@ pub(crate) struct Hub {
     buckets: Buckets,
     leases: Leases,
     queue: Mutex<Queue>,
+    queue_for_slots: Mutex<Queue>,
     holdings: Holdings,
+    /// Whether the last that was heard of the server is that it fails.
+    is_failing: AtomicBool,
+    /// When others were last told of a ban, in microseconds since the start.
+    last_told: AtomicU64,
     /// Calls that failed. What was learnt before the last of them may be forgotten on the server.
     outages: AtomicU32,
     started: Instant,
@@ -82,6 +88,9 @@ impl Hub {
                 buckets: Buckets::of(store),
                 leases: Leases::new(),
                 queue: Mutex::default(),
+                queue_for_slots: Mutex::default(),
+                is_failing: AtomicBool::new(false),
+                last_told: AtomicU64::new(0),
                 holdings: Holdings::default(),
                 outages: AtomicU32::new(0),
                 started: Instant::now(),
@@ -116,6 +125,11 @@ impl Hub {
         if self.server.is_suspended() {
             return Answer::Failed;
         }
+        Answer::Later(self.ask(charges, manner))
+    }
+
+    /// Queues a question to the server.
+    fn ask(&self, charges: &Charges, manner: Manner) -> oneshot::Receiver<Decision> {
         let terms = manner
             .epsilon
             .and_then(|epsilon| Terms::of(charges, epsilon));
@@ -124,14 +138,18 @@ impl Hub {
             want: manner.want,
             to,
         };
-        let queued = self.queue().push(charges, waiter, terms, manner.deadline);
-        if queued.is_idle {
-            self.take_off();
+        let lane = match charges.iter().any(Charge::is_for_slots) {
+            true => Lane::Slots,
+            false => Lane::Usual,
+        };
+        let let_go = self
+            .queue(lane)
+            .push(charges, waiter, terms, manner.deadline);
+        self.wake(lane);
+        if let Some(due) = let_go {
+            self.let_go_at(due, lane);
         }
-        if let Some(due) = queued.let_go {
-            self.let_go_at(due);
-        }
-        Answer::Later(decision)
+        decision
     }
 
     /// Decides by this process's share, from what it last knew: a unit is as many times dearer as there are
@@ -170,10 +188,20 @@ impl Hub {
             units,
             back,
         };
-        let is_idle = self.queue().give_back(given_back);
-        if is_idle {
-            self.take_off();
-        }
+        self.queue(Lane::Usual).give_back(given_back);
+        self.wake(Lane::Usual);
+    }
+
+    /// Gives back units that were taken from this process's share, where they were so many times dearer.
+    pub(crate) fn give_back_share(&self, charge: &Charge, units: i64, factor: u64, back: u64) {
+        let now = self.now_or_system();
+        let units = units.saturating_mul(i64::try_from(factor).unwrap_or(i64::MAX));
+        let mut locked = self.buckets.lock([&charge.bucket].into_iter());
+        embedded::give_back(&mut locked, charge, now, units, back);
+    }
+
+    pub(crate) fn begins_to_fail(&self) -> bool {
+        !self.is_failing.swap(true, Ordering::Relaxed)
     }
 
     /// Gives slots back; the server is told of what is left.
@@ -181,9 +209,7 @@ impl Hub {
         for slot in slots {
             self.holdings.release(&slot.bucket, slot.units);
         }
-        if self.queue().wake() {
-            self.take_off();
-        }
+        self.wake(Lane::Slots);
     }
 
     pub(crate) async fn reset(
@@ -214,12 +240,23 @@ impl Hub {
         terms: BanTerms,
         deadline: Duration,
     ) -> Result<(), StoreError> {
+        self.set_ban(bucket, rule, terms, deadline).await?;
+        self.tell(bucket, deadline).await
+    }
+
+    async fn set_ban(
+        &self,
+        bucket: &Key,
+        rule: &Rule,
+        terms: BanTerms,
+        deadline: Duration,
+    ) -> Result<(), StoreError> {
         let argument = wire::ban(rule, terms, self.given());
         self.server
             .run(&wire::BAN, &[*bucket], &argument, deadline)
             .await?;
         self.keep_in_mind(bucket, terms.length);
-        self.tell(bucket, deadline).await
+        Ok(())
     }
 
     /// Of what is not known it is assumed that nothing was used: not of this bucket, for so long.
@@ -240,10 +277,35 @@ impl Hub {
             return;
         };
         self.server.spawn(async move {
-            if let Err(error) = hub.ban(&bucket, &rule, terms, deadline).await {
-                tracing::debug!(%error, "a ban could not be stored");
+            let banned = hub.set_ban(&bucket, &rule, terms, deadline).await;
+            let told = match banned {
+                Ok(()) if hub.may_tell() => hub.tell(&bucket, deadline).await,
+                other => other,
+            };
+            hub.ask_again(&bucket);
+            if let Err(error) = told {
+                tracing::debug!(%error, "a ban could not be stored, or not be told");
             }
         });
+    }
+
+    /// Whether others are told of a ban that nobody ordered. Those who are not hear of it when they ask. There may
+    /// be as many bans as a client can make up names, and each place in the log is one less for others.
+    fn may_tell(&self) -> bool {
+        let now = micros(self.started.elapsed());
+        let last = self.last_told.load(Ordering::Relaxed);
+        now >= last + BETWEEN_BANS
+            && self
+                .last_told
+                .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+
+    /// What is known of a bucket is no reason to refuse any more.
+    fn ask_again(&self, bucket: &Key) {
+        if let Some(known) = self.buckets.lock([bucket].into_iter()).get(bucket) {
+            known.seen = Seen::NEVER;
+        }
     }
 
     /// What all processes know of a bucket is not so any more.
@@ -264,10 +326,8 @@ impl Hub {
         let outages = self.outages.load(Ordering::Relaxed);
         let mut is_refused = false;
         for charge in charges {
-            let Some(bucket) = locked.get(&charge.bucket) else {
-                continue;
-            };
             // What is said of the others has to be true as well.
+            let bucket = locked.get(&charge.bucket)?;
             let is_so = bucket.outages == outages
                 && charge.bound.rule.is_plausible(&bucket.record.state, now)
                 && self.holds(&mut bucket.seen, std::slice::from_ref(charge));
@@ -290,6 +350,11 @@ impl Hub {
             source: Source::Known,
             held: None,
         })
+    }
+
+    /// How long a call may take before another begins beside it.
+    fn patience(&self) -> Duration {
+        self.deadline / 10
     }
 
     /// Where the log stands now.
@@ -345,12 +410,29 @@ impl Hub {
         Some(held)
     }
 
+    /// The server answers.
+    fn is_well(&self) {
+        if self.is_failing.load(Ordering::Relaxed) && self.is_failing.swap(false, Ordering::Relaxed)
+        {
+            tracing::info!("the store answers: it decides the rate limits again");
+        }
+    }
+
     /// Remembers what the server said.
-    fn learn(&self, call: &Call, told: &Told, seen: Seen, outages: u32) {
+    fn learn(&self, call: &Call, told: &Told, sent: Sent) {
+        let received = Instant::now();
+        self.is_well();
+        self.heard(told.now, sent.at, received);
+        let is_late = received - sent.at > self.patience();
         let mut locked = self.lock(&call.buckets);
         for (called, record) in call.buckets.iter().zip(&told.records) {
             let Called { key, rule, .. } = called;
             let bucket = locked.entry(key, told.now);
+            // By the answer to a call that began later.
+            let is_overtaken = is_late && told.now < bucket.told;
+            if is_overtaken {
+                continue;
+            }
             if !called.is_returnable && self.is_disputed(key, rule, record, bucket, told.now) {
                 if bucket.disputed == 0 {
                     bucket.disputed = told.now;
@@ -360,9 +442,9 @@ impl Hub {
             bucket.disputed = 0;
             bucket.idle = idle(rule, record, told.now);
             bucket.record = record.clone();
-            bucket.seen = seen;
+            bucket.seen = sent.seen;
             bucket.told = told.now;
-            bucket.outages = outages;
+            bucket.outages = sent.outages;
         }
     }
 
@@ -380,6 +462,10 @@ impl Hub {
             && (known.disputed == 0 || now < known.disputed + DISPUTE)
             && back(&known.record) > back(told)
             && !self.was_reset(key, known.seen)
+    }
+
+    fn now_or_system(&self) -> u64 {
+        self.now_at_most(Instant::now()).unwrap_or_else(system_time)
     }
 
     /// The server's time at a moment, or a little later; nothing before it was heard of.
@@ -421,25 +507,31 @@ impl Hub {
         }
     }
 
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    fn queue(&self, lane: Lane) -> MutexGuard<'_, Queue> {
+        let queue = match lane {
+            Lane::Usual => &self.queue,
+            Lane::Slots => &self.queue_for_slots,
+        };
+        queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sees to it that nobody waits for the longer deadline of somebody else.
-    fn let_go_at(&self, due: Instant) {
+    fn let_go_at(&self, due: Instant, lane: Lane) {
         let hub = self.myself.clone();
         self.server.spawn(async move {
             tokio::time::sleep_until(due).await;
             if let Some(hub) = hub.upgrade() {
-                hub.queue().let_go(Instant::now());
+                hub.queue(lane).let_go(Instant::now());
             }
         });
     }
 
-    /// Starts the calls that bring the queue to the server, one after another until it is empty.
-    fn take_off(&self) {
-        if let Some(myself) = self.myself.upgrade() {
-            self.server.spawn(flight::fly(myself));
+    /// Sees to it that somebody brings the queue to the server.
+    fn wake(&self, lane: Lane) {
+        if self.queue(lane).wake()
+            && let Some(myself) = self.myself.upgrade()
+        {
+            self.server.spawn(flight::fly(myself, lane));
         }
     }
 }
@@ -465,6 +557,9 @@ fn system_time() -> u64 {
 
 /// How long, in microseconds, what is known stands against what the server says.
 const DISPUTE: u64 = 1_000_000;
+
+/// Microseconds between two bans of which others are told.
+const BETWEEN_BANS: u64 = 100_000;
 
 /// Of a bucket from which this process took a share that the server has not been told of.
 const NOT_TOLD: u32 = u32::MAX;

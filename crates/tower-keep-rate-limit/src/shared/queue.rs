@@ -1,7 +1,8 @@
 //! What waits for the next call.
 
-use std::{hash::RandomState, mem, time::Duration};
+use std::{mem, time::Duration};
 
+use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 use smallvec::SmallVec;
 use tokio::{sync::oneshot, time::Instant};
@@ -14,8 +15,20 @@ use crate::{charge::Charges, lease::Terms, place::Decision, rule::Rule};
 pub(super) struct Queue {
     batch: Batch,
     is_flying: bool,
+    /// Calls that take long: others have begun since, and they bring nothing any more.
+    late: usize,
     /// Until when whoever is brought to the server may take.
     latest: Option<Instant>,
+}
+
+/// Which requests go out together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// Those whose calls may overtake each other.
+    Usual,
+    /// Those that want slots. The server is told how many are held, which is true only where no other call is
+    /// under way that might have been given more.
+    Slots,
 }
 
 /// What goes out in one call.
@@ -50,15 +63,6 @@ pub(super) struct Entry {
     pub(super) late: Instant,
 }
 
-/// What is to be seen to for a request that was queued.
-#[derive(Debug)]
-pub(super) struct Queued {
-    /// Nobody is bringing the queue to the server.
-    pub(super) is_idle: bool,
-    /// Others have more time, and may keep it waiting: it is to be [let go](Queue::let_go) then.
-    pub(super) let_go: Option<Instant>,
-}
-
 /// Who wants to know.
 #[derive(Debug)]
 pub(super) struct Waiter {
@@ -67,14 +71,15 @@ pub(super) struct Waiter {
 }
 
 impl Queue {
-    /// Queues a request that waits for this long.
+    /// Queues a request that waits for this long. Where others have more time, and may keep it waiting, it says
+    /// when the request is to be [let go](Self::let_go).
     pub(super) fn push(
         &mut self,
         charges: &Charges,
         waiter: Waiter,
         terms: Option<Terms>,
         patience: Duration,
-    ) -> Queued {
+    ) -> Option<Instant> {
         let due = Instant::now() + patience;
         let late = due - patience / 10;
         let others = self.latest;
@@ -92,10 +97,7 @@ impl Queue {
             };
             self.batch.entries.insert(charges.clone(), entry);
         }
-        Queued {
-            is_idle: self.wake(),
-            let_go: (others > Some(due)).then_some(due),
-        }
+        (others > Some(due)).then_some(due)
     }
 
     /// Lets those go who have waited for long enough: their senders are dropped.
@@ -103,12 +105,11 @@ impl Queue {
         self.batch.entries.retain(|_, entry| entry.due > now);
     }
 
-    pub(super) fn give_back(&mut self, given_back: Return) -> bool {
+    pub(super) fn give_back(&mut self, given_back: Return) {
         // While nothing gets through there is no use in remembering more and more of it.
         if self.batch.returns.len() < MOST_RETURNS {
             self.batch.returns.push(given_back);
         }
-        self.wake()
     }
 
     /// True if nobody is bringing the queue to the server: the caller has to see to it.
@@ -119,7 +120,7 @@ impl Queue {
     /// The next call; nothing if there is nothing to bring, and then nobody does any more. One for which
     /// nobody waits may take for as long as `patience`.
     pub(super) fn next(&mut self, has_more: bool, patience: Duration) -> Option<Batch> {
-        if self.batch.entries.is_empty() && self.batch.returns.is_empty() && !has_more {
+        if self.is_empty() && !has_more {
             self.is_flying = false;
             self.latest = None;
             return None;
@@ -134,6 +135,26 @@ impl Queue {
         Some(batch)
     }
 
+    /// A call takes long: from now on it brings nothing, so that what waits need not wait for it. True if that
+    /// may be.
+    pub(super) fn relieve(&mut self) -> bool {
+        if self.late >= MOST_LATE {
+            return false;
+        }
+        self.late += 1;
+        self.is_flying = false;
+        true
+    }
+
+    /// One that took long is over.
+    pub(super) fn land(&mut self) {
+        self.late = self.late.saturating_sub(1);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.batch.entries.is_empty() && self.batch.returns.is_empty()
+    }
+
     /// Whoever brought it is gone. Those who wait are told so by their channels' end.
     pub(super) fn abandon(&mut self) {
         *self = Self::default();
@@ -145,3 +166,6 @@ impl Queue {
 const MOST_ENTRIES: usize = 128;
 
 const MOST_RETURNS: usize = 4096;
+
+/// Calls beside the last one.
+const MOST_LATE: usize = 64;

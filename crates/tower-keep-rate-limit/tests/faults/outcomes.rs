@@ -13,10 +13,10 @@ use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use tower::{Layer, ServiceExt};
 use tower_keep_rate_limit::{Policy, Quota, RateLimit, RateLimitLayer, Subject};
-use tower_keep_test_support::{Gate, Origin, Random, ScriptedBody, eventually, seed};
+use tower_keep_test_support::{Gate, Origin, Random, RedisServer, ScriptedBody, eventually, seed};
 
 use crate::{
-    common::{LONG, from, stores},
+    common::{LONG, builder, from, limited, status, stores},
     tools::{layer, merchant, process},
 };
 
@@ -84,7 +84,7 @@ async fn of_fifty_logins_that_fail_at_once_five_are_tried() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn logins_that_succeed_give_back_and_never_do_more_than_five_fail() {
-    let server = tower_keep_test_support::RedisServer::start();
+    let server = RedisServer::start();
     let seed = seed();
     let layers = [(); 2].map(|()| layer(process(&server), logins()));
     let (gate, failures) = (Gate::opened(), Arc::default());
@@ -156,4 +156,27 @@ async fn whoever_leaves_in_the_middle_is_charged_all_the_same() {
         assert_eq!(login(&service, 200).await, StatusCode::OK);
         eventually(LONG, async || left(&layer).await == 1).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_succeeds_in_an_outage_counts_as_little_as_ever() {
+    let mut server = RedisServer::start();
+    let patience = Duration::from_millis(500);
+    let store = builder()
+        .deadline(patience)
+        .connect(&server.url())
+        .expect("a good URL");
+    let logins =
+        merchant(Quota::new(5, Duration::from_secs(900))).count_if(|answer| answer.status == 401);
+    let layer = RateLimitLayer::builder(store)
+        .policy(logins)
+        .build()
+        .expect("makes sense");
+    let (service, _) = limited(&layer);
+    server.kill();
+    let mut statuses = Vec::new();
+    for _ in 0..10 {
+        statuses.push(status(&service, "m").await);
+    }
+    assert_eq!(statuses, [StatusCode::OK; 10]);
 }

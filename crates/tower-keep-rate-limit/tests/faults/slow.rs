@@ -1,0 +1,96 @@
+//! Servers that take their time.
+
+use std::time::Duration;
+
+use tower_keep_rate_limit::{Key, Policy, Quota, RateLimitLayer};
+use tower_keep_test_support::{RedisServer, TcpProxy, eventually};
+
+use crate::common::{LONG, builder, from, limited, send, status};
+
+/// Each way: an answer takes more than half of the deadline.
+const LATENCY: Duration = Duration::from_millis(60);
+
+const DEADLINE: Duration = Duration::from_millis(200);
+
+fn merchant(quota: Quota) -> Policy {
+    Policy::new("merchant", quota).by(Key::header("x-merchant-id"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_answers_well_within_the_deadline_decides_all() {
+    let server = RedisServer::start();
+    let proxy = TcpProxy::builder(server.address())
+        .latency(LATENCY)
+        .start()
+        .await;
+    let store = builder()
+        .deadline(DEADLINE)
+        .connect(&format!("redis://{}", proxy.address()))
+        .expect("a good URL");
+    let layer = RateLimitLayer::builder(store)
+        .policy(merchant(Quota::per_hour(1_000_000)))
+        .build();
+    let layer = layer.expect("makes sense");
+    let (service, _) = limited(&layer);
+    let by_server = async || {
+        let before = layer.handle().stats().by_share;
+        send(&service, from("warm-up")).await;
+        layer.handle().stats().by_share == before
+    };
+    eventually(LONG, by_server).await;
+    let before = layer.handle().stats();
+    for turn in 0..3 {
+        status(&service, &format!("alone-{turn}")).await;
+    }
+    let alone = layer.handle().stats();
+    assert_eq!(alone.by_share, before.by_share, "one at a time");
+    let mut tasks = tokio::task::JoinSet::new();
+    for task in 0..8 {
+        let service = service.clone();
+        tasks.spawn(async move {
+            for turn in 0..5 {
+                status(&service, &format!("m-{task}-{turn}")).await;
+            }
+        });
+    }
+    tasks.join_all().await;
+    let after = layer.handle().stats();
+    let requests = after.allowed - alone.allowed;
+    assert_eq!(
+        after.by_share, before.by_share,
+        "of {requests} requests, eight at a time"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_waited_for_each_other_are_not_the_servers_failures() {
+    let server = RedisServer::start();
+    let proxy = TcpProxy::builder(server.address())
+        .latency(LATENCY)
+        .start()
+        .await;
+    let store = builder()
+        .deadline(DEADLINE)
+        .connect(&format!("redis://{}", proxy.address()))
+        .expect("a good URL");
+    let layer = RateLimitLayer::builder(store.clone())
+        .policy(merchant(Quota::per_hour(1_000_000)))
+        .build();
+    let (service, _) = limited(&layer.expect("makes sense"));
+    eventually(LONG, async || store.ping().await.is_ok()).await;
+    let shared = store.server().expect("a server");
+    let mut tasks = tokio::task::JoinSet::new();
+    for task in 0..8 {
+        let (service, shared) = (service.clone(), shared.clone());
+        tasks.spawn(async move {
+            let mut was_suspended = false;
+            for turn in 0..8 {
+                status(&service, &format!("m-{task}-{turn}")).await;
+                was_suspended |= shared.is_suspended();
+            }
+            was_suspended
+        });
+    }
+    let was_suspended = tasks.join_all().await.contains(&true);
+    assert!(!was_suspended, "the breaker was open");
+}
