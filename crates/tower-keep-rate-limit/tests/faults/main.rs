@@ -5,6 +5,7 @@ mod common;
 
 mod ban_races;
 mod bans;
+mod claims;
 mod garbage;
 mod hostile;
 mod keys;
