@@ -81,7 +81,6 @@ fn plants() -> Vec<Vec<String>> {
     texts.push(format!("r {}{}", hour * 16, " 1".repeat(500)));
     let soon = now + 300 * 24 * 3_600_000_000;
     texts.push(format!("B{soon},1,1;"));
-    texts.push(format!("R{soon},{soon};B{soon},1,1;"));
     texts.push("B1,1,9007199254740992;".to_owned());
     texts.push("9".repeat(100_000));
     let commands = [
