@@ -10,6 +10,7 @@ mod garbage;
 mod hostile;
 mod keys;
 mod leases;
+mod many_at_once;
 mod nested;
 mod outage;
 mod outcomes;
