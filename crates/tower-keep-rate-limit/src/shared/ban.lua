@@ -22,7 +22,8 @@ local state = type(text) == 'string' and text or ''
 local reset, known, after = string.match(state, '^(R%d+,(%d+);)(.*)$')
 if reset then
   state = after
-  if tonumber(known) <= now then reset = nil end
+  known = tonumber(known)
+  if known <= now or known > now + 2 * LONGEST_BAN then reset = nil end
 end
 local banned, level, forgotten, rest = string.match(state, '^B(%d+),(%d+),(%d+);(.*)$')
 local before = 0

@@ -58,7 +58,8 @@ local function parse_more(bucket, text)
   local reset, known, state = match(text, '^R(%d+),(%d+);(.*)$')
   if reset then
     reset, known, text = number(reset), number(known), state
-    if reset and known and known > now then bucket.reset, bucket.known = reset, known end
+    local is_known = reset and known and known > now and known <= now + 2 * LONGEST_BAN
+    if is_known then bucket.reset, bucket.known = reset, known end
   end
   local banned, level, forgotten, rest = match(text, '^B(%d+),(%d+),(%d+);(.*)$')
   if banned then

@@ -103,3 +103,66 @@ impl<'de> Visitor<'de> for Words {
         Ok(Word::Text(text))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tower_keep_store::Key;
+
+    use super::*;
+    use crate::{quota::Quota, shared::wire::Called};
+
+    /// Two requests, the second with a shadow, and two buckets.
+    fn call() -> Call {
+        let mut call = Call::default();
+        for shadows in [0, 1] {
+            let mut asked = Asked::default();
+            asked.shadows = shadows;
+            call.asked.push(asked);
+            call.buckets.push(Called {
+                key: Key::new("t", &[0]),
+                rule: Quota::per_hour(5).rule().expect("makes sense"),
+                is_returnable: false,
+            });
+        }
+        call
+    }
+
+    fn read(reply: &serde_json::Value) -> Option<Told> {
+        let packed = rmp_serde::to_vec(reply).expect("can be packed");
+        Told::read(&packed, &call())
+    }
+
+    #[test]
+    fn an_answer_says_of_each_request_and_each_bucket() {
+        let told = read(&serde_json::json!([
+            7,
+            1,
+            3,
+            2,
+            9007199254740992_u64,
+            "B9,1,10;8/1"
+        ]));
+        let told = told.expect("an answer");
+        assert_eq!(told.now, 7);
+        let counts: Vec<_> = told.granted.iter().map(|granted| granted.count).collect();
+        assert_eq!(counts, [1, 3]);
+        assert_eq!(told.granted[1].shadows.as_slice(), [2]);
+        assert_eq!(told.records[0], Record::parse("9007199254740992"));
+        assert_eq!(told.records[1], Record::parse("B9,1,10;8/1"));
+    }
+
+    #[test]
+    fn what_is_no_answer_to_the_call_is_none() {
+        for reply in [
+            serde_json::json!([]),
+            serde_json::json!(7),
+            serde_json::json!([7, 1, 3, 2, 8]),
+            serde_json::json!([7, 1, 3, 2, 8, 8, 8]),
+            serde_json::json!([7, "1", 3, 2, 8, 8]),
+            serde_json::json!([7, 1, 3, 2, 8, -8]),
+            serde_json::json!([7, 1, 3, 2, 8, [8]]),
+        ] {
+            assert!(read(&reply).is_none(), "{reply}");
+        }
+    }
+}

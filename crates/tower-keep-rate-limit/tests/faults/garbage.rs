@@ -57,6 +57,12 @@ fn plants() -> Vec<Vec<String>> {
         "B9007199254740992,1,9007199254740992;",
         "B1,9007199254740992,9007199254740992;w 1 1",
         "B1,1,1;B2,2,2;garbage",
+        "R",
+        "R;",
+        "R1,1;garbage",
+        "R9007199254740992,9007199254740992;7",
+        "R1,9007199254740992;B1,1,9007199254740992;w 1 1",
+        "R1,99999999999999999;R1,1;7",
         "\u{1}\u{0}\u{7f}",
     ]
     .map(str::to_owned)
@@ -64,6 +70,7 @@ fn plants() -> Vec<Vec<String>> {
     texts.push(far.to_string());
     texts.push(format!("{far}/7"));
     texts.push(format!("B{far},1,{far};{far}"));
+    texts.push(format!("R{far},{far};B{far},1,{far};{far}"));
     texts.push(format!("w {} 9007199254740992", hour));
     texts.push(format!("w {} 5", hour + 1000));
     texts.push(format!(
