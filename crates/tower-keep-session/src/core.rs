@@ -9,7 +9,7 @@ use std::{
 };
 
 use tokio::sync::OnceCell;
-use tower_keep_store::PersonalCell;
+use tower_keep_store::{Key, PersonalCell};
 
 use crate::{
     error::SessionError,
@@ -26,6 +26,7 @@ use crate::{
 pub(crate) struct Core {
     pub(crate) manager: Arc<Manager>,
     ticket: Option<Ticket>,
+    token: Option<Key>,
     label: Label,
     reads_on_failure: bool,
     personal: PersonalCell,
@@ -67,12 +68,14 @@ impl Core {
     pub(crate) fn new(
         shared: &Shared,
         ticket: Option<Ticket>,
+        token: Option<Key>,
         label: Label,
         personal: PersonalCell,
     ) -> Self {
         Self {
             manager: shared.manager.clone(),
             ticket,
+            token,
             label,
             reads_on_failure: shared.reads_on_failure,
             personal,
@@ -106,20 +109,21 @@ impl Core {
     }
 
     async fn find(&self) -> Result<(), SessionError> {
-        let Some(ticket) = self.ticket else {
+        if self.ticket.is_none() && self.token.is_none() {
             return Ok(());
-        };
-        let at = At::of(&ticket);
-        let (at, found) = match self.manager.load(at).await {
-            Ok(found) => found,
-            Err(error) if self.reads_on_failure => {
+        }
+        let at = self.ticket.as_ref().map(At::of);
+        // A token that may have been revoked is not believed.
+        let is_lenient = self.reads_on_failure && self.token.is_none();
+        match self.manager.open(at, self.token.as_ref()).await {
+            Ok(None) => {}
+            Ok(Some((at, found))) => self.take(at, found),
+            Err(SessionError::Store(error)) if is_lenient => {
                 tracing::debug!(%error, "a session is taken for none, read-only");
                 self.state().is_read_only = true;
-                return Ok(());
             }
-            Err(error) => return Err(error.into()),
-        };
-        self.take(at, found);
+            Err(error) => return Err(error),
+        }
         Ok(())
     }
 

@@ -15,6 +15,8 @@ pub enum SessionError {
     ReadOnly,
     /// The session has ended meanwhile: by a logout, a revocation, a rotation, or its time.
     Ended,
+    /// The token with which the request comes was [revoked](crate::Sessions::revoke_token).
+    Revoked,
     /// Nobody is logged in.
     Anonymous,
     /// The user has as many sessions as are allowed, and none may be ended for a new one.
@@ -32,13 +34,13 @@ pub enum SessionError {
 }
 
 impl SessionError {
-    /// How a response says so: 503 where the store failed, 401 where nobody is logged in or the session has
-    /// ended, 409 and 413 where a value is contended or too large, 500 for mistakes of the application.
+    /// How a response says so: 503 where the store failed, 401 where nobody is logged in or the session or the
+    /// token has ended, 409 and 413 where a value is contended or too large, 500 for mistakes of the application.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Store(_) | Self::ReadOnly => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Ended | Self::Anonymous => StatusCode::UNAUTHORIZED,
+            Self::Ended | Self::Revoked | Self::Anonymous => StatusCode::UNAUTHORIZED,
             Self::TooManySessions | Self::Contended => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Value(_) | Self::NotANumber | Self::NoLayer => StatusCode::INTERNAL_SERVER_ERROR,
@@ -52,6 +54,7 @@ impl fmt::Display for SessionError {
             Self::Store(_) => "the session store failed",
             Self::ReadOnly => "the session can only be read while its store fails",
             Self::Ended => "the session has ended",
+            Self::Revoked => "the token was revoked",
             Self::Anonymous => "nobody is logged in",
             Self::TooManySessions => "the user has too many sessions",
             Self::Value(_) => "a value of the session cannot be converted",

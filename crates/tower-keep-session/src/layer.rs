@@ -29,9 +29,12 @@ pub(crate) struct Shared {
     pub(crate) manager: Arc<Manager>,
     pub(crate) transports: Arc<[Transport]>,
     pub(crate) labels: Labels,
+    pub(crate) token_id: Option<TokenId>,
     /// Goes on without a session, which can then only be read, where the store fails.
     pub(crate) reads_on_failure: bool,
 }
+
+type TokenId = Arc<dyn Fn(&Parts) -> Option<String> + Send + Sync>;
 
 impl SessionLayer {
     /// The safe preset: a `__Host-` cookie, sessions that end after 24 hours without a request and after 30
@@ -49,6 +52,7 @@ impl SessionLayer {
             lifetimes: Lifetimes::default(),
             transports: Vec::new(),
             labels: Labels::UserAgent,
+            token_id: None,
         }
     }
 
@@ -61,6 +65,7 @@ impl SessionLayer {
                 manager: self.shared.manager.clone(),
                 transports: self.shared.transports.clone(),
                 labels: self.shared.labels.clone(),
+                token_id: self.shared.token_id.clone(),
                 reads_on_failure: true,
             }),
         }
@@ -104,6 +109,7 @@ pub struct SessionLayerBuilder {
     lifetimes: Lifetimes,
     transports: Vec<Transport>,
     labels: Labels,
+    token_id: Option<TokenId>,
 }
 
 impl SessionLayerBuilder {
@@ -162,6 +168,25 @@ impl SessionLayerBuilder {
         self
     }
 
+    /// The id of the token (`jti`, say) with which a request comes, for those that
+    /// [`revoke_token`](Sessions::revoke_token) ends before their time. It is looked up in the same round trip
+    /// as the session; with a revoked token nothing is loaded, and none is believed while the store fails.
+    ///
+    /// It is asked for each request. Whether the token is good is for others to say, before or after.
+    pub fn token_id(
+        mut self,
+        id: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.token_id = Some(Arc::new(id));
+        self
+    }
+
+    /// How much longer than itself a token stays revoked, for clocks that differ. Default: a minute.
+    pub fn token_leeway(mut self, leeway: Duration) -> Self {
+        self.lifetimes.leeway = leeway;
+        self
+    }
+
     /// The layer.
     ///
     /// # Errors
@@ -181,6 +206,7 @@ impl SessionLayerBuilder {
                 manager: Arc::new(Manager::new(self.store, self.lifetimes)),
                 transports: self.transports.into(),
                 labels: self.labels,
+                token_id: self.token_id,
                 reads_on_failure: false,
             }),
         })

@@ -109,6 +109,9 @@
 //! * **Two deadlines on the server**: 24 hours after the last request, 30 days after the login. The first is
 //!   put off about ten times in its length, however many requests come, and no request waits for that.
 //! * **A logout everywhere is one step**, however many sessions there are, and needs no list of them.
+//! * **Tokens of other kinds can end before their time** ([`token_id`](SessionLayerBuilder::token_id),
+//!   [`revoke_token`](Sessions::revoke_token)): remembered until they end by themselves, looked up with the
+//!   session, and not believed while that is not possible.
 //! * **A store that fails is never "no session".**
 //!
 //! # When Redis is slow, down or lying
@@ -134,6 +137,7 @@
 //! | the same, after its end | hash: that it ended, or where it went | 60 s; the grace longer after a rotation |
 //! | `namespace:su:{user}:00000000` | string: the user's epoch, once they were logged out everywhere | until no session of before can be there |
 //! | `namespace:su:{user}:00000001` | hash: the user's sessions, each with its label | as long as a session can |
+//! | `namespace:st:{digest}` | string: a token that was revoked | until it ends by itself, and a minute; 7 days if nobody knows |
 //! | `namespace:log` | stream: tells all processes of ends; see [`InvalidationLog`](tower_keep_store::InvalidationLog) | a day, renewed |
 //!
 //! Digests of users begin with the store's [secret](tower_keep_store::StoreBuilder::secret). Values are JSON,
@@ -142,7 +146,7 @@
 //! | request | round trips |
 //! |---|---|
 //! | does not look at the session, or has no ticket | 0 |
-//! | reads, whatever and how often | 1: `HGETALL`, `PTTL`, with a user `GET` |
+//! | reads, whatever and how often | 1: `HGETALL`, `PTTL`, with a user `GET`, with a token `EXISTS` |
 //! | changes fields | the read, and 1 script |
 //! | logs in, rotates, logs out | the read, and 1 script; the end is told in the log, without waiting |
 //! | logs a user out everywhere | 1 script |

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tower_keep_store::ConfigError;
+use tower_keep_store::{ConfigError, Timestamp};
 
 /// The deadlines of sessions, and what else bounds them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub(crate) struct Lifetimes {
     pub(crate) absolute: Duration,
     /// How long the ticket that a rotation replaced still leads to the session.
     pub(crate) grace: Duration,
+    /// How much longer than itself a token stays revoked.
+    pub(crate) leeway: Duration,
     /// Bytes of all names and values.
     pub(crate) largest: usize,
     /// Sessions that one user may have.
@@ -35,6 +37,9 @@ impl Lifetimes {
         if self.grace > LONGEST_GRACE {
             return Err(ConfigError::new("rotation_grace: at most an hour"));
         }
+        if self.leeway > LONGEST_LEEWAY {
+            return Err(ConfigError::new("token_leeway: at most a day"));
+        }
         if self.largest == 0 {
             return Err(ConfigError::new("size_limit: 0 bytes hold nothing"));
         }
@@ -56,6 +61,12 @@ impl Lifetimes {
         size > self.largest && size > before
     }
 
+    /// How many milliseconds longer a token has to be remembered that ends then, if that is known.
+    pub(crate) fn token_millis(&self, ends: Option<Timestamp>, now: Timestamp) -> u64 {
+        let left = ends.map_or(UNKNOWN_TOKEN, |ends| (ends + self.leeway).since(now));
+        millis(left.min(LONGEST_TOKEN))
+    }
+
     pub(crate) fn idle_millis(&self) -> u64 {
         millis(self.idle)
     }
@@ -71,6 +82,7 @@ impl Default for Lifetimes {
             idle: Duration::from_secs(24 * 3600),
             absolute: Duration::from_secs(30 * 24 * 3600),
             grace: Duration::from_secs(10),
+            leeway: Duration::from_secs(60),
             largest: 64 << 10,
             most_per_user: 100,
             oldest_gives_way: true,
@@ -91,3 +103,9 @@ const MOST_SESSIONS: u32 = 1000;
 
 /// How long it is remembered that a session ended.
 pub(crate) const TOMBSTONE: Duration = Duration::from_secs(60);
+
+const LONGEST_LEEWAY: Duration = Duration::from_secs(24 * 3600);
+
+/// How long a token stays revoked of which nobody knows when it ends, and any other at the most.
+const UNKNOWN_TOKEN: Duration = Duration::from_secs(7 * 24 * 3600);
+const LONGEST_TOKEN: Duration = Duration::from_secs(100 * 365 * 24 * 3600);

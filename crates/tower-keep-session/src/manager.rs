@@ -14,7 +14,7 @@ use crate::{
     lifetimes::Lifetimes,
     place::{At, Place, Replace, Replaced},
     record::{Changes, Found},
-    ticket::OWNER,
+    ticket::{OWNER, TOKEN},
 };
 
 /// The sessions of a store, and how they live.
@@ -74,10 +74,34 @@ impl Manager {
         self.store.log()
     }
 
+    /// The key of a token, by its id.
+    pub(crate) fn token(&self, id: &str) -> Key {
+        let mut key = self.store.personal_key(TOKEN);
+        key.push(id.as_bytes());
+        key.finish()
+    }
+
+    /// Finds the session of a request, if it has a ticket, unless its token was revoked.
+    pub(crate) async fn open(
+        &self,
+        at: Option<At>,
+        token: Option<&Key>,
+    ) -> Result<Option<(At, Found)>, SessionError> {
+        let loaded = self.place.load(at.as_ref(), token).await?;
+        if loaded.is_revoked {
+            return Err(SessionError::Revoked);
+        }
+        Ok(match (at, loaded.found) {
+            (None, _) => None,
+            (Some(at), Found::Moved(digest)) => Some(self.load(at.sibling(digest)).await?),
+            (Some(at), found) => Some((at, found)),
+        })
+    }
+
     /// Finds a session, wherever rotations have taken it.
     pub(crate) async fn load(&self, mut at: At) -> Result<(At, Found), StoreError> {
         for _ in 0..MOST_MOVES {
-            match self.place.load(&at).await? {
+            match self.place.load(Some(&at), None).await?.found {
                 Found::Moved(digest) => at = at.sibling(digest),
                 found => return Ok((at, found)),
             }

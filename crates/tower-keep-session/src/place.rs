@@ -30,6 +30,13 @@ pub(crate) struct At {
     pub(crate) owner: Option<Key>,
 }
 
+/// What was found of a session and of a token.
+#[derive(Clone, Debug)]
+pub(crate) struct Loaded {
+    pub(crate) found: Found,
+    pub(crate) is_revoked: bool,
+}
+
 /// What is to be changed in a session, if it is still there. All of it or nothing.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Write {
@@ -168,10 +175,26 @@ impl Place {
         }
     }
 
-    pub(crate) async fn load(&self, at: &At) -> Result<Found, StoreError> {
+    /// Looks at a session, and whether a token was revoked, in one round trip.
+    pub(crate) async fn load(
+        &self,
+        at: Option<&At>,
+        token: Option<&Key>,
+    ) -> Result<Loaded, StoreError> {
         match self {
-            Self::Embedded(embedded) => Ok(embedded.load(at)),
-            Self::Shared(shared) => shared.load(at).await,
+            Self::Embedded(embedded) => Ok(embedded.load(at, token)),
+            Self::Shared(shared) => shared.load(at, token).await,
+        }
+    }
+
+    /// Remembers for so many milliseconds that a token was revoked.
+    pub(crate) async fn revoke_token(&self, token: &Key, lives: u64) -> Result<(), StoreError> {
+        match self {
+            Self::Embedded(embedded) => {
+                embedded.revoke_token(token, lives);
+                Ok(())
+            }
+            Self::Shared(shared) => shared.revoke_token(token, lives).await,
         }
     }
 

@@ -64,7 +64,9 @@ fn visit(shared: &Arc<Shared>, head: &mut Parts) -> Visit {
     let personal = head.extensions.get_or_insert_default::<PersonalCell>();
     let personal = personal.clone();
     let label = shared.labels.of(head);
-    let core = Arc::new(Core::new(shared, ticket, label, personal));
+    let token = shared.token_id.as_ref().and_then(|id| id(head));
+    let token = token.map(|id| shared.manager.token(&id));
+    let core = Arc::new(Core::new(shared, ticket, token, label, personal));
     head.extensions.insert(SessionHandle::new(core.clone()));
     Visit {
         core,

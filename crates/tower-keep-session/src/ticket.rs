@@ -91,6 +91,9 @@ pub(crate) const SESSION: &str = "s";
 /// The kind of the key that names a user.
 pub(crate) const OWNER: &str = "su";
 
+/// The kind of the records of revoked tokens.
+pub(crate) const TOKEN: &str = "st";
+
 /// Characters of a secret, and of a secret with an owner.
 const SECRET: usize = 43;
 const WHOLE: usize = SECRET + 1 + 22;

@@ -10,12 +10,13 @@ use tower_keep_store::{Clock, Key, Store};
 use self::state::{Kind, Member, State};
 use crate::{
     lifetimes::{Lifetimes, TOMBSTONE, millis},
-    place::{At, Beginning, Listed, New, Replace, Replaced, Write, Written},
+    place::{At, Beginning, Listed, Loaded, New, Replace, Replaced, Write, Written},
     record::{Found, Meta, Record, size},
 };
 
 mod apply;
 mod state;
+mod tokens;
 
 /// Decides under one lock: nothing is in between.
 pub(crate) struct Embedded {
@@ -33,17 +34,17 @@ impl Embedded {
         }
     }
 
-    pub(crate) fn load(&self, at: &At) -> Found {
+    pub(crate) fn load(&self, at: Option<&At>, token: Option<&Key>) -> Loaded {
         let (state, now) = self.enter();
-        match state.find(&at.session, now) {
-            Some((Kind::Session(record, _), left)) => Found::Session(record.clone(), left),
-            // After its grace it remains a sign that somebody has an old ticket.
-            Some((Kind::Tombstone(Some(moved)), left)) if left > millis(TOMBSTONE) => {
-                Found::Moved(*moved)
-            }
-            Some((Kind::Tombstone(_), _)) => Found::Ended,
-            None => Found::Nothing,
+        Loaded {
+            found: at.map_or(Found::Nothing, |at| found(&state, at, now)),
+            is_revoked: token.is_some_and(|token| state.tokens.contains(token)),
         }
+    }
+
+    pub(crate) fn revoke_token(&self, token: &Key, lives: u64) {
+        let (mut state, now) = self.enter();
+        state.tokens.revoke(*token, now.saturating_add(lives));
     }
 
     pub(crate) fn renew(&self, at: &At, lifetimes: &Lifetimes) {
@@ -140,6 +141,18 @@ impl Embedded {
         let now = self.clock.now().as_micros() / 1000;
         state.expire(now);
         (state, now)
+    }
+}
+
+fn found(state: &State, at: &At, now: u64) -> Found {
+    match state.find(&at.session, now) {
+        Some((Kind::Session(record, _), left)) => Found::Session(record.clone(), left),
+        // After its grace it remains a sign that somebody has an old ticket.
+        Some((Kind::Tombstone(Some(moved)), left)) if left > millis(TOMBSTONE) => {
+            Found::Moved(*moved)
+        }
+        Some((Kind::Tombstone(_), _)) => Found::Ended,
+        None => Found::Nothing,
     }
 }
 

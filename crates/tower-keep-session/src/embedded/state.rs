@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use tower_keep_store::Key;
 
+use super::tokens::Tokens;
 use crate::{
     lifetimes::Lifetimes,
     place::{At, Listed},
@@ -17,6 +18,7 @@ pub(super) struct State {
     order: BTreeMap<(u64, u64), Key>,
     /// The sessions of each user that has some.
     owners: HashMap<Key, Vec<Key>>,
+    pub(super) tokens: Tokens,
     bytes: usize,
     counter: u64,
 }
@@ -162,6 +164,7 @@ impl State {
     }
 
     pub(super) fn expire(&mut self, now: u64) {
+        self.tokens.expire(now);
         while let Some((&(until, _), key)) = self.order.first_key_value() {
             if until > now {
                 return;

@@ -14,7 +14,7 @@ use tower_keep_store::{Clock, Command, Key, Reply, Server, Store, StoreError};
 
 use crate::{
     lifetimes::Lifetimes,
-    place::{At, Listed, Replace, Replaced, Write, Written, epoch, index},
+    place::{At, Listed, Loaded, Replace, Replaced, Write, Written, epoch, index},
     record::Found,
 };
 
@@ -43,24 +43,46 @@ impl Shared {
         }
     }
 
-    pub(crate) async fn load(&self, at: &At) -> Result<Found, StoreError> {
+    pub(crate) async fn load(
+        &self,
+        at: Option<&At>,
+        token: Option<&Key>,
+    ) -> Result<Loaded, StoreError> {
+        let owner = at.and_then(|at| at.owner.as_ref());
+        let mut commands = Vec::with_capacity(4);
+        commands.extend(token.map(|token| Command::new("EXISTS").key(token)));
         // The epoch first: a session that is kept while all others end is never older than what was read.
-        let mut commands = Vec::with_capacity(3);
-        commands.extend(
-            at.owner
-                .map(|owner| Command::new("GET").key(&epoch(&owner))),
-        );
-        commands.push(Command::new("HGETALL").key(&at.session));
-        commands.push(Command::new("PTTL").key(&at.session));
+        commands.extend(owner.map(|owner| Command::new("GET").key(&epoch(owner))));
+        commands.extend(at.map(|at| Command::new("HGETALL").key(&at.session)));
+        commands.extend(at.map(|at| Command::new("PTTL").key(&at.session)));
         let mut replies = self.run(commands).await?.into_iter();
         let mut next = || replies.next().ok_or_else(StoreError::malformed);
-        let epoch = match &at.owner {
+        let is_revoked = match token {
+            Some(_) => next()?.integer().ok_or_else(StoreError::unavailable)? != 0,
+            None => false,
+        };
+        let epoch = match owner {
             Some(owner) => self.read(next()?, &epoch(owner), STRING).await?.bytes(),
             None => None,
         };
-        let fields = self.read(next()?, &at.session, HASH).await?;
-        let left = next()?.integer().ok_or_else(StoreError::malformed)?;
-        Ok(wire::found(fields, left, epoch.as_deref()))
+        let found = match at {
+            Some(at) => {
+                let fields = self.read(next()?, &at.session, HASH).await?;
+                let left = next()?.integer().ok_or_else(StoreError::unavailable)?;
+                wire::found(fields, left, epoch.as_deref())
+            }
+            None => Found::Nothing,
+        };
+        Ok(Loaded { found, is_revoked })
+    }
+
+    pub(crate) async fn revoke_token(&self, token: &Key, lives: u64) -> Result<(), StoreError> {
+        let set = Command::new("SET").key(token).arg("1");
+        let set = set.arg("PX").arg(lives.to_string());
+        match self.run(vec![set]).await?.into_iter().next() {
+            Some(Reply::Bytes(_)) => Ok(()),
+            _ => Err(StoreError::unavailable()),
+        }
     }
 
     /// What was read of a key. One of another type holds nothing of ours; any other failure is not "nothing

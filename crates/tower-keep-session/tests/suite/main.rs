@@ -16,6 +16,7 @@ mod revival;
 mod rotation;
 mod sizes;
 mod streams;
+mod tokens;
 mod transports;
 mod types;
 mod updates;
