@@ -170,6 +170,38 @@ impl Core {
         Ok(changed)
     }
 
+    /// Whether there is anything to do once the response is there.
+    pub(crate) fn has_to_finish(&self) -> bool {
+        let is_changed = !self.state().changes.is_empty();
+        is_changed || self.is_rotation_due()
+    }
+
+    /// Does what is to be done once the response is there.
+    pub(crate) async fn finish(&self) -> Result<(), SessionError> {
+        if self.is_rotation_due() {
+            match self.replace(Beginning::Rotated).await {
+                Ok(()) => return Ok(()),
+                // It can wait; what was changed cannot.
+                Err(error) => tracing::debug!(%error, "a session was not given a new ticket"),
+            }
+        }
+        self.save().await
+    }
+
+    /// Whether the ticket is old; one that was just given is not, nor one of a session that has ended.
+    fn is_rotation_due(&self) -> bool {
+        let manager = &self.manager;
+        if manager.lifetimes.rotation.is_none() {
+            return false;
+        }
+        let state = self.state();
+        let meta = &state.record.meta;
+        let is_due = manager
+            .lifetimes
+            .is_rotation_due(meta.issued.max(meta.created), manager.now_millis());
+        is_due && state.at.is_some() && !state.is_sealed && state.issue == Issue::Nothing
+    }
+
     /// Tells the store what was changed. What comes too late is dropped: the session has ended meanwhile, and
     /// whoever changed it need not know.
     pub(crate) async fn save(&self) -> Result<(), SessionError> {

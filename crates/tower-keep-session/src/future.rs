@@ -65,7 +65,7 @@ where
                     }
                     let core = visit.core.clone();
                     State::Saving {
-                        save: Box::pin(async move { core.save().await }),
+                        save: Box::pin(async move { core.finish().await }),
                         visit: visit.clone(),
                         response: Some(response),
                     }
@@ -99,7 +99,7 @@ impl<F, B> fmt::Debug for ResponseFuture<F, B> {
 impl Visit {
     /// A response that says that something went wrong changes nothing.
     fn has_to_save<B>(&self, response: &Response<B>) -> bool {
-        !response.status().is_server_error() && !self.core.state().changes.is_empty()
+        !response.status().is_server_error() && self.core.has_to_finish()
     }
 
     /// The response as the client gets it.

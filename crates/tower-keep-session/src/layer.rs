@@ -132,6 +132,14 @@ impl SessionLayerBuilder {
         self
     }
 
+    /// Gives a session a new ticket, as [`rotate`](crate::Session::rotate) does, with the answer to the first
+    /// request that looks at it after so long. A client that does not get that answer is logged out once the
+    /// grace is over: the shorter the one, the longer should be the other. Default: never.
+    pub fn rotate_every(mut self, time: Duration) -> Self {
+        self.lifetimes.rotation = Some(time);
+        self
+    }
+
     /// Bytes of all names and values of a session. Default: 64 KiB.
     pub fn size_limit(mut self, bytes: usize) -> Self {
         self.lifetimes.largest = bytes;

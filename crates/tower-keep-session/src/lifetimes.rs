@@ -11,6 +11,8 @@ pub(crate) struct Lifetimes {
     pub(crate) absolute: Duration,
     /// How long the ticket that a rotation replaced still leads to the session.
     pub(crate) grace: Duration,
+    /// After how long a session is given a new ticket by itself.
+    pub(crate) rotation: Option<Duration>,
     /// How much longer than itself a token stays revoked.
     pub(crate) leeway: Duration,
     /// Bytes of all names and values.
@@ -37,6 +39,12 @@ impl Lifetimes {
         if self.grace > LONGEST_GRACE {
             return Err(ConfigError::new("rotation_grace: at most an hour"));
         }
+        let shortest = SHORTEST_ROTATION.max(self.grace * 2);
+        if self.rotation.is_some_and(|rotation| rotation < shortest) {
+            return Err(ConfigError::new(
+                "rotate_every: at least a minute, and twice the rotation_grace",
+            ));
+        }
         if self.leeway > LONGEST_LEEWAY {
             return Err(ConfigError::new("token_leeway: at most a day"));
         }
@@ -54,6 +62,12 @@ impl Lifetimes {
     pub(crate) fn is_renewal_due(&self, left: u64, now: u64, ends: u64) -> bool {
         let whole = self.idle_millis().min(ends.saturating_sub(now));
         left < whole - whole / 10
+    }
+
+    /// Whether a ticket of this age is to be replaced.
+    pub(crate) fn is_rotation_due(&self, issued: u64, now: u64) -> bool {
+        self.rotation
+            .is_some_and(|rotation| now.saturating_sub(issued) >= millis(rotation))
     }
 
     /// Whether a session of this size must not become: what is too large may only become smaller.
@@ -82,6 +96,7 @@ impl Default for Lifetimes {
             idle: Duration::from_secs(24 * 3600),
             absolute: Duration::from_secs(30 * 24 * 3600),
             grace: Duration::from_secs(10),
+            rotation: None,
             leeway: Duration::from_secs(60),
             largest: 64 << 10,
             most_per_user: 100,
@@ -103,6 +118,8 @@ const MOST_SESSIONS: u32 = 1000;
 
 /// How long it is remembered that a session ended.
 pub(crate) const TOMBSTONE: Duration = Duration::from_secs(60);
+
+const SHORTEST_ROTATION: Duration = Duration::from_secs(60);
 
 const LONGEST_LEEWAY: Duration = Duration::from_secs(24 * 3600);
 

@@ -16,6 +16,8 @@ pub(crate) struct Meta {
     /// When it began, and when it ends at the latest; milliseconds since 1970.
     pub(crate) created: u64,
     pub(crate) ends: u64,
+    /// When its ticket was given.
+    pub(crate) issued: u64,
     /// Who is logged in.
     pub(crate) user: Option<String>,
     /// How surely.

@@ -162,12 +162,13 @@ fn begin(old: Option<Record>, new: &New, lifetimes: &Lifetimes, now: u64) -> Rec
     let fresh = |user, level| Meta {
         created: now,
         ends: now + lifetimes.absolute_millis(),
+        issued: now,
         user,
         level,
         epoch: 0,
     };
     match &new.beginning {
-        Beginning::Rotated => {}
+        Beginning::Rotated => record.meta.issued = now,
         Beginning::Anonymous => record.meta = fresh(None, 0),
         Beginning::Login { user, level } => {
             // What one user left in a session is not for the next.

@@ -29,7 +29,7 @@ end
 
 -- What one user left in a session is not for the next.
 local is_other = rotated == 0 and before['@u'] and before['@u'] ~= user
-local ours = {['@c'] = 1, ['@a'] = 1, ['@u'] = 1, ['@l'] = 1, ['@e'] = 1, ['@s'] = 1}
+local ours = {['@c'] = 1, ['@a'] = 1, ['@i'] = 1, ['@u'] = 1, ['@l'] = 1, ['@e'] = 1, ['@s'] = 1}
 local fields, kept, size_before, size = {}, {}, 0, 0
 for name, value in pairs(before) do
   if string.sub(name, 1, 1) == '.' then
@@ -84,7 +84,7 @@ if rotated == 1 then
   created, ends = before['@c'] or created, before['@a']
   user, level = before['@u'] or '', before['@l'] or '0'
 end
-local flat = {'@c', created, '@a', ends, '@l', level, '@s', plain(size)}
+local flat = {'@c', created, '@a', ends, '@i', plain(now), '@l', level, '@s', plain(size)}
 local function add(name, value)
   flat[#flat + 1] = name
   flat[#flat + 1] = value

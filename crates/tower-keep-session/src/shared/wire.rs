@@ -1,7 +1,7 @@
 //! What the scripts are told, what is answered, and how a session lies in its hash.
 //!
 //! Fields of the application begin with a dot; ours with an at sign: `@c` when it began, `@a` when it ends at
-//! the latest, `@u` its user, `@l` how surely, `@e` the user's epoch then, `@s` bytes of the application's
+//! the latest, `@i` when its ticket was given, `@u` its user, `@l` how surely, `@e` the user's epoch then, `@s` bytes of the application's
 //! fields; of a session that ended, only `@t`: the digest of the one to which it leads, or nothing.
 
 use std::{borrow::Cow, sync::LazyLock};
@@ -69,6 +69,7 @@ fn read(record: &mut Record, name: &[u8], value: Bytes) {
     match name {
         b"@c" => meta.created = number(&value),
         b"@a" => meta.ends = number(&value),
+        b"@i" => meta.issued = number(&value),
         b"@e" => meta.epoch = number(&value),
         b"@l" => meta.level = u8::try_from(number(&value)).unwrap_or(0),
         b"@u" => meta.user = String::from_utf8(value.to_vec()).ok(),

@@ -10,6 +10,7 @@ mod garbage;
 mod increments;
 mod lifetimes;
 mod outage;
+mod periodic;
 mod planted;
 mod races;
 mod revival;
