@@ -114,7 +114,7 @@ async fn after_a_failed_call() -> (RedisServer, [Store; 2], [RateLimitHandle; 2]
     (server, stores, [first, second])
 }
 
-/// Until the first has heard what the second said. (Before, it may still tell the server what it knew.)
+/// Until the first has heard what the second said.
 async fn hears([first, second]: &[Store; 2]) {
     eventually(LONG, async || first.log().stamp() == second.log().stamp()).await;
 }
