@@ -176,6 +176,7 @@
 //! `axum`: [`Session`] and [`SessionHandle`] are extractors, and [`SessionError`] is a response.
 
 mod answer;
+mod builder;
 mod cookie;
 mod core;
 mod cross_origin;
@@ -197,23 +198,24 @@ mod service;
 mod session;
 mod sessions;
 mod shared;
+mod stats;
 mod ticket;
 mod transport;
-mod typed;
 
 pub use self::{
+    builder::SessionLayerBuilder,
     cookie::{SameSite, SessionCookie},
     cross_origin::{CrossOrigin, CrossOriginFuture, CrossOriginLayer, CrossOriginLayerBuilder},
     device::Device,
     error::SessionError,
     future::ResponseFuture,
     handle::SessionHandle,
-    layer::{SessionLayer, SessionLayerBuilder},
-    manager::SessionStats,
+    layer::SessionLayer,
     revoked::Revoked,
     service::SessionManager,
     session::{Map, Session},
     sessions::Sessions,
+    stats::SessionStats,
     transport::Transport,
 };
 pub use tower_keep_store::{ConfigError, ResponseBody};

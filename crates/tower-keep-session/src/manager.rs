@@ -3,7 +3,6 @@
 use std::{
     fmt,
     future::Future,
-    sync::atomic::{AtomicU64, Ordering},
     task::{Context, Waker},
 };
 
@@ -14,6 +13,7 @@ use crate::{
     lifetimes::Lifetimes,
     place::{At, Place, Replace, Replaced},
     record::{Changes, Found},
+    stats::Counters,
     ticket::{OWNER, TOKEN},
 };
 
@@ -23,30 +23,6 @@ pub(crate) struct Manager {
     pub(crate) place: Place,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) counters: Counters,
-}
-
-/// What was seen that need not be.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    /// Requests with two session cookies.
-    pub(crate) ambiguous: AtomicU64,
-    /// Requests with a ticket whose session had ended.
-    pub(crate) ended: AtomicU64,
-    /// Changes that came too late.
-    pub(crate) late: AtomicU64,
-}
-
-/// What a layer has seen that need not be, since it was made, in this process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SessionStats {
-    /// Requests with two session cookies (or two other tickets): refused, and taken for none.
-    pub ambiguous: u64,
-    /// Requests with the ticket of a session that had just ended. A few come from requests that were under
-    /// way; many are a sign of theft.
-    pub ended: u64,
-    /// Changes that were not applied because the session had ended meanwhile.
-    pub late: u64,
 }
 
 impl Manager {
@@ -167,15 +143,6 @@ impl Manager {
         }
         Ok(is_done)
     }
-
-    pub(crate) fn stats(&self) -> SessionStats {
-        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        SessionStats {
-            ambiguous: get(&self.counters.ambiguous),
-            ended: get(&self.counters.ended),
-            late: get(&self.counters.late),
-        }
-    }
 }
 
 impl fmt::Debug for Manager {
@@ -186,11 +153,6 @@ impl fmt::Debug for Manager {
             .finish_non_exhaustive()
     }
 }
-
-pub(crate) fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
-}
-
 /// What the log calls a session, or a user.
 pub(crate) fn target(digest: &[u8; 16]) -> Target {
     Target::new("session", digest)

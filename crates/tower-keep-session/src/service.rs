@@ -12,7 +12,7 @@ use tower_service::Service;
 
 use crate::{
     answer, cookie::Sent, core::Core, future::ResponseFuture, handle::SessionHandle, layer::Shared,
-    manager::count, ticket::Ticket,
+    stats::count, ticket::Ticket,
 };
 
 /// What [`SessionLayer`](crate::SessionLayer) makes of a service. Ready when the inner service is.

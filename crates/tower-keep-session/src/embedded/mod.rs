@@ -16,6 +16,8 @@ use crate::{
 
 mod apply;
 mod state;
+#[cfg(test)]
+mod tests;
 mod tokens;
 
 /// Decides under one lock: nothing is in between.

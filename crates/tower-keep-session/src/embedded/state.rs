@@ -19,7 +19,7 @@ pub(super) struct State {
     /// The sessions of each user that has some.
     owners: HashMap<Key, Vec<Key>>,
     pub(super) tokens: Tokens,
-    bytes: usize,
+    pub(super) bytes: usize,
     counter: u64,
 }
 
@@ -186,7 +186,7 @@ impl State {
     }
 
     #[cfg(test)]
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         let is_empty = self.sessions.is_empty() && self.order.is_empty();
         is_empty && self.owners.is_empty() && self.bytes == 0
     }
@@ -195,64 +195,3 @@ impl State {
 /// About what a session takes besides its fields, and what it takes to list it.
 const SLOT_BYTES: usize = 256;
 const MEMBER_BYTES: usize = 128;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ticket::{OWNER, Ticket};
-
-    fn session(owner: &Key, created: u64) -> (At, Kind) {
-        let at = At::of(&Ticket::new(Some(owner)));
-        let listed = Listed {
-            digest: at.digest,
-            created,
-            label: "label".to_owned(),
-        };
-        let member = Member {
-            owner: *owner,
-            listed,
-        };
-        (at, Kind::Session(Record::default(), Some(member)))
-    }
-
-    #[test]
-    fn after_everything_expired_nothing_is_left() {
-        let mut state = State::default();
-        let owners = ["ada", "grace"].map(|user| Key::new(OWNER, user.as_bytes()));
-        for (i, until) in (10..20).enumerate() {
-            let (at, kind) = session(&owners[i % 2], until);
-            state.put(at.session, kind, until);
-            if i == 3 {
-                state.bury(&at, None, 30);
-            }
-        }
-        state.expire(15);
-        assert_eq!(state.listed(&owners[0]).len(), 2);
-        state.expire(19);
-        assert!(!state.is_empty(), "the end of one is still remembered");
-        state.expire(30);
-        assert!(state.is_empty());
-    }
-
-    #[test]
-    fn where_memory_ends_what_would_expire_first_goes() {
-        let mut state = State::default();
-        let owner = Key::new(OWNER, b"ada");
-        let keys: Vec<Key> = (1..=10)
-            .map(|until| {
-                let (at, kind) = session(&owner, until);
-                state.put(at.session, kind, until);
-                at.session
-            })
-            .collect();
-        let half = state.bytes / 2;
-        state.make_room(&keys[0], half);
-        assert!(state.bytes <= half);
-        let is_there: Vec<_> = keys
-            .iter()
-            .map(|key| state.find(key, 0).is_some())
-            .collect();
-        assert!(is_there[0] && is_there[9] && !is_there[1], "{is_there:?}");
-        assert_eq!(state.of_owner(&owner).len(), 5);
-    }
-}

@@ -96,7 +96,7 @@ async fn neither_a_5xx_nor_a_session_that_ended_gets_a_new_ticket(side: Side) {
         .visit(async |session: Session| {
             other
                 .fails(status, async |session| {
-                    session.logout().await.expect("logs out")
+                    session.logout().await.expect("logs out");
                 })
                 .await;
             session.set("late", &1).expect("is noted");

@@ -3,13 +3,41 @@
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
+use super::Session;
 use crate::{
     error::SessionError,
     record::{Changes, Fields},
 };
 
+/// One type.
+impl<T: Serialize + DeserializeOwned + Default> Session<T> {
+    /// All of it. A field that cannot be read is as in `T::default()`, and does no harm to the others.
+    #[must_use]
+    pub fn data(&self) -> T {
+        read(&self.core.state().record.fields)
+    }
+
+    /// Changes it. Only the fields that differ afterwards are written: whoever changes others at the same
+    /// time, or has fields of which this type knows nothing, loses nothing.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written as a JSON object, would be too large, or can only be read.
+    pub fn modify<R>(&self, change: impl FnOnce(&mut T) -> R) -> Result<R, SessionError> {
+        let before = self.data();
+        let fields_before = fields(&before)?;
+        let mut after = before;
+        let result = change(&mut after);
+        let changes = difference(&fields_before, &fields(&after)?);
+        if !changes.is_empty() {
+            self.core.change(changes)?;
+        }
+        Ok(result)
+    }
+}
+
 /// Makes a `T` of fields. One that cannot be read is left as it is in the default.
-pub(crate) fn read<T: Serialize + DeserializeOwned + Default>(fields: &Fields) -> T {
+fn read<T: Serialize + DeserializeOwned + Default>(fields: &Fields) -> T {
     let default = T::default();
     let Ok(Value::Object(mut object)) = serde_json::to_value(&default) else {
         return default;
@@ -35,7 +63,7 @@ pub(crate) fn read<T: Serialize + DeserializeOwned + Default>(fields: &Fields) -
 }
 
 /// The fields of a value.
-pub(crate) fn fields<T: Serialize>(value: &T) -> Result<Map<String, Value>, SessionError> {
+fn fields<T: Serialize>(value: &T) -> Result<Map<String, Value>, SessionError> {
     match serde_json::to_value(value).map_err(SessionError::Value)? {
         Value::Object(object) => Ok(object),
         _ => Err(SessionError::Value(serde::ser::Error::custom(
@@ -45,7 +73,7 @@ pub(crate) fn fields<T: Serialize>(value: &T) -> Result<Map<String, Value>, Sess
 }
 
 /// What has to be written so that what was before is as it is after.
-pub(crate) fn difference(before: &Map<String, Value>, after: &Map<String, Value>) -> Changes {
+fn difference(before: &Map<String, Value>, after: &Map<String, Value>) -> Changes {
     let changed = after
         .iter()
         .filter(|(name, value)| before.get(*name) != Some(value))

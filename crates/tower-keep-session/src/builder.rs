@@ -1,0 +1,154 @@
+//! The options of a layer.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use http::request::Parts;
+use tower_keep_store::{ConfigError, Store};
+
+use crate::{
+    cookie::SessionCookie,
+    label::Labels,
+    layer::{SessionLayer, Shared, TokenId},
+    lifetimes::Lifetimes,
+    manager::Manager,
+    transport::Transport,
+};
+
+/// Options of a [`SessionLayer`].
+#[must_use]
+pub struct SessionLayerBuilder {
+    store: Store,
+    lifetimes: Lifetimes,
+    transports: Vec<Transport>,
+    labels: Labels,
+    token_id: Option<TokenId>,
+}
+
+impl SessionLayerBuilder {
+    pub(crate) fn new(store: Store) -> Self {
+        Self {
+            store,
+            lifetimes: Lifetimes::default(),
+            transports: Vec::new(),
+            labels: Labels::UserAgent,
+            token_id: None,
+        }
+    }
+
+    /// How long a session lives after its last request. Default: 24 hours.
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.lifetimes.idle = timeout;
+        self
+    }
+
+    /// How long a session lives at the most, from its login on. Default: 30 days.
+    pub fn absolute_timeout(mut self, timeout: Duration) -> Self {
+        self.lifetimes.absolute = timeout;
+        self
+    }
+
+    /// How long the ticket that [`rotate`](crate::Session::rotate) replaced still leads to the session.
+    /// Default: 10 seconds.
+    pub fn rotation_grace(mut self, grace: Duration) -> Self {
+        self.lifetimes.grace = grace;
+        self
+    }
+
+    /// Gives a session a new ticket, as [`rotate`](crate::Session::rotate) does, with the answer to the first
+    /// request that looks at it after so long. A client that does not get that answer is logged out once the
+    /// grace is over: the shorter the one, the longer should be the other. Default: never.
+    pub fn rotate_every(mut self, time: Duration) -> Self {
+        self.lifetimes.rotation = Some(time);
+        self
+    }
+
+    /// Bytes of all names and values of a session. Default: 64 KiB.
+    pub fn size_limit(mut self, bytes: usize) -> Self {
+        self.lifetimes.largest = bytes;
+        self
+    }
+
+    /// How many sessions a user may have. One more ends the oldest. Default: 100.
+    pub fn sessions_per_user(mut self, most: u32) -> Self {
+        self.lifetimes.most_per_user = most;
+        self
+    }
+
+    /// Refuses a login that would be one too many, instead of ending the oldest session.
+    pub fn refuse_further_sessions(mut self) -> Self {
+        self.lifetimes.oldest_gives_way = false;
+        self
+    }
+
+    /// Adds a way in which tickets travel. They are looked for in the order in which they were added; the
+    /// answer goes the way the ticket came, or the first. Default: [`Transport::Cookie`], as it is by default.
+    pub fn transport(mut self, transport: Transport) -> Self {
+        self.transports.push(transport);
+        self
+    }
+
+    /// What a user's list of sessions calls one that logs in with this request, up to 200 characters of it.
+    /// Default: `User-Agent`. It is asked for each request, before anybody knows whether that will log in: what
+    /// it does should cost little.
+    pub fn device_label(
+        mut self,
+        label: impl Fn(&Parts) -> String + Send + Sync + 'static,
+    ) -> Self {
+        self.labels = Labels::By(Arc::new(label));
+        self
+    }
+
+    /// The id of the token (`jti`, say) with which a request comes, for those that
+    /// [`revoke_token`](crate::Sessions::revoke_token) ends before their time. It is looked up in the same round trip
+    /// as the session; with a revoked token nothing is loaded, and none is believed while the store fails.
+    ///
+    /// It is asked for each request. Whether the token is good is for others to say, before or after.
+    pub fn token_id(
+        mut self,
+        id: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.token_id = Some(Arc::new(id));
+        self
+    }
+
+    /// How much longer than itself a token stays revoked, for clocks that differ. Default: a minute.
+    pub fn token_leeway(mut self, leeway: Duration) -> Self {
+        self.lifetimes.leeway = leeway;
+        self
+    }
+
+    /// The layer.
+    ///
+    /// # Errors
+    ///
+    /// Options that make no sense; the error names them.
+    pub fn build(mut self) -> Result<SessionLayer, ConfigError> {
+        self.lifetimes.check()?;
+        if self.transports.is_empty() {
+            let cookie = SessionCookie::default();
+            self.transports.push(Transport::Cookie(cookie));
+        }
+        for transport in &self.transports {
+            transport.check()?;
+        }
+        Ok(SessionLayer {
+            shared: Arc::new(Shared {
+                manager: Arc::new(Manager::new(self.store, self.lifetimes)),
+                transports: self.transports.into(),
+                labels: self.labels,
+                token_id: self.token_id,
+                reads_on_failure: false,
+            }),
+        })
+    }
+}
+
+impl fmt::Debug for SessionLayerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionLayerBuilder")
+            .field("store", &self.store)
+            .field("lifetimes", &self.lifetimes)
+            .field("transports", &self.transports)
+            .finish_non_exhaustive()
+    }
+}

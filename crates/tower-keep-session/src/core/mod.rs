@@ -1,0 +1,150 @@
+//! One request's view of its session.
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
+
+use tokio::sync::OnceCell;
+use tower_keep_store::{Key, PersonalCell};
+
+use crate::{
+    error::SessionError,
+    label::Label,
+    layer::Shared,
+    manager::Manager,
+    place::At,
+    record::{Changes, Found, Record},
+    stats::count,
+    ticket::Ticket,
+};
+
+mod replace;
+mod write;
+
+/// What a request knows of its session. Its handles share it.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) manager: Arc<Manager>,
+    ticket: Option<Ticket>,
+    token: Option<Key>,
+    label: Label,
+    reads_on_failure: bool,
+    personal: PersonalCell,
+    is_touched: AtomicBool,
+    loaded: OnceCell<()>,
+    state: Mutex<State>,
+    /// Held while something goes to the store that what comes after depends on.
+    step: tokio::sync::Mutex<()>,
+}
+
+/// What is known after the session was loaded.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// Where it is; nothing if there is none yet.
+    pub(crate) at: Option<At>,
+    pub(crate) record: Record,
+    /// What the request changed and has not told the store.
+    pub(crate) changes: Changes,
+    /// The ticket is that of a session that just ended: nothing is written for it, and no cookie is given.
+    pub(crate) is_sealed: bool,
+    /// Loaded while the store failed.
+    pub(crate) is_read_only: bool,
+    pub(crate) issue: Issue,
+}
+
+/// What the client is to be told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Issue {
+    #[default]
+    Nothing,
+    /// A new ticket, and when its session ends at the latest.
+    Ticket(Ticket, u64),
+    /// That its ticket is of no use any more.
+    Removal,
+}
+
+impl Core {
+    /// Of a request with this ticket, by these rules.
+    pub(crate) fn new(
+        shared: &Shared,
+        ticket: Option<Ticket>,
+        token: Option<Key>,
+        label: Label,
+        personal: PersonalCell,
+    ) -> Self {
+        Self {
+            manager: shared.manager.clone(),
+            ticket,
+            token,
+            label,
+            reads_on_failure: shared.reads_on_failure,
+            personal,
+            is_touched: AtomicBool::new(false),
+            loaded: OnceCell::new(),
+            state: Mutex::default(),
+            step: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Whether anybody looked at the session.
+    pub(crate) fn is_touched(&self) -> bool {
+        self.is_touched.load(Ordering::Acquire)
+    }
+
+    /// Where it is told whether anybody did.
+    pub(crate) fn personal(&self) -> PersonalCell {
+        self.personal.clone()
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Loads the session, once.
+    pub(crate) async fn load(&self) -> Result<(), SessionError> {
+        self.personal.mark();
+        self.is_touched.store(true, Ordering::Release);
+        let loaded = self.loaded.get_or_try_init(|| self.find());
+        loaded.await.copied()
+    }
+
+    async fn find(&self) -> Result<(), SessionError> {
+        if self.ticket.is_none() && self.token.is_none() {
+            return Ok(());
+        }
+        let at = self.ticket.as_ref().map(At::of);
+        // A token that may have been revoked is not believed.
+        let is_lenient = self.reads_on_failure && self.token.is_none();
+        match self.manager.open(at, self.token.as_ref()).await {
+            Ok(None) => {}
+            Ok(Some((at, found))) => self.take(at, found),
+            Err(SessionError::Store(error)) if is_lenient => {
+                tracing::debug!(%error, "a session is taken for none, read-only");
+                self.state().is_read_only = true;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn take(&self, at: At, found: Found) {
+        match found {
+            Found::Session(record, left) => {
+                let lifetimes = &self.manager.lifetimes;
+                let now = self.manager.now_millis();
+                if lifetimes.is_renewal_due(left, now, record.meta.ends) {
+                    self.manager.place.renew(&at, lifetimes);
+                }
+                let mut state = self.state();
+                state.at = Some(at);
+                state.record = record;
+            }
+            Found::Ended | Found::Moved(_) => {
+                count(&self.manager.counters.ended);
+                self.state().is_sealed = true;
+            }
+            Found::Nothing => {}
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What the scripts are told, what is answered, and how a session lies in its hash.
+//!
+//! Fields of the application begin with a dot; ours with an at sign: `@c` when it began, `@a` when it ends at
+//! the latest, `@i` when its ticket was given, `@u` its user, `@l` how surely, `@e` the user's epoch then, `@s` bytes of the application's
+//! fields; of a session that ended, only `@t`: the digest of the one to which it leads, or nothing.
+
+use std::sync::LazyLock;
+
+use tower_keep_store::Script;
+
+mod heard;
+mod told;
+
+pub(super) use self::{
+    heard::{found, is_of_epoch, listed, replaced, written},
+    told::{ending_all, renewal, replacing, writing},
+};
+
+macro_rules! script {
+    ($name:literal, $file:literal) => {
+        Script::new(
+            $name,
+            concat!(include_str!("../prelude.lua"), include_str!($file)),
+        )
+    };
+}
+
+pub(super) static WRITE: LazyLock<Script> =
+    LazyLock::new(|| script!("session-write", "../write.lua"));
+pub(super) static RENEW: LazyLock<Script> =
+    LazyLock::new(|| script!("session-renew", "../renew.lua"));
+pub(super) static REPLACE: LazyLock<Script> =
+    LazyLock::new(|| script!("session-replace", "../replace.lua"));
+pub(super) static END_ALL: LazyLock<Script> =
+    LazyLock::new(|| script!("session-end-all", "../end_all.lua"));
+
+fn hex(digest: [u8; 16]) -> String {
+    format!("{:032x}", u128::from_be_bytes(digest))
+}
+
+fn unhex(text: &[u8]) -> Option<[u8; 16]> {
+    let text = std::str::from_utf8(text).ok()?;
+    let is_whole = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let number = is_whole.then(|| u128::from_str_radix(text, 16).ok())??;
+    Some(number.to_be_bytes())
+}
