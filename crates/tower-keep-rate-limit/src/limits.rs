@@ -188,10 +188,10 @@ impl Limits {
     /// The charge of a policy for somebody named from outside.
     pub(crate) fn charge_for(&self, index: usize, subject: &Subject) -> Charge {
         let limit = &self.policies[index];
-        let subject = limit.policy.key.normalise(subject.clone());
-        let bucket = self.bucket_of(limit, &subject);
+        let mut key = self.personal_key();
+        limit.policy.key.name(subject, &mut key);
         Charge {
-            bucket,
+            bucket: key.finish().part(limit.part),
             bound: limit.bound.clone(),
             cost: 1,
             keep: 0,

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::LazyLock};
 
+use foldhash::fast::RandomState;
 use serde::Serialize;
 use smallvec::SmallVec;
 use tower_keep_store::{Key, Script};
@@ -25,7 +26,7 @@ pub(super) static BAN: LazyLock<Script> =
 pub(super) struct Call {
     pub(super) buckets: Vec<Called>,
     pub(super) asked: Vec<Asked>,
-    places: HashMap<Key, usize>,
+    places: HashMap<Key, usize, RandomState>,
     rules: Vec<Rule>,
     requests: Vec<u64>,
     claims: Vec<(usize, usize, String, u64)>,
