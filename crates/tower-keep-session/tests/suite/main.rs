@@ -7,6 +7,7 @@ mod cookies;
 mod cost;
 mod failing;
 mod garbage;
+mod hostile;
 mod increments;
 mod lifetimes;
 mod outage;
