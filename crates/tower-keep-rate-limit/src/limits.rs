@@ -206,6 +206,10 @@ impl Limits {
     pub(crate) fn missing(&self, limit: &Limit) -> Result<StoreKey, NoBucket> {
         match limit.policy.missing {
             MissingKey::Shared => Ok(self.bucket_of(limit, &Subject::anonymous())),
+            MissingKey::Refused if limit.policy.is_shadow => {
+                self.counters.shadow_refused.add();
+                Err(NoBucket::Pass)
+            }
             MissingKey::Refused => Err(NoBucket::Unidentified),
             MissingKey::Allowed => Err(NoBucket::Pass),
         }

@@ -86,6 +86,8 @@ pub(crate) fn refuse<B: Body>(
     if let Some(cell) = head.extensions.get::<OutcomeCell>() {
         cell.set(Outcome::Rejected);
     }
-    let response = limits.answers.refuse(status, Grpc::of(&head.headers));
+    let response = limits
+        .answers
+        .refuse(status, Grpc::of(&head.method, &head.headers));
     response.map(ResponseBody::own)
 }
