@@ -18,7 +18,7 @@ use crate::{
     quota::Quota,
     quotas::Quotas,
     stats::Counters,
-    status::{PolicyStatus, RateLimitStatus, Refusal},
+    status::{PolicyStatus, RateLimitStatus, Refusal, Standing},
     verdict::{self, Verdict},
 };
 
@@ -232,8 +232,9 @@ impl Limits {
             policies: SmallVec::from_iter([PolicyStatus {
                 bound: limit.bound.clone(),
                 remaining: 0,
+                standing: Standing::Unidentified,
                 reset: Duration::ZERO,
-                retry_after: None,
+                wait: Duration::ZERO,
             }]),
         }
     }
@@ -245,8 +246,7 @@ impl Limits {
                 continue;
             };
             let now = self.store.clock().now().as_micros();
-            let is_violated = status.retry_after.is_some() && !status.is_shadow();
-            if is_violated && self.place.denied(charge, ban.denials, now) {
+            if status.is_violated() && self.place.denied(charge, ban.denials, now) {
                 let terms = BanTerms {
                     length: ban.length,
                     doubling_to: Some(ban.longest),

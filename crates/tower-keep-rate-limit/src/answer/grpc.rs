@@ -114,8 +114,8 @@ mod tests {
     }
 
     fn refusal(why: Refusal, name: &str, wait: Option<Duration>) -> Response<Bytes> {
-        let mut policy = samples::policy(name, Quota::per_minute(100), 0);
-        policy.retry_after = Some(wait.unwrap_or_default());
+        let policy = samples::policy(name, Quota::per_minute(100), 0);
+        let policy = samples::refusing(policy, wait.unwrap_or_default());
         Grpc::Plain.refusal(&samples::refused(why, [policy]), why, wait)
     }
 

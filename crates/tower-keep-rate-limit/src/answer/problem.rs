@@ -121,7 +121,10 @@ fn kind_and_title(why: Refusal) -> (&'static str, &'static str) {
             "https://iana.org/assignments/http-problem-types#quota-exceeded",
             "Request cannot be satisfied as assigned quota has been exceeded",
         ),
-        Refusal::TooCostly => ("about:blank", "Too Many Requests"),
+        Refusal::TooCostly => (
+            "https://docs.rs/tower-keep-rate-limit/latest/tower_keep_rate_limit/enum.Refusal.html#variant.TooCostly",
+            "Request can never be satisfied as it costs more than its quota allows at once",
+        ),
         Refusal::Banned => (
             "https://iana.org/assignments/http-problem-types#abnormal-usage-detected",
             "Request not satisfied due to detection of abnormal request pattern",
