@@ -219,7 +219,8 @@ pub enum HandleError {
     Concurrent,
     /// The policy's quota cannot be changed while the application runs.
     NotAdjustable,
-    /// The quota makes no sense, or is of another kind than the policy's (concurrent or not).
+    /// The quota makes no sense, leaves nothing beside the policy's [reserve](crate::Policy::reserve), or is of
+    /// another kind than the policy's (concurrent or not).
     Senseless,
     /// The store failed.
     Store(StoreError),

@@ -85,7 +85,8 @@ impl RateLimitLayerBuilder {
         self
     }
 
-    /// The longest a request waits for the store. Default: the store's own, 50 ms.
+    /// The longest a request waits for the store: more than zero, at most an hour. Default: the store's own,
+    /// 50 ms.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
         self
@@ -149,7 +150,8 @@ impl RateLimitLayerBuilder {
     ///
     /// # Errors
     ///
-    /// A policy makes no sense, there is none, or two have one name; the error names them.
+    /// A policy makes no sense, there is none, or two have one name; the error names them. Or an option of the
+    /// layer makes none.
     pub fn build(self) -> Result<RateLimitLayer, ConfigError> {
         if self.policies.is_empty() {
             return Err(ConfigError::new("a layer without a policy limits nothing"));
@@ -158,6 +160,12 @@ impl RateLimitLayerBuilder {
         if self.epsilon.is_some_and(|epsilon| !is_fraction(epsilon)) {
             return Err(ConfigError::new(
                 "allow_leases: the share is more than 0 and at most 0.5",
+            ));
+        }
+        let is_deadline = |deadline: Duration| !deadline.is_zero() && deadline <= LONGEST_DEADLINE;
+        if self.deadline.is_some_and(|deadline| !is_deadline(deadline)) {
+            return Err(ConfigError::new(
+                "deadline: it is more than zero and at most an hour",
             ));
         }
         let policies = check(self.policies)?;
@@ -198,3 +206,6 @@ fn part(name: &str) -> u32 {
     let [a, b, c, d, ..] = StoreKey::new("policy", name.as_bytes()).digest();
     u32::from_be_bytes([a, b, c, d])
 }
+
+/// Nobody waits that long; and an instant has an end.
+const LONGEST_DEADLINE: Duration = Duration::from_secs(3600);

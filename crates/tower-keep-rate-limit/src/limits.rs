@@ -205,7 +205,10 @@ impl Limits {
     /// The bucket of those who do not say who they are, or what else happens to them.
     pub(crate) fn missing(&self, limit: &Limit) -> Result<StoreKey, NoBucket> {
         match limit.policy.missing {
-            MissingKey::Shared => Ok(self.bucket_of(limit, &Subject::anonymous())),
+            MissingKey::Shared => {
+                limit.policy.key.warn_of_missing_user(&limit.policy.name);
+                Ok(self.bucket_of(limit, &Subject::anonymous()))
+            }
             MissingKey::Refused if limit.policy.is_shadow => {
                 self.counters.shadow_refused.add();
                 Err(NoBucket::Pass)
@@ -308,7 +311,8 @@ impl Limit {
 
     /// Whether a quota can take the place of the policy's own.
     pub(crate) fn accepts(&self, quota: &Quota) -> bool {
-        self.is_of_a_kind_with(quota) && quota.rule().is_ok()
+        let leaves_something = |rule| self.policy.leaves_something(&rule);
+        self.is_of_a_kind_with(quota) && quota.rule().is_ok_and(leaves_something)
     }
 
     fn is_of_a_kind_with(&self, quota: &Quota) -> bool {

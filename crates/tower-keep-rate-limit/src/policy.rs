@@ -32,6 +32,8 @@ pub struct Policy {
     pub(crate) ban: Option<BanRule>,
     pub(crate) allow_when: Option<Predicate>,
     pub(crate) is_shadow: bool,
+    /// What was asked for twice, in ways that do not go together.
+    contradiction: Option<&'static str>,
 }
 
 /// What happens to requests that do not say whose they are.
@@ -92,6 +94,7 @@ impl Policy {
             ban: None,
             allow_when: None,
             is_shadow: false,
+            contradiction: None,
         }
     }
 
@@ -140,7 +143,9 @@ impl Policy {
         mut self,
         cost: impl Fn(&response::Parts) -> u32 + Send + Sync + 'static,
     ) -> Self {
-        self.outcome = Some(Arc::new(cost));
+        if self.outcome.replace(Arc::new(cost)).is_some() {
+            self.contradiction = Some(TWO_OUTCOMES);
+        }
         self
     }
 
@@ -173,31 +178,30 @@ impl Policy {
     /// others the same number of units. (Of a strict or fixed window whose *length* changes it is not known
     /// which part of it that was: units may then count for longer, or not at all.)
     pub fn quota_by(
-        mut self,
+        self,
         quota: impl Fn(&request::Parts) -> Option<Quota> + Send + Sync + 'static,
     ) -> Self {
-        self.source = QuotaSource::Now(Arc::new(quota));
-        self
+        self.source(QuotaSource::Now(Arc::new(quota)))
     }
 
     /// The same from somewhere that takes time. It is asked once a second for each key, and a request waits
     /// for it.
     pub fn quota_by_async<Answer>(
-        mut self,
+        self,
         quota: impl Fn(&request::Parts) -> Answer + Send + Sync + 'static,
     ) -> Self
     where
         Answer: Future<Output = Option<Quota>> + Send + 'static,
     {
-        self.source = QuotaSource::Later(Arc::new(move |request| Box::pin(quota(request))));
-        self
+        self.source(QuotaSource::Later(Arc::new(move |request| {
+            Box::pin(quota(request))
+        })))
     }
 
     /// Lets the quota of a key be changed while the application runs, in all processes, by
     /// [`RateLimitHandle::adjust`](crate::RateLimitHandle::adjust). Costs a read once a second for each key.
-    pub fn adjustable(mut self) -> Self {
-        self.source = QuotaSource::Stored;
-        self
+    pub fn adjustable(self) -> Self {
+        self.source(QuotaSource::Stored)
     }
 
     /// Bans a key for `length` after `denials` refusals within one window, as this process counts them. Each
@@ -219,6 +223,14 @@ impl Policy {
         self
     }
 
+    fn source(mut self, source: QuotaSource) -> Self {
+        if !matches!(self.source, QuotaSource::Fixed) {
+            self.contradiction = Some(TWO_SOURCES);
+        }
+        self.source = source;
+        self
+    }
+
     pub(crate) fn is_adjustable(&self) -> bool {
         matches!(self.source, QuotaSource::Stored)
     }
@@ -236,13 +248,11 @@ impl Policy {
     fn checked(&self) -> Result<Rule, ConfigError> {
         check_name(&self.name)?;
         self.key.check()?;
+        if let Some(contradiction) = self.contradiction {
+            return Err(ConfigError::new(contradiction));
+        }
         let rule = self.quota.rule()?;
-        let most = rule.most_at_once();
-        if self
-            .reserve
-            .as_ref()
-            .is_some_and(|reserve| u64::from(reserve.units) >= most)
-        {
+        if !self.leaves_something(&rule) {
             return Err(ConfigError::new(
                 "reserve: as many units as the quota ever has at once leave nothing for other requests",
             ));
@@ -253,9 +263,20 @@ impl Policy {
             ));
         }
         if let Some(ban) = self.ban {
+            if self.is_shadow {
+                return Err(ConfigError::new(
+                    "ban_after: a shadow refuses nobody, so nobody is banned",
+                ));
+            }
             check_ban(ban)?;
         }
         Ok(rule)
+    }
+
+    /// Whether a quota has more units at once than are reserved.
+    pub(crate) fn leaves_something(&self, rule: &Rule) -> bool {
+        let reserved = self.reserve.as_ref().map_or(0, |reserve| reserve.units);
+        u64::from(reserved) < rule.most_at_once()
     }
 }
 
@@ -288,5 +309,10 @@ impl fmt::Debug for Policy {
             .finish_non_exhaustive()
     }
 }
+
+const TWO_OUTCOMES: &str = "outcome_cost, count_if: a response costs what one of them says, once";
+
+const TWO_SOURCES: &str =
+    "quota_by, quota_by_async, adjustable: a quota comes from one of them, once";
 
 pub(crate) const LONGEST_BAN: Duration = Duration::from_secs(366 * 24 * 3600);

@@ -24,7 +24,8 @@ use crate::rule::{Gcra, Ring, Rule, Slots, Window};
 /// # let _ = (usual, bursts, calendar);
 /// ```
 ///
-/// Nonsense (a limit of 0, a window under a millisecond) is found when the layer is built.
+/// Nonsense (a limit of 0, a window under a millisecond, both strict and by the calendar) is found when the
+/// layer is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use]
 pub struct Quota {
@@ -40,6 +41,18 @@ enum Counting {
     Strict,
     Fixed,
     Concurrent,
+    /// In two ways at once, which is none.
+    Contradictory,
+}
+
+impl Counting {
+    /// The way that was asked for, unless another one was before.
+    const fn and(self, asked: Self) -> Self {
+        match (self, asked) {
+            (Self::Gcra, _) | (Self::Strict, Self::Strict) | (Self::Fixed, Self::Fixed) => asked,
+            _ => Self::Contradictory,
+        }
+    }
 }
 
 impl Quota {
@@ -96,14 +109,14 @@ impl Quota {
     /// and one sixteenth of a window more after it was used, so whoever keeps asking gets at least 16/17 of
     /// the limit.
     pub const fn strict(mut self) -> Self {
-        self.counting = Counting::Strict;
+        self.counting = self.counting.and(Counting::Strict);
         self
     }
 
     /// Counts from one full window to the next, beginning with 1970 in UTC. Twice the limit can be used
     /// around a boundary.
     pub const fn fixed_window(mut self) -> Self {
-        self.counting = Counting::Fixed;
+        self.counting = self.counting.and(Counting::Fixed);
         self
     }
 
@@ -140,6 +153,8 @@ impl Quota {
             Counting::Strict => 's',
             Counting::Fixed => 'f',
             Counting::Concurrent => 'c',
+            // Never stored: it is no rule.
+            Counting::Contradictory => '-',
         };
         let (limit, window) = (self.limit, self.window.as_micros());
         match self.burst {
@@ -184,6 +199,9 @@ impl Quota {
             return Err(ConfigError::new("a window is at most 366 days long"));
         }
         match (self.counting, self.burst) {
+            (Counting::Contradictory, _) => Err(ConfigError::new(
+                "a quota is one of strict, fixed_window and concurrent, not two of them",
+            )),
             (_, Some(0)) => Err(ConfigError::new("a burst of 0 would refuse every request")),
             (Counting::Gcra, _) => {
                 let burst = NonZeroU32::new(self.most_at_once()).unwrap_or(limit);

@@ -13,6 +13,7 @@ mod split;
 mod subject;
 #[cfg(test)]
 mod tests;
+mod user;
 
 use std::{future::Future, pin::Pin, sync::Arc};
 

@@ -10,7 +10,7 @@ use tower_keep_store::{Identity, PeerAddr, Store};
 use tower_keep_test_support::RedisServer;
 
 use crate::{
-    common::{Limited, builder, from, limited, send, status},
+    common::{Limited, builder, from, limited, send, status, warnings::Warnings},
     schedules::stores,
 };
 
@@ -136,4 +136,26 @@ async fn what_can_never_pass_asks_nobody() {
     let is_ours = |name: &&&String| calls[**name] >= 20;
     assert_eq!(scripts.iter().filter(is_ours).count(), 0, "{calls:?}");
     assert!(!calls.contains_key("get"), "{calls:?}");
+}
+
+#[tokio::test]
+async fn who_counts_by_user_and_has_none_is_told_so_once() {
+    let warnings = Warnings::default();
+    let _set = tracing::subscriber::set_default(warnings.clone());
+    let by_header = service(&Store::memory(), two("by-header"));
+    let by_user = Key::header("x-merchant-id").and(Key::user());
+    let by_user = service(&Store::memory(), two("by-user").by(by_user));
+    send(&by_header, Request::default()).await;
+    assert_eq!(warnings.text(), "");
+    send(&by_user, everything()).await;
+    assert_eq!(warnings.text(), "");
+    for _ in 0..3 {
+        send(&by_user, from("m")).await;
+    }
+    let text = warnings.text();
+    assert_eq!(text.matches("no Identity").count(), 1, "{text}");
+    assert!(
+        text.contains("by-user") && text.contains("inside"),
+        "{text}"
+    );
 }
