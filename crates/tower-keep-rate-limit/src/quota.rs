@@ -58,7 +58,8 @@ impl Counting {
 impl Quota {
     /// `limit` units in each `window`, by the generic cell rate algorithm (ITU-T I.371): what was used
     /// comes back one by one, `window / limit` apart, and never more than the [burst](Self::burst) is
-    /// saved up.
+    /// saved up. So twice the limit, less one, can pass within the first window; where that is too much, see
+    /// [`strict`](Self::strict).
     pub const fn new(limit: u32, window: Duration) -> Self {
         Self {
             limit,
@@ -73,7 +74,8 @@ impl Quota {
         Self::new(limit, Duration::from_secs(1))
     }
 
-    /// `limit` units in each minute.
+    /// `limit` units in each minute. Of 100, say, 100 at once and then one each 0.6 s: up to 199 in the first
+    /// minute.
     pub const fn per_minute(limit: u32) -> Self {
         Self::new(limit, Duration::from_secs(60))
     }
@@ -89,7 +91,11 @@ impl Quota {
     }
 
     /// `limit` requests at the same time. A slot is held until the response's body has ended or was
-    /// dropped; the slots of a process that died are free 30 seconds later.
+    /// dropped (at once, therefore, for an upgrade: a WebSocket holds none); the slots of a process that died
+    /// are free 30 seconds later.
+    ///
+    /// When a slot is free again nobody knows. The `Retry-After` of 1 second is a guess, and so is
+    /// [`retry_after`](crate::PolicyStatus::retry_after); the `RateLimit` field says no time at all.
     pub const fn concurrent(limit: u32) -> Self {
         Self {
             limit,

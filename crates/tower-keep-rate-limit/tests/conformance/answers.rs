@@ -5,7 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header::CONTENT_TYPE};
 use http_body_util::{BodyExt, Full};
-use tower_keep_rate_limit::{Key, Policy, Quota, RateLimitLayer, RateLimitStatus, Refusal};
+use tower_keep_rate_limit::{
+    Key, Policy, PolicyStatus, Quota, RateLimitLayer, RateLimitStatus, Refusal,
+};
 use tower_keep_store::{Clock, Store};
 
 use crate::common::{Answer, Limited, START, field, from, limited, send, stores};
@@ -117,6 +119,6 @@ async fn only_refusals_carry_the_status_in_their_own_extensions() {
     let refused = send(&service, from("m")).await;
     let status: &RateLimitStatus = refused.extensions().get().expect("a status");
     assert_eq!(status.refusal(), Some(Refusal::Exceeded));
-    assert!(status.violated().map(|policy| policy.name()).eq(["a"]));
+    assert!(status.violated().map(PolicyStatus::name).eq(["a"]));
     assert!(status.retry_after().is_some());
 }
