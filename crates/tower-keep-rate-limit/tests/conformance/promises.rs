@@ -1,16 +1,19 @@
 //! Who shares buckets, and who does not.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::Full;
 use tower_keep_rate_limit::{Key, Policy, Quota, RateLimitLayer, Subject};
-use tower_keep_store::{Identity, PeerAddr, Store};
+use tower_keep_store::{Clock, Identity, PeerAddr, Store};
 use tower_keep_test_support::RedisServer;
 
 use crate::{
-    common::{Limited, builder, from, limited, send, status, warnings::Warnings},
+    common::{Limited, START, builder, from, limited, send, status, warnings::Warnings},
     schedules::stores,
 };
 
@@ -158,4 +161,25 @@ async fn who_counts_by_user_and_has_none_is_told_so_once() {
         text.contains("by-user") && text.contains("inside"),
         "{text}"
     );
+}
+
+/// Asks ten times a second for so many seconds; how many passed.
+async fn passed(quota: Quota, seconds: u64) -> usize {
+    let clock = Clock::manual(START);
+    let store = Store::builder().clock(clock.clone()).memory();
+    let policy = Policy::new("p", quota).by(Key::header("x-merchant-id"));
+    let service = service(&store, policy);
+    let mut passed = 0;
+    for _ in 0..seconds * 10 {
+        passed += usize::from(status(&service, "m").await == StatusCode::OK);
+        clock.advance(Duration::from_millis(100));
+    }
+    passed
+}
+
+#[tokio::test]
+async fn of_a_hundred_a_minute_199_can_pass_in_the_first_minute_unless_it_is_strict() {
+    let quota = Quota::per_minute(100);
+    assert_eq!(passed(quota, 60).await, 199);
+    assert_eq!(passed(quota.strict(), 60).await, 100);
 }
