@@ -88,7 +88,8 @@ pub(crate) fn of(charges: &Charges, decision: Decision) -> Verdict {
     if !is_granted && status.violated().next().is_none() {
         // By what is stored, all of it would pass: whatever stood there was not to be read, or has changed
         // meanwhile. To come again at once is true then.
-        for policy in &mut status.policies {
+        let policies = status.policies.iter_mut();
+        for policy in policies.filter(|policy| !policy.is_shadow()) {
             policy.standing = Standing::Refused;
             policy.wait = Duration::ZERO;
         }
