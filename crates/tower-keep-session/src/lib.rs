@@ -155,7 +155,8 @@
 //!
 //! # Where it stands
 //!
-//! Inside tracing and limits by address, outside limits by user and caches. In whichever order it stands with a
+//! Inside tracing and limits by address, outside limits by user and caches. An [`IdentifyLayer`] just inside it
+//! tells limits who is logged in. In whichever order it stands with a
 //! cache, a response whose session was looked at is stored for nobody. Browsers send cookies with requests that
 //! other sites make: [`CrossOriginLayer`] refuses those.
 //!
@@ -187,6 +188,7 @@ mod error;
 mod extract;
 mod future;
 mod handle;
+mod identify;
 mod label;
 mod layer;
 mod lifetimes;
@@ -210,6 +212,7 @@ pub use self::{
     error::SessionError,
     future::ResponseFuture,
     handle::SessionHandle,
+    identify::{Identify, IdentifyFuture, IdentifyLayer},
     layer::SessionLayer,
     revoked::Revoked,
     service::SessionManager,
