@@ -203,6 +203,7 @@ mod shared;
 mod stats;
 mod ticket;
 mod transport;
+mod value_error;
 
 pub use self::{
     builder::SessionLayerBuilder,
@@ -220,5 +221,6 @@ pub use self::{
     sessions::Sessions,
     stats::SessionStats,
     transport::Transport,
+    value_error::ValueError,
 };
 pub use tower_keep_store::{ConfigError, ResponseBody};
