@@ -155,3 +155,23 @@ async fn what_could_not_be_stored_is_a_503_in_the_place_of_the_answer() {
         ["application/problem+json"]
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_of_which_nobody_knows_what_became_is_counted_and_whole() {
+    let mut side = Side::redis();
+    let (layer, mut browser) = hasty(&side).await;
+    let (_, answer) = browser
+        .visit(async |session: Session| {
+            session.set("a", &2).expect("is noted");
+            session.set("b", &2).expect("is noted");
+            side.server_mut().pause();
+        })
+        .await;
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(layer.stats().unsure, 1);
+    side.server_mut().resume();
+    eventually(LONG, async || asks(&mut browser.clone()).await.0.is_some()).await;
+    let values = (browser.get("a").await, browser.get("b").await);
+    let (before, after) = ((Some(1), None), (Some(2), Some(2)));
+    assert!(values == before || values == after, "{values:?}");
+}
