@@ -61,8 +61,7 @@ impl Subject {
         self
     }
 
-    /// The same key material that [`Key::find`] makes of a request of theirs. [Normalise](Key::normalise)
-    /// it before.
+    /// The key material of what a key found.
     pub(crate) fn push_to(&self, into: &mut PersonalKey) {
         for leaf in &self.0 {
             leaf.push_to(into);
@@ -71,14 +70,18 @@ impl Subject {
 }
 
 impl Key {
-    /// The subject as this key finds it: addresses are those of their group.
-    pub(crate) fn normalise(&self, mut subject: Subject) -> Subject {
-        for leaf in &mut subject.0 {
-            if let Leaf::Address(address) = leaf {
-                *address = self.group(*address).unwrap_or(*address);
+    /// The same key material that [`find`](Self::find) makes of a request of theirs: addresses are those of their
+    /// group.
+    pub(crate) fn name(&self, subject: &Subject, into: &mut PersonalKey) {
+        for leaf in &subject.0 {
+            match leaf {
+                Leaf::Address(address) => {
+                    let group = self.group(*address).unwrap_or(*address);
+                    Leaf::Address(group).push_to(into);
+                }
+                leaf => leaf.push_to(into),
             }
         }
-        subject
     }
 
     /// The address all of whose group share a quota; nothing if the key has no address.

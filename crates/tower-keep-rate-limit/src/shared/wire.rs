@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::LazyLock};
 
+use foldhash::fast::RandomState;
 use serde::Serialize;
 use smallvec::SmallVec;
 use tower_keep_store::{Key, Script};
@@ -25,7 +26,7 @@ pub(super) static BAN: LazyLock<Script> =
 pub(super) struct Call {
     pub(super) buckets: Vec<Called>,
     pub(super) asked: Vec<Asked>,
-    places: HashMap<Key, usize>,
+    places: HashMap<Key, usize, RandomState>,
     rules: Vec<Rule>,
     requests: Vec<u64>,
     claims: Vec<(usize, usize, String, u64)>,
@@ -55,9 +56,7 @@ impl Call {
         let mut call = Self::default();
         for (charges, entry) in &batch.entries {
             let want = entry.waiters.iter().map(|waiter| waiter.want).sum();
-            let extra = entry
-                .terms
-                .map_or(0, |terms| hub.leases.wish(charges, terms));
+            let extra = entry.lease.map_or(0, |life| hub.leases.wish(charges, life));
             call.request(want, extra, charges);
         }
         for given_back in &batch.returns {

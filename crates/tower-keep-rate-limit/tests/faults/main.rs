@@ -5,9 +5,9 @@ mod common;
 
 mod ban_races;
 mod bans;
+mod claims;
 mod crowd;
 mod elsewhere;
-mod claims;
 mod garbage;
 mod hostile;
 mod keys;

@@ -83,7 +83,14 @@ fn somebody(subject: &Subject) -> Who {
 /// Whoever has the address, as the key groups them.
 fn at(address: &str) -> Who {
     let address = Subject::address(address.parse().expect("an address"));
-    somebody(&Key::from(Key::client_ip()).normalise(address))
+    named(&Key::from(Key::client_ip()), &address)
+}
+
+/// Whom the key takes a subject for.
+fn named(key: &Key, subject: &Subject) -> Who {
+    let mut into = material();
+    key.name(subject, &mut into);
+    Who::Somebody(into.finish())
 }
 
 fn behind_proxies() -> ClientIp {
