@@ -90,5 +90,5 @@ where
 
 const UNTOUCHED: u64 = 6;
 const READ: u64 = 15;
-const READ_ON_REDIS: u64 = 13;
+const READ_ON_REDIS: u64 = 9;
 const MANY: u64 = 500;
