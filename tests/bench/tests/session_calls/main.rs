@@ -30,23 +30,23 @@ async fn a_read_is_one_round_trip_and_what_changes_a_session_is_one_script_more(
     let mut table = Table::new();
     table.ours(
         "untouched, no cookie",
-        of(Step::Untouched, &nobody).await,
+        &of(Step::Untouched, &nobody).await,
         &[],
         0,
     );
-    table.ours("untouched", of(Step::Untouched, &of_users).await, &[], 0);
-    table.ours("read, no cookie", of(Step::Read, &nobody).await, &[], 0);
-    table.ours("read", of(Step::Read, &of_nobody).await, &READ, 0);
+    table.ours("untouched", &of(Step::Untouched, &of_users).await, &[], 0);
+    table.ours("read, no cookie", &of(Step::Read, &nobody).await, &[], 0);
+    table.ours("read", &of(Step::Read, &of_nobody).await, &READ, 0);
     table.ours(
         "read, of a user",
-        of(Step::Read, &of_users).await,
+        &of(Step::Read, &of_users).await,
         &READ_OF_USER,
         0,
     );
-    table.ours("write", of(Step::Write, &of_nobody).await, &READ, 1);
+    table.ours("write", &of(Step::Write, &of_nobody).await, &READ, 1);
     table.ours(
         "write, of a user",
-        of(Step::Write, &of_users).await,
+        &of(Step::Write, &of_users).await,
         &READ_OF_USER,
         1,
     );
@@ -60,11 +60,11 @@ async fn a_read_is_one_round_trip_and_what_changes_a_session_is_one_script_more(
     .await;
     renewal.look_again();
     expire_in(server, 2 * HALF_A_DAY);
-    table.ours("read, renewal due", renewal, &READ, 1);
-    table.ours("login", of(Step::Login, &of_nobody).await, &READ, 1);
+    table.ours("read, renewal due", &renewal, &READ, 1);
+    table.ours("login", &of(Step::Login, &of_nobody).await, &READ, 1);
     table.ours(
         "rotation",
-        of(Step::Rotate, &of_users).await,
+        &of(Step::Rotate, &of_users).await,
         &READ_OF_USER,
         1,
     );
@@ -74,7 +74,7 @@ async fn a_read_is_one_round_trip_and_what_changes_a_session_is_one_script_more(
     let logout = counted(fresh.server(), &of_users, |request| {
         ours(&fresh.layer, Step::Logout, request)
     });
-    table.ours("logout", logout.await, &READ_OF_USER, 1);
+    table.ours("logout", &logout.await, &READ_OF_USER, 1);
     peers(&mut table, &nobody).await;
     table.print();
 }
@@ -110,26 +110,26 @@ async fn peers(table: &mut Table, nobody: &[Request]) {
     let of = async |step, requests: &[Request]| {
         counted(&server, requests, |request| theirs(layer, step, request)).await
     };
-    table.theirs("untouched, no cookie", of(Step::Untouched, nobody).await);
-    table.theirs("untouched", of(Step::Untouched, &known).await);
-    table.theirs("read, no cookie", of(Step::Read, nobody).await);
-    table.theirs("read", of(Step::Read, &known).await);
-    table.theirs("write", of(Step::Write, &known).await);
+    table.theirs("untouched, no cookie", &of(Step::Untouched, nobody).await);
+    table.theirs("untouched", &of(Step::Untouched, &known).await);
+    table.theirs("read, no cookie", &of(Step::Read, nobody).await);
+    table.theirs("read", &of(Step::Read, &known).await);
+    table.theirs("write", &of(Step::Write, &known).await);
     let always = layer.clone().with_always_save(true);
     let renewal = counted(&server, &known, |request| {
         theirs(&always, Step::Read, request)
     });
-    table.theirs("read, renewal due", renewal.await);
-    table.theirs("login", of(Step::Login, &known).await);
+    table.theirs("read, renewal due", &renewal.await);
+    table.theirs("login", &of(Step::Login, &known).await);
     let mut fresh = Vec::new();
     for _ in 0..CLIENTS {
         fresh.push(peer.begin().await);
     }
     let fresh = requests(&fresh);
-    table.theirs("rotation", of(Step::Rotate, &fresh).await);
+    table.theirs("rotation", &of(Step::Rotate, &fresh).await);
     let fresh = PeerSessions::start(&server, CLIENTS).await;
     let fresh = requests(&fresh.cookies);
-    table.theirs("logout", of(Step::Logout, &fresh).await);
+    table.theirs("logout", &of(Step::Logout, &fresh).await);
 }
 
 fn requests(cookies: &[String]) -> Vec<Request> {
@@ -166,7 +166,7 @@ impl Table {
     }
 
     /// Notes ours; a request must have sent just these commands, and so many scripts.
-    fn ours(&mut self, step: &'static str, cost: Cost<'_>, read: &[&str], scripts: u64) {
+    fn ours(&mut self, step: &'static str, cost: &Cost<'_>, read: &[&str], scripts: u64) {
         let mut expected: Vec<(String, u64)> =
             read.iter().map(|name| ((*name).to_owned(), 1)).collect();
         if scripts > 0 {
@@ -180,7 +180,7 @@ impl Table {
         self.0.push((step, cost.to_string(), String::new()));
     }
 
-    fn theirs(&mut self, step: &'static str, cost: Cost<'_>) {
+    fn theirs(&mut self, step: &'static str, cost: &Cost<'_>) {
         let row = self.0.iter_mut().find(|(name, ..)| *name == step);
         row.expect("ours was measured").2 = cost.to_string();
     }
