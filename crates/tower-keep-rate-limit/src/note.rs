@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use http::{Extensions, Response};
+use http::{Extensions, Response, response};
 use http_body::Body;
 use tower_keep_store::ResponseBody;
 
@@ -41,22 +41,27 @@ impl Note {
     /// Settles what its outcome costs, adds the fields, and lets slots live as long as the body.
     pub(crate) fn write<B: Body>(mut self, response: Response<B>) -> Response<ResponseBody<B>> {
         let (mut head, body) = response.into_parts();
-        for unsettled in &self.unsettled {
-            let charge = &unsettled.charge;
-            let policy = &self.limits.policies[charge.bound.policy].policy;
-            let outcome = policy.outcome.as_ref();
-            let cost = outcome.map_or(charge.cost, |outcome| outcome(&head));
-            if cost != charge.cost {
-                let units = i64::from(charge.cost) - i64::from(cost);
-                self.limits.place.give_back(unsettled, units);
-            }
-        }
+        self.settle(&head);
         self.limits.answers.note(&self.status, &mut head.headers);
         let body = match self.held.take() {
             Some(held) => ResponseBody::holding(body, *held),
             None => ResponseBody::passing(body),
         };
         Response::from_parts(head, body)
+    }
+
+    /// Gives back, or takes, what the outcome costs less or more than was charged.
+    fn settle(&self, response: &response::Parts) {
+        for unsettled in &self.unsettled {
+            let charge = &unsettled.charge;
+            let policy = &self.limits.policies[charge.bound.policy].policy;
+            let outcome = policy.outcome.as_ref();
+            let cost = outcome.map_or(charge.cost, |outcome| outcome(response));
+            if cost != charge.cost {
+                let units = i64::from(charge.cost) - i64::from(cost);
+                self.limits.place.give_back(unsettled, units);
+            }
+        }
     }
 }
 

@@ -57,6 +57,31 @@ async fn of_two_logins_at_once_each_has_its_own_session(side: Side) {
     assert_eq!(carts.iter().flatten().count(), 1, "{carts:?}");
 }
 
+/// The one that stays is there at every moment, for all that look.
+async fn while_all_others_end_nobody_misses_the_one_that_stays(side: Side) {
+    let layers = [side.layer(), side.layer()];
+    let mut browser = Browser::new(&layers[0]);
+    browser.login("ada").await;
+    for _ in 0..20 {
+        Browser::new(&layers[1]).login("ada").await;
+        let looks = (0..8).map(|i| {
+            let mut browser = browser.at(&layers[i % 2]);
+            async move {
+                let mut users = Vec::new();
+                for _ in 0..4 {
+                    users.push(browser.user().await);
+                }
+                users
+            }
+        });
+        let end = async |session: Session| session.revoke_others().await.expect("revokes");
+        let mut same = browser.clone();
+        let (users, ()) = tokio::join!(join_all(looks), same.does(end));
+        let is_there = |user: &Option<String>| user.as_deref() == Some("ada");
+        assert!(users.iter().flatten().all(is_there), "{users:?}");
+    }
+}
+
 async fn pause(turns: u32) {
     for _ in 0..turns {
         tokio::task::yield_now().await;
@@ -66,4 +91,5 @@ async fn pause(turns: u32) {
 on_both_stores!(
     no_schedule_brings_a_session_back,
     of_two_logins_at_once_each_has_its_own_session,
+    while_all_others_end_nobody_misses_the_one_that_stays,
 );
