@@ -12,6 +12,8 @@
 //!   configuration from the cache.
 //! - `POST /api/login`, `GET /api/me`, `POST /api/logout` and the like sign
 //!   recruiters in and out; `GET /recruiter` is the page of whoever is signed in.
+//!   `POST /api/tokens` signs programs in: `Authorization: Bearer` with what
+//!   `Session-Ticket` says.
 //!
 //! What is cached, for how long, and what invalidates it stands in one file,
 //! `cache.rs`; who may ask how often, in `limits.rs`; who stays signed in, and

@@ -1,7 +1,7 @@
 //! `GET /recruiter`: the candidates that wait for the recruiter who is signed in.
 //!
-//! One address, another page for each recruiter: what a cache must never share. Nothing here says so. Whose
-//! session was looked at is answered alone.
+//! One address, another page for each recruiter: what a cache must never share. It does not, because a session
+//! was looked at; that the page says `no-store` as well is for browsers.
 
 use std::fmt::Write;
 

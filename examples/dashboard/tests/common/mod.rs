@@ -43,6 +43,19 @@ impl Site {
         }
     }
 
+    /// One that keeps browsers signed in differently.
+    pub(crate) fn with(sessions: Sessions) -> Self {
+        let site = Self::new();
+        let app = App::new(
+            site.database.clone(),
+            &site.store,
+            Limits::default(),
+            sessions,
+        );
+        let router = app.unwrap().into_router();
+        Self { router, ..site }
+    }
+
     /// Another application on the same database file and the same store.
     pub(crate) fn sibling(&self) -> Self {
         self.sibling_on(self.store.clone())
@@ -142,15 +155,7 @@ impl Site {
 impl Client<'_> {
     /// Sends what a page of the site itself sends.
     pub(crate) async fn send(&mut self, method: &str, path: &str, body: &str) -> Reply {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", "test")
-            .header("user-agent", self.name)
-            .header("sec-fetch-site", "same-origin");
-        if let Some(cookie) = &self.cookie {
-            request = request.header("cookie", cookie);
-        }
+        let request = self.request(method, path);
         let reply = self.site.send(request.body(body.to_owned()).unwrap()).await;
         if let Some(line) = reply.headers.get("set-cookie") {
             let line = line.to_str().unwrap();
@@ -158,6 +163,19 @@ impl Client<'_> {
             self.cookie = (!line.contains("Max-Age=0")).then(|| cookie.to_owned());
         }
         reply
+    }
+
+    pub(crate) fn request(&self, method: &str, path: &str) -> http::request::Builder {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "test")
+            .header("user-agent", self.name)
+            .header("sec-fetch-site", "same-origin");
+        match &self.cookie {
+            Some(cookie) => request.header("cookie", cookie),
+            None => request,
+        }
     }
 
     pub(crate) async fn get(&mut self, path: &str) -> Reply {
