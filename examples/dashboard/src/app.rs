@@ -10,7 +10,7 @@ use http::StatusCode;
 use tower_keep::{CrossOriginLayer, RateLimitLayer, SessionLayer, Store};
 
 use crate::{
-    accounts::{self, Credentials, Passwords},
+    accounts::{self, Credentials, Queue},
     cache::{self, Caches},
     candidates,
     database::Database,
@@ -39,7 +39,6 @@ pub struct App {
 pub(crate) struct AppState {
     pub(crate) database: Database,
     pub(crate) caches: Caches,
-    pub(crate) passwords: Passwords,
 }
 
 impl App {
@@ -58,11 +57,7 @@ impl App {
         let limit = limits::build(store, limits)?;
         let sessions = sessions::build(store, sessions)?;
         let sign_in = sign_in(sessions.tokens, limits::failed_logins(store)?);
-        let state = AppState {
-            database,
-            caches,
-            passwords: Passwords::new(),
-        };
+        let state = AppState { database, caches };
         // What is about this request only stands outside the cache, and is never stored.
         let router = api(sign_in)
             .layer(cache.clone())
@@ -130,6 +125,7 @@ fn sign_in(tokens: SessionLayer, limit: RateLimitLayer) -> Router<AppState> {
         .route("/api/login", post(accounts::login))
         .route("/api/tokens", post(accounts::login).layer(tokens))
         .layer(limit)
+        .layer(middleware::from_fn_with_state(Queue::new(), Queue::turn))
         .layer(middleware::from_fn(Credentials::read))
         .layer(middleware::map_response(keep_nothing))
 }

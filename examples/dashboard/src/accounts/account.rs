@@ -3,7 +3,7 @@
 use rusqlite::Row;
 use serde::Serialize;
 
-use super::credentials::Credentials;
+use super::{credentials::Credentials, password};
 use crate::{
     app::AppState,
     database::Queries,
@@ -42,7 +42,7 @@ impl Account {
         };
         let found = app.database.read(count, read).await?;
         let (account, hash): (_, Option<String>) = found.unzip();
-        let is_right = app.passwords.check(password, hash).await?;
+        let is_right = password::check(password, hash).await?;
         Ok(account.filter(|_| is_right))
     }
 

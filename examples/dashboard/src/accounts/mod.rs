@@ -12,6 +12,6 @@ pub(crate) use self::{
     credentials::Credentials,
     devices::{list as devices, revoke},
     home::show as home,
-    password::{Passwords, hash},
+    password::{Queue, hash},
     sign_in::{login, logout, logout_everywhere, me},
 };

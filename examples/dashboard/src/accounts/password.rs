@@ -6,42 +6,49 @@ use argon2::{
     Argon2, PasswordHash, PasswordHasher, PasswordVerifier,
     password_hash::{Error, SaltString},
 };
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::Response,
+};
 use tokio::sync::Semaphore;
 
 use crate::{database::blocking, http::Problem};
 
-/// Checks as many passwords at once as there are cores: each takes 19 MiB and a core for some hundredths of a
-/// second, and whoever sends many shall wait, not exhaust the machine.
+/// A queue for those who sign in: few passwords are checked at once. Each takes 19 MiB and a core for some
+/// hundredths of a second, and whoever sends many shall wait, not exhaust the machine.
+///
+/// It stands outside the limit of failures: what is under way counts there as failed until it is known, and
+/// five people with one account would otherwise keep out the sixth.
 #[derive(Clone, Debug)]
-pub(crate) struct Passwords {
+pub(crate) struct Queue {
     free: Arc<Semaphore>,
 }
 
-impl Passwords {
+impl Queue {
     pub(crate) fn new() -> Self {
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Self {
-            free: Arc::new(Semaphore::new(cores)),
+            free: Arc::new(Semaphore::new(cores.min(MOST_AT_ONCE))),
         }
     }
 
-    /// Whether this is the password of which that is the hash. Where there is none, nothing is, after the
-    /// same work.
-    pub(super) async fn check(
-        &self,
-        password: String,
-        hash: Option<String>,
-    ) -> Result<bool, Problem> {
-        let free = Arc::clone(&self.free).acquire_owned();
-        let permit = free
-            .await
-            .map_err(|_| Problem::internal("the server is closing"))?;
-        blocking(move || {
-            let _permit = permit;
-            Ok(is_right(&password, hash.as_deref()))
-        })
-        .await
+    /// Waits for one's turn.
+    pub(crate) async fn turn(
+        State(queue): State<Self>,
+        request: Request,
+        next: Next,
+    ) -> Result<Response, Problem> {
+        let turn = queue.free.acquire_owned().await;
+        let _turn = turn.map_err(|_| Problem::internal("the server is closing"))?;
+        Ok(next.run(request).await)
     }
+}
+
+/// Whether this is the password of which that is the hash. Where there is none, nothing is, after the same
+/// work.
+pub(super) async fn check(password: String, hash: Option<String>) -> Result<bool, Problem> {
+    blocking(move || Ok(is_right(&password, hash.as_deref()))).await
 }
 
 /// A hash to keep, in the PHC format, with a salt of its own. Blocks for some hundredths of a second.
@@ -62,6 +69,9 @@ fn is_right(password: &str, hash: Option<&str>) -> bool {
     });
     is_right && hash.is_some()
 }
+
+/// Fewer than the failures that are allowed.
+const MOST_AT_ONCE: usize = 3;
 
 /// The hash of no known password, as costly as any.
 const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA\
