@@ -34,7 +34,7 @@ pub(crate) struct Latencies {
     pub(crate) hit: Histogram,
     pub(crate) collapsed: Histogram,
     pub(crate) miss: Histogram,
-    /// The origin: misses too.
+    /// Whatever the origin answered or confirmed: misses too.
     pub(crate) origin: Histogram,
 }
 
@@ -95,13 +95,14 @@ impl Class {
                 self.latencies.collapsed.add(took);
                 self.add_time(Figure::CollapsedTimed, Figure::CollapsedTime, took);
             }
-            Outcome::Miss | Outcome::Revalidated => {
+            Outcome::Miss => {
                 costs.remember(key, took);
                 self.latencies.miss.add(took);
                 self.add_time(Figure::MissesTimed, Figure::MissTime, took);
                 self.time_origin(took);
             }
-            Outcome::Bypass => self.time_origin(took),
+            // A confirmation is not what a fetch takes.
+            Outcome::Bypass | Outcome::Revalidated => self.time_origin(took),
             _ => {}
         }
     }

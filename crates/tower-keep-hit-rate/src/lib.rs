@@ -108,8 +108,9 @@
 //! # Where it stands
 //!
 //! Outermost but for tracing, so that it sees what rate limits refuse and caches answer. Every other order is
-//! safe: inside of a cache it sees what the cache asks the origin for, as bypasses. In axum, put it on the
-//! routes (`Router::layer`) for the feature `axum` to know them; outside of the router all are `unmatched`.
+//! safe: inside of a cache it sees what the cache asks the origin for, as bypasses. Put it around a route
+//! once: what passes through twice is counted twice. In axum, put it on the routes (`Router::layer`) for the
+//! feature `axum` to know them; outside of the router all are `unmatched`.
 //!
 //! # What it does not do yet
 //!
@@ -127,6 +128,7 @@ mod class;
 mod classes;
 mod costs;
 mod counts;
+mod figures;
 mod future;
 mod handle;
 mod histogram;
@@ -148,12 +150,13 @@ mod windows;
 
 pub use self::{
     body::ResponseBody,
+    figures::{Latency, Outcomes, WindowSnapshot},
     future::ResponseFuture,
     handle::HitRateHandle,
     layer::{HitRateLayer, HitRateLayerBuilder},
     ledger::{Ledger, Worth},
     service::HitRate,
-    snapshot::{ClassSnapshot, HotKey, Latency, Outcomes, Snapshot, WindowSnapshot},
+    snapshot::{ClassSnapshot, HotKey, Snapshot},
     verdict::Verdict,
 };
 pub use tower_keep_store::ConfigError;

@@ -9,12 +9,12 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use futures_util::future::join_all;
+use futures_util::{FutureExt, future::join_all};
 use http::{Request, Response};
 use http_body::Body;
 use tower::{Layer, Service};
 use tower_keep_cache::CacheLayer;
-use tower_keep_hit_rate::{HitRateHandle, HitRateLayer, Outcomes};
+use tower_keep_hit_rate::{HitRateHandle, HitRateLayer, Latency, Outcomes};
 use tower_keep_store::{Outcome, OutcomeCell, Store};
 use tower_keep_test_support::{Gate, Origin, OriginError, Random, ScriptedBody, seed};
 
@@ -241,6 +241,55 @@ async fn sums_are_exact_over_a_cache_with_clients_that_leave() {
         outcomes.hit > 0 && outcomes.miss > 0 && outcomes.error > 0,
         "{outcomes:?}"
     );
+}
+
+/// Windows turn while all threads count.
+#[test]
+fn sums_are_exact_when_threads_count_at_once() {
+    const REQUESTS: u64 = 20_000;
+    let (store, clock) = place();
+    let (layer, handle) = HitRateLayer::pair(store);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            let mut service = layer.layer(common::Scripted(clock.clone()));
+            scope.spawn(move || {
+                for request in 0..REQUESTS {
+                    let outcome = if request % 4 == 0 {
+                        Outcome::Miss
+                    } else {
+                        Outcome::Hit
+                    };
+                    let request = told("/", outcome, common::MILLI);
+                    let asked = ask(&mut service, request).now_or_never();
+                    asked.expect("at once");
+                }
+            });
+        }
+        for _ in 0..200 {
+            let snapshot = handle.snapshot();
+            let counted: u64 = snapshot
+                .classes
+                .iter()
+                .map(|class| class.hour.outcomes.sum())
+                .sum();
+            assert!(counted <= snapshot.requests);
+        }
+    });
+    let snapshot = handle.snapshot();
+    assert_eq!((snapshot.requests, snapshot.in_flight), (4 * REQUESTS, 0));
+    let class = snapshot.class("unmatched").expect("counted");
+    // All of it took eighty seconds by the clock.
+    for window in [&class.since_start, &class.hour, &class.five_minutes] {
+        assert_eq!(
+            (window.outcomes.miss, window.outcomes.hit),
+            (REQUESTS, 3 * REQUESTS)
+        );
+        assert_eq!(window.cache_bytes, 30 * REQUESTS);
+    }
+    assert!(class.minute.outcomes.sum() < 4 * REQUESTS);
+    let timed = |latency: Option<Latency>| latency.expect("measured").count;
+    assert_eq!(timed(class.hit_latency), 3 * REQUESTS);
+    assert_eq!(timed(class.miss_latency), REQUESTS);
 }
 
 #[tokio::test]
