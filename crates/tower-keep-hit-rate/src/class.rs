@@ -8,6 +8,7 @@ use crate::{
     costs::Costs,
     counts::{Counters, Figure, is_lookup},
     histogram::Histogram,
+    ladder::Rungs,
     rules::Rules,
     ticker::SECOND,
     verdict::{Standing, Verdict},
@@ -21,6 +22,7 @@ pub(crate) struct Class {
     counters: Counters,
     windows: Windows,
     pub(crate) latencies: Latencies,
+    pub(crate) rungs: Rungs,
     standing: Standing,
     /// Lookups, and those and the time at the last log line.
     lookups: AtomicU64,
@@ -50,6 +52,7 @@ impl Class {
                 miss: Histogram::new(),
                 origin: Histogram::new(),
             },
+            rungs: Rungs::default(),
             standing: Standing::default(),
             lookups: AtomicU64::new(0),
             logged_lookups: AtomicU64::new(0),

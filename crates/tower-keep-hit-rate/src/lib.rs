@@ -1,4 +1,4 @@
-//! A Tower layer that tells whether caching works, whether it is worth it, and which keys are hot.
+//! A Tower layer that tells whether caching works, whether it is worth it, and what other lifetimes would do.
 //!
 //! # What happens to a request
 //!
@@ -66,6 +66,9 @@
 //! * [`Verdict`]: below 80 % tune, above 90 % excellent, once it is certain.
 //! * [`Ledger`] and [`Worth`]: the time that caching saved, less what it cost. Over a service without a cache:
 //!   what caching could save at most.
+//! * The [ladder](ClassSnapshot::ladder): the hit rate that lifetimes from a second to a day would have, and how
+//!   old what they answer would be. It needs no cache: it asks simulated ones, for GET and HEAD, unless a layer
+//!   said that the request passes by.
 //! * A line in the log (`tracing`, info) every 1000 lookups of a class, at least 10 s apart.
 //! * [Prometheus' text](HitRateHandle::prometheus).
 //!
@@ -83,19 +86,23 @@
 //! reads slowly makes them longer. Time is monotonic; the store's clock is used if a test moves it. Where that
 //! steps back, time stands still until it is where it was.
 //!
+//! The ladder is within 0.02 of a replay in the mean (measured on five workloads, from seeds). It takes every
+//! response as if it might be stored.
+//!
 //! What a hit saves is what its key took when it was last fetched *here*; one that another process fetched, or
 //! that 16 384 others have pushed out, counts as the mean of its class. Variants of a resource count as one
-//! key. Refreshes in the background are not seen from outside: they are no calls of the origin here.
+//! key, in the ladder too. Refreshes in the background are not seen from outside: they are no calls of the origin here.
 //!
 //! # Memory and cost
 //!
-//! At most 256 classes of 52 KiB each, made when they are first seen, and 260 KiB for the layer: 14 MiB at
+//! At most 256 classes of 52 KiB each, made when they are first seen, and 0.7 MiB for the layer: 14 MiB at
 //! most, however many paths there are. Nothing is buffered, nothing sent; readers pull.
 //!
 //! Counting allocates nothing. The cell does: its `Arc` and its place in the request's extensions, two
 //! allocations, or four if these were empty; none if a server or a layer further out has left an empty one.
 //! (A method of gRPC that nobody has answered for yet costs one more.) A request reads the clock twice or three
-//! times, and takes a lock if it is free, that of one of 128 sets of keys.
+//! times, and takes three locks if they are free, each of a few of the keys that are simulated or counted: where
+//! another request is at the same ones, this one is left out there.
 //!
 //! # In the store
 //!
@@ -114,7 +121,7 @@
 //!
 //! # What it does not do yet
 //!
-//! Advice on lifetimes and on the size of the cache, a view of several processes, a page, `Server-Timing`,
+//! Advice on the size of the cache, a view of several processes, a page, `Server-Timing`,
 //! exporters other than Prometheus' text. It does not see what an `ObjectCache` does.
 //!
 //! # Features
@@ -134,6 +141,7 @@ mod handle;
 mod histogram;
 mod hot_keys;
 mod label;
+mod ladder;
 mod layer;
 mod ledger;
 mod line;
@@ -153,6 +161,7 @@ pub use self::{
     figures::{Latency, Outcomes, WindowSnapshot},
     future::ResponseFuture,
     handle::HitRateHandle,
+    ladder::Rung,
     layer::{HitRateLayer, HitRateLayerBuilder},
     ledger::{Ledger, Worth},
     service::HitRate,

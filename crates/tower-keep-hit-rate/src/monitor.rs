@@ -15,6 +15,7 @@ use crate::{
     costs::Costs,
     hot_keys::HotKeys,
     label::Found,
+    ladder::Ladder,
     line,
     rules::Rules,
     ticker::Ticker,
@@ -28,6 +29,7 @@ pub(crate) struct Monitor {
     pub(crate) classes: Classes,
     pub(crate) hot_keys: HotKeys,
     costs: Costs,
+    ladder: Ladder,
     hasher: RandomState,
     begun: AtomicU64,
     ended: AtomicU64,
@@ -48,6 +50,7 @@ impl Monitor {
             classes: Classes::new(),
             hot_keys: HotKeys::new(rules.named_keys),
             costs: Costs::new(),
+            ladder: Ladder::new(),
             hasher: RandomState::default(),
             begun: AtomicU64::new(0),
             ended: AtomicU64::new(0),
@@ -114,5 +117,10 @@ impl Monitor {
     pub(crate) fn time(&self, id: ClassId, outcome: Outcome, key: u64, began: u64, now: u64) {
         let took = now.saturating_sub(began);
         self.class(id, now).time(outcome, took, key, &self.costs);
+    }
+
+    /// Asks what other lifetimes would have answered.
+    pub(crate) fn simulate(&self, id: ClassId, key: u64, now: u64) {
+        self.ladder.ask(key, now, &self.class(id, now).rungs);
     }
 }

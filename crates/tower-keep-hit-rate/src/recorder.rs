@@ -8,7 +8,7 @@ use tower_keep_store::{Outcome, OutcomeCell};
 
 use crate::{
     classes::ClassId,
-    counts::Figure,
+    counts::{Figure, is_lookup},
     label::proves_method,
     monitor::{Membership, Monitor},
 };
@@ -22,6 +22,8 @@ pub(crate) struct Recorder {
     /// The hash of what it asked for.
     key: u64,
     began: u64,
+    /// A cache might answer it.
+    is_cacheable: bool,
     /// Its answer has no body on the wire.
     is_head: bool,
     /// The inner service, its future or its body is at work: if this is dropped now, that has panicked.
@@ -44,6 +46,7 @@ impl Recorder {
             membership: Membership::Known(ClassId::Unmatched),
             key: 0,
             began: now,
+            is_cacheable: head.method == Method::GET || head.method == Method::HEAD,
             is_head: head.method == Method::HEAD,
             is_inside: true,
             counted: None,
@@ -74,6 +77,9 @@ impl Recorder {
         let now = self.monitor.ticker.now();
         let id = self.id(proves_method(response.headers()), now);
         self.count(id, told.unwrap_or(Outcome::Bypass), now);
+        if self.is_cacheable && told.is_none_or(is_lookup) {
+            self.monitor.simulate(id, self.key, now);
+        }
         self.promised = self.promised(response);
         if response.body().is_end_stream() || self.promised == Some(0) {
             self.end(now);

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::{
     class::Class,
     figures::{Latency, WindowSnapshot, seconds},
+    ladder::Rung,
     ledger::{Ledger, Worth},
     monitor::Monitor,
     verdict::Verdict,
@@ -56,6 +57,9 @@ pub struct ClassSnapshot {
     pub miss_latency: Option<Latency>,
     /// How long what the origin answered took: misses and requests that passed by.
     pub origin_latency: Option<Latency>,
+    /// What other lifetimes would do, the shortest first: by all requests that a cache might have answered
+    /// since the start. Empty where there was none.
+    pub ladder: Vec<Rung>,
 }
 
 /// A key that is asked for often.
@@ -113,6 +117,7 @@ impl ClassSnapshot {
             collapsed_latency: Latency::of(&class.latencies.collapsed),
             miss_latency: Latency::of(&class.latencies.miss),
             origin_latency: Latency::of(&class.latencies.origin),
+            ladder: class.rungs.read(),
         }
     }
 

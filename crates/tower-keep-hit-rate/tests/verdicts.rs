@@ -184,3 +184,30 @@ fn what_is_worth_caching_is_told_from_what_is_not() {
     assert_eq!(play.worth("primary-key"), Worth::Slower);
     assert_eq!(play.worth("uncached"), Worth::Untried);
 }
+
+/// A page a second, asked for ten times a second, over a service without a cache.
+#[test]
+fn the_ladder_needs_no_cache() {
+    let mut play = Play::new(Random::new(seed()));
+    for request in 0..20_000 {
+        let mut untold = common::get("/a/page");
+        if request % 2 == 0 {
+            // Neither counts: what changes something, and what a cache has passed by.
+            *untold.method_mut() = http::Method::POST;
+            play.ask("/a/page", Outcome::Bypass, Duration::ZERO);
+        }
+        drop(play.service.call(untold).now_or_never());
+        play.clock.advance(50 * MILLI);
+    }
+    let snapshot = play.handle.snapshot();
+    let ladder = &snapshot.class("a").expect("seen").ladder;
+    let told: Vec<_> = ladder.iter().map(|rung| rung.lifetime_seconds).collect();
+    assert_eq!(told, [1, 5, 15, 60, 300, 900, 3600, 21_600, 86_400]);
+    // One of ten is a fetch; the others are half a second old in the mean.
+    assert!((ladder[0].hit_rate - 0.9).abs() < 0.01, "{ladder:?}");
+    assert!(
+        (ladder[0].mean_age_seconds - 0.5).abs() < 0.01,
+        "{ladder:?}"
+    );
+    assert!(ladder[8].hit_rate > 0.999);
+}
