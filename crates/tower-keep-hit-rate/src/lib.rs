@@ -95,7 +95,7 @@
 //!
 //! # Memory and cost
 //!
-//! At most 256 classes of 52 KiB each, made when they are first seen, and 0.7 MiB for the layer: 14 MiB at
+//! At most 256 classes of 52 KiB each, made when they are first seen, and 0.8 MiB for the layer: 14 MiB at
 //! most, however many paths there are. Nothing is buffered, nothing sent; readers pull.
 //!
 //! Counting allocates nothing. The cell does: its `Arc` and its place in the request's extensions, two

@@ -15,7 +15,7 @@ use sample::Sample;
 
 use crate::ticker::SECOND;
 
-/// Keys, and when each was last fetched in the simulated caches: 500 KiB.
+/// Keys, and when each was last fetched in the simulated caches: 520 KiB.
 #[derive(Debug)]
 pub(crate) struct Ladder {
     frequent: Frequent,
