@@ -91,7 +91,8 @@
 //!
 //! What a hit saves is what its key took when it was last fetched *here*; one that another process fetched, or
 //! that 16 384 others have pushed out, counts as the mean of its class. Variants of a resource count as one
-//! key, in the ladder too. Refreshes in the background are not seen from outside: they are no calls of the origin here.
+//! key, in the ladder too. Refreshes in the background are not seen from outside: they are no calls of the
+//! origin here.
 //!
 //! # Memory and cost
 //!
@@ -121,8 +122,8 @@
 //!
 //! # What it does not do yet
 //!
-//! Advice on the size of the cache, a view of several processes, a page, `Server-Timing`,
-//! exporters other than Prometheus' text. It does not see what an `ObjectCache` does.
+//! Advice on the size of the cache, a view of several processes, a page, `Server-Timing`, exporters other than
+//! Prometheus' text. It does not see what an `ObjectCache` does.
 //!
 //! # Features
 //!

@@ -14,6 +14,10 @@ pub(super) struct Frequent {
     sets: Box<[Mutex<Set>]>,
 }
 
+/// It is not known whether the key is frequent.
+#[derive(Debug)]
+pub(super) struct Busy;
+
 #[derive(Debug, Default)]
 struct Set {
     asked: u64,
@@ -37,16 +41,19 @@ impl Frequent {
         }
     }
 
-    /// What the caches answer, if the key has been asked for often enough to be one of these.
-    pub(super) fn ask(&self, key: u64, now: u32) -> Option<Answers> {
+    /// What the caches answer, if the key has been asked for often enough to be one of these; an error where
+    /// another request is at its set.
+    pub(super) fn ask(&self, key: u64, now: u32) -> Result<Option<Answers>, Busy> {
         // Other bits than those by which the sample chooses.
         let set = usize::try_from((key >> 16) % SETS).expect("less than a small number");
-        let mut set = self.sets[set].try_lock().ok()?;
-        let slot = set.slot(key)?;
+        let mut set = self.sets[set].try_lock().map_err(|_| Busy)?;
+        let Some(slot) = set.slot(key) else {
+            return Ok(None);
+        };
         slot.count = slot.count.saturating_add(1);
         slot.requests = slot.requests.saturating_add(1);
         let answers = slot.fetched.ask(now);
-        (slot.requests > OFTEN).then_some(answers)
+        Ok((slot.requests > OFTEN).then_some(answers))
     }
 }
 

@@ -33,11 +33,14 @@ impl Ladder {
     /// Asks the simulated caches for a key, and counts what they answer for its class.
     pub(crate) fn ask(&self, key: u64, now: u64, rungs: &Rungs) {
         let now = moment(now);
-        let answers = self.frequent.ask(key, now);
+        // Whoever finds others at the same keys is left out, not taken for rare.
+        let Ok(answers) = self.frequent.ask(key, now) else {
+            return;
+        };
         let sampled = self.sample.ask(key, now);
-        match (answers, sampled) {
-            (Some(answers), _) => rungs.count_frequent(&answers),
-            (None, sampled) => rungs.count_rare(sampled.as_ref()),
+        match answers {
+            Some(answers) => rungs.count_frequent(&answers),
+            None => rungs.count_rare(sampled.as_ref()),
         }
     }
 }
