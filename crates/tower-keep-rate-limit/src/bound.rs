@@ -34,9 +34,10 @@ impl Bound {
         }
     }
 
-    /// Whether permits for it can be had in advance.
+    /// Whether permits for it can be had in advance. Not for a shadow, whose very refusals are to be counted:
+    /// what a permit lets through nobody decides.
     pub(crate) fn is_leasable(&self) -> bool {
-        !self.is_returnable && self.rule.only_time_gives_back()
+        !self.is_shadow && !self.is_returnable && self.rule.only_time_gives_back()
     }
 }
 

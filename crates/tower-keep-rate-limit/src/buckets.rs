@@ -19,7 +19,6 @@ use crate::rule::Record;
 #[derive(Debug)]
 pub(crate) struct Buckets {
     shards: Box<[Mutex<Shard>]>,
-    hasher: RandomState,
     most_per_shard: usize,
 }
 
@@ -75,18 +74,15 @@ impl Buckets {
 
     /// A table of so many at most.
     fn new(most: usize) -> Self {
-        let hasher = RandomState::default();
-        let shard = || Mutex::new(Shard::with_hasher(hasher.clone()));
         Self {
-            shards: (0..SHARDS).map(|_| shard()).collect(),
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             most_per_shard: (most / SHARDS).max(LOOKED_AT),
-            hasher,
         }
     }
 
     /// Takes hold of these buckets, all at once.
     pub(crate) fn lock<'a>(&self, keys: impl Iterator<Item = &'a Key>) -> Locked<'_> {
-        let mut shards: SmallVec<[usize; 4]> = keys.map(|key| self.shard(key)).collect();
+        let mut shards: SmallVec<[usize; 4]> = keys.map(place).collect();
         if shards.len() > 1 {
             // Always in the same order, so that no two wait for each other.
             shards.sort_unstable();
@@ -103,18 +99,13 @@ impl Buckets {
     }
 
     pub(crate) fn remove(&self, key: &Key) {
-        self.guard(self.shard(key)).swap_remove(key);
+        self.guard(place(key)).swap_remove(key);
     }
 
     fn guard(&self, shard: usize) -> MutexGuard<'_, Shard> {
         self.shards[shard]
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn shard(&self, key: &Key) -> usize {
-        // The table itself uses the other bits.
-        (self.hasher.hash_one(key) >> 24) as usize % SHARDS
     }
 
     #[cfg(test)]
@@ -150,12 +141,17 @@ impl Locked<'_> {
         let place = match self.guards.len() {
             1 => Some(0),
             _ => {
-                let shard = self.buckets.shard(key);
+                let shard = place(key);
                 self.guards.iter().position(|(index, _)| *index == shard)
             }
         };
         &mut self.guards[place.expect("locked for this key")].1
     }
+}
+
+/// The shard of a key. A digest is as good as chance.
+fn place(key: &Key) -> usize {
+    usize::from(key.digest()[0]) % SHARDS
 }
 
 /// Looks at a few, somewhere. Those that are back at nothing used go; if there is still no room, so does the

@@ -107,7 +107,8 @@ impl RateLimitHandle {
         Ok(())
     }
 
-    /// Refuses everything from somebody for this long (at most 366 days).
+    /// Refuses what somebody sends for this long (at most 366 days): all but requests that cost nothing, and
+    /// nothing if the policy is a shadow.
     ///
     /// # Errors
     ///
@@ -137,7 +138,8 @@ impl RateLimitHandle {
     ///
     /// # Errors
     ///
-    /// There is no such policy, it is not adjustable, the quota makes no sense, or the store did not answer.
+    /// There is no such policy, it is not adjustable, the quota makes no sense or leaves nothing beside the
+    /// [reserve](crate::Policy::reserve), or the store did not answer.
     pub async fn adjust(
         &self,
         policy: &str,
@@ -219,7 +221,8 @@ pub enum HandleError {
     Concurrent,
     /// The policy's quota cannot be changed while the application runs.
     NotAdjustable,
-    /// The quota makes no sense, or is of another kind than the policy's (concurrent or not).
+    /// The quota makes no sense, leaves nothing beside the policy's [reserve](crate::Policy::reserve), or is of
+    /// another kind than the policy's (concurrent or not).
     Senseless,
     /// The store failed.
     Store(StoreError),

@@ -31,6 +31,10 @@ pub struct RateLimitLayer {
 
 impl RateLimitLayer {
     /// The safe preset: 100 requests per 60 seconds for each client address.
+    ///
+    /// It needs to know the address of the other end of the connection: see [`ClientIp`](crate::ClientIp).
+    /// Where the server does not leave it, or behind a proxy, all clients share one bucket. (The first is
+    /// warned of, once; for the second, [trust the proxy](crate::ClientIp::trusted_proxies).)
     #[must_use]
     pub fn new(store: Store) -> Self {
         let policy = Policy::new("default", Quota::per_minute(100));
@@ -85,7 +89,8 @@ impl RateLimitLayerBuilder {
         self
     }
 
-    /// The longest a request waits for the store. Default: the store's own, 50 ms.
+    /// The longest a request waits for the store: more than zero, at most an hour. Default: the store's own,
+    /// 50 ms.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
         self
@@ -110,7 +115,8 @@ impl RateLimitLayerBuilder {
     /// Permits are charged when they are taken. In any interval at most `epsilon` of the limit more can be
     /// used than without, in the long run nothing; permits that are not used in time (`epsilon` of the
     /// window) lapse. Where little is left, none are taken. Above 0, at most 0.5; default: off. Without
-    /// effect on the embedded store, on concurrent quotas and on outcome costs.
+    /// effect on the embedded store, and on requests that a concurrent quota, an outcome cost or a shadow
+    /// concerns.
     pub fn allow_leases(mut self, epsilon: f64) -> Self {
         self.epsilon = Some(epsilon);
         self
@@ -118,6 +124,12 @@ impl RateLimitLayerBuilder {
 
     /// Whether responses say how the policies stand, in `RateLimit-Policy` and `RateLimit`
     /// (draft-ietf-httpapi-ratelimit-headers). Default: yes.
+    ///
+    /// `"a";r=12;t=37` tells that 12 units are to do for 37 seconds: until all is there again, or longer if 12
+    /// over that time were faster than the policy. With `r=0`, `t` is the time until a unit is there again; in
+    /// a refusal, that of `Retry-After`. Slots have no `t`. Shadows are not told; nor is what is left where no
+    /// store was asked ([`TooCostly`](crate::Refusal::TooCostly),
+    /// [`Unidentified`](crate::Refusal::Unidentified)): those refusals have only `RateLimit-Policy`.
     pub fn fields(mut self, on: bool) -> Self {
         self.answers.fields = on;
         self
@@ -136,7 +148,8 @@ impl RateLimitLayerBuilder {
     }
 
     /// Makes refusals; `Retry-After`, `Cache-Control: no-store` and the fields are added where they are
-    /// missing. Calls of gRPC are refused as gRPC wants it all the same.
+    /// missing. Calls of gRPC are refused as gRPC wants it all the same: to log refusals, look for the
+    /// [`RateLimitStatus`] in the extensions of responses, which all of them carry.
     pub fn refuse_with(
         mut self,
         refusal: impl Fn(&RateLimitStatus) -> Response<Bytes> + Send + Sync + 'static,
@@ -149,7 +162,8 @@ impl RateLimitLayerBuilder {
     ///
     /// # Errors
     ///
-    /// A policy makes no sense, there is none, or two have one name; the error names them.
+    /// A policy makes no sense, there is none, or two have one name; the error names them. Or an option of the
+    /// layer makes none.
     pub fn build(self) -> Result<RateLimitLayer, ConfigError> {
         if self.policies.is_empty() {
             return Err(ConfigError::new("a layer without a policy limits nothing"));
@@ -158,6 +172,12 @@ impl RateLimitLayerBuilder {
         if self.epsilon.is_some_and(|epsilon| !is_fraction(epsilon)) {
             return Err(ConfigError::new(
                 "allow_leases: the share is more than 0 and at most 0.5",
+            ));
+        }
+        let is_deadline = |deadline: Duration| !deadline.is_zero() && deadline <= LONGEST_DEADLINE;
+        if self.deadline.is_some_and(|deadline| !is_deadline(deadline)) {
+            return Err(ConfigError::new(
+                "deadline: it is more than zero and at most an hour",
             ));
         }
         let policies = check(self.policies)?;
@@ -198,3 +218,6 @@ fn part(name: &str) -> u32 {
     let [a, b, c, d, ..] = StoreKey::new("policy", name.as_bytes()).digest();
     u32::from_be_bytes([a, b, c, d])
 }
+
+/// Nobody waits that long; and an instant has an end.
+const LONGEST_DEADLINE: Duration = Duration::from_secs(3600);

@@ -8,7 +8,6 @@
 
 use std::{
     collections::HashMap,
-    hash::BuildHasher,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -18,47 +17,47 @@ use tokio::time::Instant;
 
 use crate::{
     buckets::Seen,
-    charge::{Charge, Charges},
+    charge::{Charge, Charges, Records},
     rule::Rule,
 };
 
 /// The permits that this process has in advance.
 #[derive(Debug)]
 pub(crate) struct Leases {
-    shards: Box<[Mutex<HashMap<Charges, Lease, RandomState>>]>,
-    hasher: RandomState,
+    shards: Box<[Mutex<Shard>]>,
 }
+
+type Shard = HashMap<Charges, Lease, RandomState>;
 
 #[derive(Debug)]
 struct Lease {
     left: u64,
     until: Instant,
     seen: Seen,
+    /// The buckets as they were when the permits were charged.
+    records: Records,
     /// How many to ask for next.
     batch: u64,
 }
 
-/// How permits in advance may be taken for a request.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Terms {
-    /// How long they live.
-    pub(crate) life: Duration,
+/// Permits that were charged beyond what was needed.
+#[derive(Debug)]
+pub(crate) struct Permits {
+    pub(crate) count: u64,
+    /// No later than they were charged.
+    pub(crate) sent: Instant,
+    pub(crate) seen: Seen,
+    pub(crate) records: Records,
 }
 
-impl Terms {
-    /// The terms for these charges; none where one of them must be decided each time.
-    pub(crate) fn of(charges: &Charges, epsilon: f64) -> Option<Self> {
-        let mut terms = Self {
-            life: Duration::MAX,
-        };
-        for charge in charges {
-            if !is_leasable(charge) {
-                return None;
-            }
-            terms.life = terms.life.min(charge.bound.quota.window().mul_f64(epsilon));
-        }
-        Some(terms)
-    }
+/// How long permits for these charges live; none where one of them must be decided each time.
+pub(crate) fn life(charges: &Charges, epsilon: f64) -> Option<Duration> {
+    let life = |charge: &Charge| {
+        let window = charge.bound.quota.window();
+        is_leasable(charge).then(|| window.mul_f64(epsilon))
+    };
+    let lives = charges.iter().map(life);
+    lives.reduce(|one, other| Some(one?.min(other?)))?
 }
 
 /// Only where units come back evenly: elsewhere permits of many callers, each with a few, could all be used beside
@@ -69,39 +68,34 @@ fn is_leasable(charge: &Charge) -> bool {
 
 impl Leases {
     pub(crate) fn new() -> Self {
-        let hasher = RandomState::default();
-        let shard = || Mutex::new(HashMap::with_hasher(hasher.clone()));
         Self {
-            shards: (0..SHARDS).map(|_| shard()).collect(),
-            hasher,
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
         }
     }
 
-    /// Uses a permit, if there is one and the log still bears it out.
+    /// Uses a permit, if there is one and the log still bears it out, and says what was last known of the buckets.
     pub(crate) fn take(
         &self,
         charges: &Charges,
         now: Instant,
         holds: impl FnOnce(&mut Seen) -> bool,
-    ) -> bool {
+    ) -> Option<Records> {
         let mut shard = self.shard(charges);
-        let Some(lease) = shard.get_mut(charges) else {
-            return false;
-        };
+        let lease = shard.get_mut(charges)?;
         if lease.left == 0 || lease.until <= now {
-            return false;
+            return None;
         }
         if !holds(&mut lease.seen) {
             lease.left = 0;
-            return false;
+            return None;
         }
         lease.left -= 1;
-        true
+        Some(lease.records.clone())
     }
 
     /// How many to ask for beyond what is needed now: twice as many as last time if they were all used, as
     /// many as were used if not. None while some are left: they came while this request was on its way.
-    pub(crate) fn wish(&self, charges: &Charges, terms: Terms) -> u64 {
+    pub(crate) fn wish(&self, charges: &Charges, life: Duration) -> u64 {
         let mut shard = self.shard(charges);
         let now = Instant::now();
         if let Some(lease) = shard.get_mut(charges) {
@@ -113,8 +107,8 @@ impl Leases {
                 lease.batch = lease.batch.saturating_mul(2).min(LARGEST_BATCH);
             }
             lease.left = 0;
-            lease.until = now + terms.life;
-            return lease.batch.min(LARGEST_BATCH);
+            lease.until = now + life;
+            return lease.batch;
         }
         if shard.len() >= MOST_PER_SHARD {
             shard.retain(|_, lease| lease.until > now);
@@ -122,8 +116,9 @@ impl Leases {
         if shard.len() < MOST_PER_SHARD {
             let lease = Lease {
                 left: 0,
-                until: now + terms.life,
+                until: now + life,
                 seen: Seen::default(),
+                records: Records::new(),
                 batch: 1,
             };
             shard.insert(charges.clone(), lease);
@@ -132,27 +127,24 @@ impl Leases {
         0
     }
 
-    /// Keeps permits that were charged after `sent`, beside those that are left.
-    pub(crate) fn put(
-        &self,
-        charges: &Charges,
-        permits: u64,
-        sent: Instant,
-        life: Duration,
-        seen: Seen,
-    ) {
+    /// Keeps permits for so long, beside those that are left.
+    pub(crate) fn put(&self, charges: &Charges, permits: Permits, life: Duration) {
         if let Some(lease) = self.shard(charges).get_mut(charges) {
             if lease.left == 0 {
-                lease.until = sent + life;
-                lease.seen = seen;
+                lease.until = permits.sent + life;
+                lease.seen = permits.seen;
             }
-            lease.left += permits;
+            lease.records = permits.records;
+            lease.left += permits.count;
         }
     }
 
-    fn shard(&self, charges: &Charges) -> MutexGuard<'_, HashMap<Charges, Lease, RandomState>> {
-        let shard = (self.hasher.hash_one(charges) >> 24) as usize % SHARDS;
-        self.shards[shard]
+    fn shard(&self, charges: &Charges) -> MutexGuard<'_, Shard> {
+        let shard = charges.first().map_or(0, |charge| {
+            // As good as chance.
+            usize::from(charge.bucket.digest()[0])
+        });
+        self.shards[shard % SHARDS]
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }

@@ -15,8 +15,9 @@
 //!    [outcome](Policy::outcome_cost) gives back goes back in the background; a slot of a
 //!    [concurrent](Quota::concurrent) quota goes back with the last frame of the body.
 //! 5. If not, the answer is 429, with `Retry-After`, the same two fields, `Cache-Control: no-store` and a
-//!    problem in JSON (RFC 9457); for gRPC, status 8 with `RetryInfo`. The inner service is not called, and
-//!    what it had reserved for the request is given back.
+//!    problem in JSON (RFC 9457); for a call of gRPC (a `POST`), status 8 with `RetryInfo`. The inner service
+//!    is not called, and what it had reserved for the request is given back. Layers further out find the
+//!    [`RateLimitStatus`] in the extensions of the response: to log it, say.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -45,17 +46,26 @@
 //! # }
 //! ```
 //!
+//! (A hundred at once, that is, and then one each 0.6 s: in the first minute up to 199 can pass. Where it must
+//! never be more than 100 in *any* minute, add [`.strict()`](Quota::strict).)
+//!
 //! # What it promises
 //!
 //! * **Exact.** A [`Quota::new`] lets at most `burst + t · limit / window` units through in any time *t*, in
 //!   whole numbers, at any rate up to a million a second and beyond. Time is the server's.
 //! * **`Retry-After` is true.** Whoever waits that long passes, if nobody else uses the bucket meanwhile.
+//!   By [outcome](Policy::outcome_cost) it is the time in case all that are under way cost what is reserved
+//!   for them. Of [slots](Quota::concurrent) nobody knows it: a second is told. While the store fails it is a
+//!   guess as well: others count what this process does not hear of, and what costs more than its share
+//!   passes only when the store is back.
 //! * **Atomic.** The policies of a layer are decided together, whatever their keys. (Layers that lie within
 //!   each other are not: what the inner one refuses the outer one has charged.)
-//! * **A refusal costs nobody anything**: no bucket changes, on the server or here, and the next request that
-//!   cannot pass is refused without a call.
-//! * **No request waits for the store longer than its deadline** (50 ms), and nothing is an `Err` but the
-//!   inner service's own errors.
+//! * **A refusal costs nobody anything**: no bucket changes, on the server or here, and from the second on
+//!   those of a key are made without a call. (Slots and outcomes are asked about each time: units may come
+//!   back at any moment.)
+//! * **No request waits for the store longer than its deadline** (50 ms); as long again where its quota is
+//!   [adjustable](Policy::adjustable) and has to be read first. For asynchronous functions of your own it
+//!   waits until they are done. And nothing is an `Err` but the inner service's own errors.
 //!
 //! # When Redis is slow, down or lying
 //!
@@ -82,15 +92,19 @@
 //! | `namespace:p:{digest}` | sorted set: the processes | 3 s, renewed each second |
 //! | `namespace:log` | stream: tells all processes of resets and bans; see [`InvalidationLog`](tower_keep_store::InvalidationLog) | a day, renewed |
 //!
-//! Digests begin with the store's [secret](tower_keep_store::StoreBuilder::secret). At most one call for a
-//! request, shared with those that wait at the same time; none for one that is known not to pass, or that has
-//! a permit. A call is one `EVALSHA`, which does one `GET` and, if units are used, one `SET` for each bucket.
+//! Digests are keyed with the store's [secret](tower_keep_store::StoreBuilder::secret), if you set one:
+//! without, whoever can read the server can find out by trying which address or user a bucket is of. At most
+//! one call for a request, shared with those that wait at the same time; none for one that is known not to
+//! pass, or that has a permit. A call is one `EVALSHA`, which does one `GET` and, if units are used, one `SET`
+//! for each bucket. An adjustable quota costs one `GET` more, once a second for each key.
 //!
 //! # Where it stands
 //!
-//! By address, outermost but for tracing and monitoring, outside a cache: a refused request costs nothing
-//! then. By user, inside what authenticates. Its refusals are never stored (`no-store`), and its fields on
-//! stored responses are those of the request that is answered only while it is *outside* the cache.
+//! By address, outermost but for tracing and monitoring: a refused request costs nothing then. By user, inside
+//! what authenticates. In axum the `.layer` that is called last is the outermost.
+//!
+//! Outside the cache, hits count and the fields are right; inside, hits are free, and the fields are those of
+//! the stored response. Refusals are never stored (`no-store`).
 //!
 //! # Cancel safety
 //!

@@ -18,7 +18,7 @@ use crate::{
     quota::Quota,
     quotas::Quotas,
     stats::Counters,
-    status::{PolicyStatus, RateLimitStatus, Refusal},
+    status::{PolicyStatus, RateLimitStatus, Refusal, Standing},
     verdict::{self, Verdict},
 };
 
@@ -219,7 +219,14 @@ impl Limits {
     /// The bucket of those who do not say who they are, or what else happens to them.
     pub(crate) fn missing(&self, limit: &Limit) -> Result<StoreKey, NoBucket> {
         match limit.policy.missing {
-            MissingKey::Shared => Ok(self.bucket_of(limit, &Subject::anonymous())),
+            MissingKey::Shared => {
+                limit.policy.key.warn_of_missing_user(&limit.policy.name);
+                Ok(self.bucket_of(limit, &Subject::anonymous()))
+            }
+            MissingKey::Refused if limit.policy.is_shadow => {
+                self.counters.shadow_refused.add();
+                Err(NoBucket::Pass)
+            }
             MissingKey::Refused => Err(NoBucket::Unidentified),
             MissingKey::Allowed => Err(NoBucket::Pass),
         }
@@ -242,8 +249,9 @@ impl Limits {
             policies: SmallVec::from_iter([PolicyStatus {
                 bound: limit.bound.clone(),
                 remaining: 0,
+                standing: Standing::Unidentified,
                 reset: Duration::ZERO,
-                retry_after: None,
+                wait: Duration::ZERO,
             }]),
         }
     }
@@ -255,8 +263,7 @@ impl Limits {
                 continue;
             };
             let now = self.store.clock().now().as_micros();
-            let is_violated = status.retry_after.is_some() && !status.is_shadow();
-            if is_violated && self.place.denied(charge, ban.denials, now) {
+            if status.is_violated() && self.place.denied(charge, ban.denials, now) {
                 let terms = BanTerms {
                     length: ban.length,
                     doubling_to: Some(ban.longest),
@@ -318,7 +325,8 @@ impl Limit {
 
     /// Whether a quota can take the place of the policy's own.
     pub(crate) fn accepts(&self, quota: &Quota) -> bool {
-        self.is_of_a_kind_with(quota) && quota.rule().is_ok()
+        let leaves_something = |rule| self.policy.leaves_something(&rule);
+        self.is_of_a_kind_with(quota) && quota.rule().is_ok_and(leaves_something)
     }
 
     fn is_of_a_kind_with(&self, quota: &Quota) -> bool {

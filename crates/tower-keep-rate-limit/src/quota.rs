@@ -24,7 +24,8 @@ use crate::rule::{Gcra, Ring, Rule, Slots, Window};
 /// # let _ = (usual, bursts, calendar);
 /// ```
 ///
-/// Nonsense (a limit of 0, a window under a millisecond) is found when the layer is built.
+/// Nonsense (a limit of 0, a window under a millisecond, both strict and by the calendar) is found when the
+/// layer is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use]
 pub struct Quota {
@@ -40,12 +41,25 @@ enum Counting {
     Strict,
     Fixed,
     Concurrent,
+    /// In two ways at once, which is none.
+    Contradictory,
+}
+
+impl Counting {
+    /// The way that was asked for, unless another one was before.
+    const fn and(self, asked: Self) -> Self {
+        match (self, asked) {
+            (Self::Gcra, _) | (Self::Strict, Self::Strict) | (Self::Fixed, Self::Fixed) => asked,
+            _ => Self::Contradictory,
+        }
+    }
 }
 
 impl Quota {
     /// `limit` units in each `window`, by the generic cell rate algorithm (ITU-T I.371): what was used
     /// comes back one by one, `window / limit` apart, and never more than the [burst](Self::burst) is
-    /// saved up.
+    /// saved up. So twice the limit, less one, can pass within the first window; where that is too much, see
+    /// [`strict`](Self::strict).
     pub const fn new(limit: u32, window: Duration) -> Self {
         Self {
             limit,
@@ -60,7 +74,8 @@ impl Quota {
         Self::new(limit, Duration::from_secs(1))
     }
 
-    /// `limit` units in each minute.
+    /// `limit` units in each minute. Of 100, say, 100 at once and then one each 0.6 s: up to 199 in the first
+    /// minute.
     pub const fn per_minute(limit: u32) -> Self {
         Self::new(limit, Duration::from_secs(60))
     }
@@ -76,7 +91,11 @@ impl Quota {
     }
 
     /// `limit` requests at the same time. A slot is held until the response's body has ended or was
-    /// dropped; the slots of a process that died are free 30 seconds later.
+    /// dropped (at once, therefore, for an upgrade: a WebSocket holds none); the slots of a process that died
+    /// are free 30 seconds later.
+    ///
+    /// When a slot is free again nobody knows. The `Retry-After` of 1 second is a guess, and so is
+    /// [`retry_after`](crate::PolicyStatus::retry_after); the `RateLimit` field says no time at all.
     pub const fn concurrent(limit: u32) -> Self {
         Self {
             limit,
@@ -96,14 +115,14 @@ impl Quota {
     /// and one sixteenth of a window more after it was used, so whoever keeps asking gets at least 16/17 of
     /// the limit.
     pub const fn strict(mut self) -> Self {
-        self.counting = Counting::Strict;
+        self.counting = self.counting.and(Counting::Strict);
         self
     }
 
     /// Counts from one full window to the next, beginning with 1970 in UTC. Twice the limit can be used
     /// around a boundary.
     pub const fn fixed_window(mut self) -> Self {
-        self.counting = Counting::Fixed;
+        self.counting = self.counting.and(Counting::Fixed);
         self
     }
 
@@ -140,6 +159,8 @@ impl Quota {
             Counting::Strict => 's',
             Counting::Fixed => 'f',
             Counting::Concurrent => 'c',
+            // Never stored: it is no rule.
+            Counting::Contradictory => '-',
         };
         let (limit, window) = (self.limit, self.window.as_micros());
         match self.burst {
@@ -184,6 +205,9 @@ impl Quota {
             return Err(ConfigError::new("a window is at most 366 days long"));
         }
         match (self.counting, self.burst) {
+            (Counting::Contradictory, _) => Err(ConfigError::new(
+                "a quota is one of strict, fixed_window and concurrent, not two of them",
+            )),
             (_, Some(0)) => Err(ConfigError::new("a burst of 0 would refuse every request")),
             (Counting::Gcra, _) => {
                 let burst = NonZeroU32::new(self.most_at_once()).unwrap_or(limit);

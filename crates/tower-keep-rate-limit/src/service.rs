@@ -86,6 +86,9 @@ pub(crate) fn refuse<B: Body>(
     if let Some(cell) = head.extensions.get::<OutcomeCell>() {
         cell.set(Outcome::Rejected);
     }
-    let response = limits.answers.refuse(status, Grpc::of(&head.headers));
+    let grpc = Grpc::of(&head.method, &head.headers);
+    let mut response = limits.answers.refuse(status, grpc);
+    // For whoever writes a log further out; what passes tells it to the inner service instead.
+    response.extensions_mut().insert(status.clone());
     response.map(ResponseBody::own)
 }

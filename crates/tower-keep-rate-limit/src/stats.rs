@@ -20,7 +20,7 @@ pub struct RateLimitStats {
     pub by_share: u64,
     /// Requests refused because the store failed and the layer fails closed.
     pub unavailable: u64,
-    /// Requests that a shadow policy would have refused.
+    /// Requests that a shadow policy would have refused: for its quota, or for a key that is missing.
     pub shadow_refused: u64,
     /// Bans for too many refusals.
     pub bans: u64,
@@ -34,7 +34,7 @@ pub(crate) struct Counters {
     leased: Counter,
     by_share: Counter,
     pub(crate) unavailable: Counter,
-    shadow_refused: Counter,
+    pub(crate) shadow_refused: Counter,
     pub(crate) bans: Counter,
 }
 

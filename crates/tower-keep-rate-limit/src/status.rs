@@ -8,9 +8,30 @@ use crate::{bound::Bound, quota::Quota};
 
 /// What the layer decided, and how each policy that concerns the request stands.
 ///
-/// The inner service finds it in the request's extensions; whoever writes a refusal of his own is given it.
+/// | who | finds it |
+/// |---|---|
+/// | the inner service | in the extensions of the request, if it passed |
+/// | whoever writes a [refusal of his own](crate::RateLimitLayerBuilder::refuse_with) | as the argument |
+/// | layers further out, a log say | in the extensions of the response, if it is a refusal |
+///
 /// Where layers lie within each other, the request carries the status of the innermost, which names the
 /// policies of the outer ones too.
+///
+/// ```
+/// # use tower_keep_rate_limit::RateLimitStatus;
+/// /// In a layer further out.
+/// fn log<B>(response: &http::Response<B>) {
+///     let Some(refused) = response.extensions().get::<RateLimitStatus>() else { return };
+///     let policies: Vec<_> = refused.violated().map(|policy| policy.name()).collect();
+///     println!("{:?} by {policies:?}", refused.refusal());
+/// }
+///
+/// /// In the handler, of the request's.
+/// fn would_be_refused(status: &RateLimitStatus) -> impl Iterator<Item = &str> {
+///     let shadows = status.policies().iter().filter(|policy| policy.is_shadow());
+///     shadows.filter(|shadow| shadow.retry_after().is_some()).map(|shadow| shadow.name())
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct RateLimitStatus {
     pub(crate) refusal: Option<Refusal>,
@@ -40,8 +61,21 @@ pub enum Refusal {
 pub struct PolicyStatus {
     pub(crate) bound: Arc<Bound>,
     pub(crate) remaining: u32,
+    pub(crate) standing: Standing,
     pub(crate) reset: Duration,
-    pub(crate) retry_after: Option<Duration>,
+    /// If it refused the request, until it would not; else, where nothing is left, until something is.
+    pub(crate) wait: Duration,
+}
+
+/// What a policy makes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Passed,
+    Refused,
+    /// It can never pass, and no store was asked.
+    Never,
+    /// Its key is missing, and no store was asked.
+    Unidentified,
 }
 
 impl RateLimitStatus {
@@ -57,24 +91,19 @@ impl RateLimitStatus {
         &self.policies
     }
 
-    /// The policies that refused it.
+    /// The policies whose quota refused it; never a [shadow](PolicyStatus::is_shadow). None where it is
+    /// [`Unidentified`](Refusal::Unidentified) or [`Unavailable`](Refusal::Unavailable).
     pub fn violated(&self) -> impl Iterator<Item = &PolicyStatus> {
-        self.policies
-            .iter()
-            .filter(|policy| policy.retry_after.is_some() && !policy.is_shadow())
+        self.policies.iter().filter(|policy| policy.is_violated())
     }
 
     /// How long to wait until the same request would pass, if nothing else is used meanwhile. Nothing if it
-    /// passed, or never can.
+    /// passed, or never can. Of slots nobody knows: see [`Quota::concurrent`].
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        match self.refusal? {
-            Refusal::TooCostly | Refusal::Unidentified => None,
-            _ => self
-                .violated()
-                .filter_map(|policy| policy.retry_after)
-                .max(),
-        }
+        self.refusal?;
+        let waits = self.violated().filter_map(PolicyStatus::retry_after);
+        waits.max()
     }
 }
 
@@ -90,28 +119,36 @@ impl PolicyStatus {
         self.bound.quota
     }
 
-    /// Units that are left. Where leases are on, as this process last heard.
+    /// Units that are left. Where leases are on, as this process last heard. 0 while a ban is on, and for a
+    /// refusal of which no store was asked ([`TooCostly`](Refusal::TooCostly),
+    /// [`Unidentified`](Refusal::Unidentified)): nobody knows then.
     #[must_use]
     pub fn remaining(&self) -> u32 {
         self.remaining
     }
 
-    /// How long until the whole quota is there again, if nothing is used meanwhile.
+    /// How long until the whole quota is there again, if nothing is used meanwhile. Zero where no store was
+    /// asked.
     #[must_use]
     pub fn reset(&self) -> Duration {
         self.reset
     }
 
-    /// If this policy refused the request (or would have, were it not a shadow): how long until it would
-    /// not.
+    /// If this policy refused the request (or would have, were it not a [shadow](Self::is_shadow)): how long
+    /// until it would not. Nothing if it never will ([`TooCostly`](Refusal::TooCostly)), or if what is
+    /// missing is a key.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
+        (self.standing == Standing::Refused).then_some(self.wait)
     }
 
     /// Whether it only counts, and refuses nothing.
     #[must_use]
     pub fn is_shadow(&self) -> bool {
         self.bound.is_shadow
+    }
+
+    pub(crate) fn is_violated(&self) -> bool {
+        matches!(self.standing, Standing::Refused | Standing::Never) && !self.is_shadow()
     }
 }

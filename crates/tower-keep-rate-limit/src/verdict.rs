@@ -10,7 +10,7 @@ use crate::{
     place::{Decision, Source},
     rule::Record,
     slots::Held,
-    status::{PolicyStatus, RateLimitStatus, Refusal},
+    status::{PolicyStatus, RateLimitStatus, Refusal, Standing},
 };
 
 /// What is known of a request when it is sent on or refused.
@@ -70,10 +70,7 @@ pub(crate) fn of(charges: &Charges, decision: Decision) -> Verdict {
             factor: decision.factor,
         };
         let status = known.status(charge, is_refused);
-        if status.retry_after.is_some()
-            && !charge.bound.is_shadow
-            && record.banned(decision.now) > 0
-        {
+        if status.is_violated() && record.banned(decision.now) > 0 {
             refusal = Some(Refusal::Banned);
         }
         policies.push(status);
@@ -90,8 +87,10 @@ pub(crate) fn of(charges: &Charges, decision: Decision) -> Verdict {
     if !is_granted && status.violated().next().is_none() {
         // By what is stored, all of it would pass: whatever stood there was not to be read, or has changed
         // meanwhile. To come again at once is true then.
-        for policy in &mut status.policies {
-            policy.retry_after = Some(Duration::ZERO);
+        let policies = status.policies.iter_mut();
+        for policy in policies.filter(|policy| !policy.is_shadow()) {
+            policy.standing = Standing::Refused;
+            policy.wait = Duration::ZERO;
         }
     }
     Verdict {
@@ -108,8 +107,9 @@ pub(crate) fn too_costly(limits: &Limits, charges: &Charges) -> RateLimitStatus 
     let status = |charge: &Charge| PolicyStatus {
         bound: charge.bound.clone(),
         remaining: 0,
+        standing: Standing::Never,
         reset: Duration::ZERO,
-        retry_after: Some(Duration::MAX),
+        wait: Duration::ZERO,
     };
     RateLimitStatus {
         refusal: Some(Refusal::TooCostly),
@@ -141,16 +141,23 @@ impl Known<'_> {
             0 => charge.bound.rule.available(state, self.now) / self.factor,
             _ => 0,
         };
-        let most = charge.bound.rule.most_at_once();
-        let needed = charge.needed() * self.factor;
-        let wait = banned.max(charge.bound.rule.wait(state, self.now, needed));
-        let is_reason = is_refused && (wait > 0 || charge.bound.is_shadow);
+        let left = available.saturating_sub(u64::from(charge.keep));
+        let until = |units| banned.max(charge.bound.rule.wait(state, self.now, units));
+        let refused_for = is_refused.then(|| until(charge.needed() * self.factor));
+        let (standing, wait) = match refused_for {
+            Some(wait) if wait > 0 || charge.bound.is_shadow => (Standing::Refused, wait),
+            _ if left == 0 => (
+                Standing::Passed,
+                until((u64::from(charge.keep) + 1) * self.factor),
+            ),
+            _ => (Standing::Passed, 0),
+        };
         PolicyStatus {
             bound: charge.bound.clone(),
-            remaining: u32::try_from(available.saturating_sub(u64::from(charge.keep)))
-                .unwrap_or(u32::MAX),
-            reset: Duration::from_micros(banned.max(charge.bound.rule.wait(state, self.now, most))),
-            retry_after: is_reason.then(|| Duration::from_micros(wait)),
+            remaining: u32::try_from(left).unwrap_or(u32::MAX),
+            standing,
+            reset: Duration::from_micros(until(charge.bound.rule.most_at_once())),
+            wait: Duration::from_micros(wait),
         }
     }
 }

@@ -5,6 +5,8 @@ use std::{error::Error, fmt};
 use http::StatusCode;
 use tower_keep_store::StoreError;
 
+use crate::value_error::ValueError;
+
 /// What a session could not do.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -22,7 +24,7 @@ pub enum SessionError {
     /// The user has as many sessions as are allowed, and none may be ended for a new one.
     TooManySessions,
     /// A value cannot be written as JSON, or what is stored under its name cannot be read as one.
-    Value(serde_json::Error),
+    Value(ValueError),
     /// The field does not hold a whole number.
     NotANumber,
     /// The session would be larger than is allowed.
@@ -73,6 +75,12 @@ impl Error for SessionError {
             Self::Value(error) => Some(error),
             _ => None,
         }
+    }
+}
+
+impl From<ValueError> for SessionError {
+    fn from(error: ValueError) -> Self {
+        Self::Value(error)
     }
 }
 

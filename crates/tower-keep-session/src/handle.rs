@@ -3,6 +3,7 @@
 use std::{fmt, marker::PhantomData, sync::Arc};
 
 use http::Extensions;
+use tower_keep_store::Identity;
 
 use crate::{
     core::Core,
@@ -31,6 +32,18 @@ impl SessionHandle {
     /// [`SessionError::NoLayer`]: there is none.
     pub fn of(extensions: &Extensions) -> Result<Self, SessionError> {
         extensions.get().cloned().ok_or(SessionError::NoLayer)
+    }
+
+    /// Whether there is anything to look up: a ticket, or a token.
+    pub(crate) fn has_ticket(&self) -> bool {
+        self.core.has_ticket()
+    }
+
+    /// Who is logged in. Finding that out makes no response personal.
+    pub(crate) async fn identity(&self) -> Result<Option<Identity>, SessionError> {
+        self.core.look().await?;
+        let state = self.core.state();
+        Ok(state.record.meta.user.as_deref().map(Identity::new))
     }
 
     /// Loads the session: one round trip for the first that asks, none afterwards. A client without one has

@@ -155,7 +155,8 @@
 //!
 //! # Where it stands
 //!
-//! Inside tracing and limits by address, outside limits by user and caches. In whichever order it stands with a
+//! Inside tracing and limits by address, outside limits by user and caches. An [`IdentifyLayer`] just inside it
+//! tells limits who is logged in. In whichever order it stands with a
 //! cache, a response whose session was looked at is stored for nobody. Browsers send cookies with requests that
 //! other sites make: [`CrossOriginLayer`] refuses those.
 //!
@@ -187,6 +188,7 @@ mod error;
 mod extract;
 mod future;
 mod handle;
+mod identify;
 mod label;
 mod layer;
 mod lifetimes;
@@ -201,6 +203,7 @@ mod shared;
 mod stats;
 mod ticket;
 mod transport;
+mod value_error;
 
 pub use self::{
     builder::SessionLayerBuilder,
@@ -210,6 +213,7 @@ pub use self::{
     error::SessionError,
     future::ResponseFuture,
     handle::SessionHandle,
+    identify::{Identify, IdentifyFuture, IdentifyLayer},
     layer::SessionLayer,
     revoked::Revoked,
     service::SessionManager,
@@ -217,5 +221,6 @@ pub use self::{
     sessions::Sessions,
     stats::SessionStats,
     transport::Transport,
+    value_error::ValueError,
 };
 pub use tower_keep_store::{ConfigError, ResponseBody};

@@ -13,7 +13,7 @@ use crate::{
     lifetimes::Lifetimes,
     place::{At, Place, Replace, Replaced},
     record::{Changes, Found},
-    stats::Counters,
+    stats::{Counters, count},
     ticket::{OWNER, TOKEN},
 };
 
@@ -55,6 +55,14 @@ impl Manager {
         let mut key = self.store.personal_key(TOKEN);
         key.push(id.as_bytes());
         key.finish()
+    }
+
+    /// Counts a write of which nobody knows what became.
+    pub(crate) fn heard<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        if result.as_ref().is_err_and(StoreError::is_timeout) {
+            count(&self.counters.unsure);
+        }
+        result
     }
 
     /// Finds the session of a request, if it has a ticket, unless its token was revoked.
@@ -118,7 +126,8 @@ impl Manager {
                 new: None,
                 changes: Changes::new(),
             };
-            if self.place.replace(replace, &self.lifetimes).await? != Replaced::Ended {
+            let ended = self.place.replace(replace, &self.lifetimes).await;
+            if self.heard(ended)? != Replaced::Ended {
                 break;
             }
             match self.moved(&at).await? {
@@ -137,7 +146,8 @@ impl Manager {
         owner: &Key,
         keep: Option<&At>,
     ) -> Result<bool, SessionError> {
-        let is_done = self.place.end_all(owner, keep, &self.lifetimes).await?;
+        let is_done = self.place.end_all(owner, keep, &self.lifetimes).await;
+        let is_done = self.heard(is_done)?;
         if is_done {
             self.tell(owner.digest());
         }

@@ -11,6 +11,8 @@ pub(crate) struct Counters {
     pub(crate) ended: AtomicU64,
     /// Changes that came too late.
     pub(crate) late: AtomicU64,
+    /// Writes that timed out.
+    pub(crate) unsure: AtomicU64,
 }
 
 /// What a layer has seen that need not be, since it was made, in this process.
@@ -24,6 +26,8 @@ pub struct SessionStats {
     pub ended: u64,
     /// Changes that were not applied because the session had ended meanwhile.
     pub late: u64,
+    /// Changes, logins, rotations and logouts that timed out: they may have been carried out, or be yet.
+    pub unsure: u64,
 }
 
 impl Counters {
@@ -33,6 +37,7 @@ impl Counters {
             ambiguous: get(&self.ambiguous),
             ended: get(&self.ended),
             late: get(&self.late),
+            unsure: get(&self.unsure),
         }
     }
 }

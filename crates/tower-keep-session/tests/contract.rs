@@ -9,7 +9,7 @@ use std::{
 
 use http::{HeaderValue, Request, header};
 use tower_keep_contract::{Contract, Readiness};
-use tower_keep_session::{SessionHandle, SessionLayer};
+use tower_keep_session::{Identify, IdentifyLayer, SessionHandle, SessionLayer};
 use tower_keep_store::Store;
 use tower_keep_test_support::RedisServer;
 use tower_layer::Layer;
@@ -27,6 +27,18 @@ impl<S> Layer<S> for Looks {
 
     fn layer(&self, inner: S) -> Self::Service {
         self.0.layer(Looking(inner))
+    }
+}
+
+/// The session layer around one that tells who it is.
+#[derive(Clone, Debug)]
+struct Identifies(SessionLayer);
+
+impl<S> Layer<S> for Identifies {
+    type Service = tower_keep_session::SessionManager<Identify<S>>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        self.0.layer(IdentifyLayer::new().layer(inner))
     }
 }
 
@@ -100,6 +112,21 @@ async fn the_contract_holds_for_those_who_write_on_redis() {
         let store = Store::builder().deadline(Duration::from_secs(5));
         SessionLayer::new(store.connect(&url).expect("a good URL"))
     });
+    contract.run().await;
+    contract.run_on_stacks().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_contract_holds_where_it_is_told_who_asks() {
+    let server = RedisServer::start();
+    let url = server.url();
+    let cookie = format!("__Host-id={}", "A".repeat(43));
+    let cookie = HeaderValue::from_str(&cookie).expect("a cookie");
+    let contract = Contract::new(move || {
+        let store = Store::builder().deadline(Duration::from_secs(5));
+        Identifies(SessionLayer::new(store.connect(&url).expect("a good URL")))
+    });
+    let contract = contract.request_field(header::COOKIE, cookie);
     contract.run().await;
     contract.run_on_stacks().await;
 }

@@ -167,3 +167,20 @@ async fn no_ticket_is_on_the_server_nor_in_any_log_nor_in_debug() {
         "nor a key"
     );
 }
+
+/// A value may be a secret too: what cannot be read is not repeated.
+#[tokio::test]
+async fn an_error_repeats_no_value() {
+    let mut browser = Browser::new(&Side::embedded().layer());
+    let set = async |session: Session| session.set("api key", &"s3cret-value").expect("is set");
+    browser.does(set).await;
+    let get = async |session: Session| session.get::<u64>("api key").expect_err("is no number");
+    let error = browser.does(get).await;
+    let mut text = format!("{error} {}", debugged(&error));
+    let mut source = std::error::Error::source(&error);
+    while let Some(error) = source {
+        write!(text, "{error} {error:?}").expect("a string takes all");
+        source = error.source();
+    }
+    assert!(!text.contains("s3cret"), "{text}");
+}

@@ -114,4 +114,4 @@ where
 const ONE: u64 = 4;
 const TWO: u64 = 5;
 const ADDRESS: u64 = 2;
-const DENIED: u64 = 3;
+const DENIED: u64 = 6;

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use sfv::{Integer, ItemSerializer, KeyRef, StringRef, key_ref, string_ref};
 use smallvec::SmallVec;
 
-use super::figures::{Allowance, horizon};
+use super::figures::{Allowance, horizon, is_known};
 use crate::{
     quota::Quota,
     status::{PolicyStatus, RateLimitStatus},
@@ -22,7 +22,10 @@ pub(super) fn append(status: &RateLimitStatus, headers: &mut HeaderMap) {
         }),
     };
     headers.append(RATE_LIMIT_POLICY, allowed);
-    let left = listed(told(), |policy, line| left(policy, status, line));
+    if !is_known(status) {
+        return;
+    }
+    let left = listed(told(), left);
     headers.append(RATE_LIMIT, left);
 }
 
@@ -41,14 +44,14 @@ pub(super) fn allowed(name: &StringRef, quota: Quota, allowance: Allowance) -> H
 
 /// What is left of a policy, as a member of `RateLimit`: written by hand, for every response has it, and names
 /// are strings already. Of slots nobody knows when they are free again, so no time is told.
-fn left(policy: &PolicyStatus, status: &RateLimitStatus, line: &mut Line) {
+fn left(policy: &PolicyStatus, line: &mut Line) {
     let mut number = itoa::Buffer::new();
     line.extend_from_slice(policy.bound.told.name.as_bytes());
     line.extend_from_slice(b";r=");
     line.extend_from_slice(number.format(policy.remaining).as_bytes());
     if !policy.bound.quota.is_concurrent() {
         line.extend_from_slice(b";t=");
-        line.extend_from_slice(number.format(horizon(policy, status)).as_bytes());
+        line.extend_from_slice(number.format(horizon(policy)).as_bytes());
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     quota::Quota,
-    status::{PolicyStatus, RateLimitStatus, Refusal},
+    status::{PolicyStatus, RateLimitStatus, Refusal, Standing},
 };
 
 /// A quota over whole seconds.
@@ -37,21 +37,27 @@ impl Allowance {
     }
 }
 
+/// Whether anybody knows what is left. Of what can never pass, and of whoever does not say who he is, no store
+/// was asked.
+pub(super) fn is_known(status: &RateLimitStatus) -> bool {
+    !matches!(
+        status.refusal,
+        Some(Refusal::TooCostly | Refusal::Unidentified)
+    )
+}
+
 /// Seconds for which what is left of a policy has to do.
 ///
-/// To a client that is told to wait it is that wait. To any other it is until all is there again, and longer
-/// where the same client, if it spread what is left over that time, would be faster than the policy.
-pub(super) fn horizon(policy: &PolicyStatus, status: &RateLimitStatus) -> u64 {
-    let seconds = match policy.retry_after {
-        Some(wait) if status.refusal != Some(Refusal::TooCostly) => seconds_up(wait),
-        _ => policy
-            .bound
-            .told
-            .allowance
-            .spread(u64::from(policy.remaining))
-            .max(seconds_up(policy.reset)),
-    };
-    seconds.min(MOST)
+/// To a client that is told to wait it is that wait; where nothing is left, it is until something is. To any
+/// other it is until all is there again, and longer where the same client, if it spread what is left over that
+/// time, would be faster than the policy.
+pub(super) fn horizon(policy: &PolicyStatus) -> u64 {
+    if policy.standing == Standing::Refused || policy.remaining == 0 {
+        return seconds_up(policy.wait);
+    }
+    let allowance = policy.bound.told.allowance;
+    let spread = allowance.spread(u64::from(policy.remaining));
+    spread.max(seconds_up(policy.reset)).min(MOST)
 }
 
 /// Whole seconds, never less than the time itself, nor none.
@@ -103,21 +109,22 @@ mod tests {
 
     #[test]
     fn a_refusal_says_the_same_as_retry_after() {
-        let mut policy = samples::policy("a", Quota::per_minute(100), 0);
+        let policy = samples::policy("a", Quota::per_minute(100), 0);
+        let mut policy = samples::refusing(policy, Duration::from_millis(600));
         policy.reset = Duration::from_secs(60);
-        policy.retry_after = Some(Duration::from_millis(600));
-        let status = samples::refused(Refusal::Exceeded, [policy.clone()]);
-        assert_eq!(horizon(&policy, &status), 1);
-        let status = samples::refused(Refusal::TooCostly, [policy.clone()]);
-        assert_eq!(horizon(&policy, &status), 60);
+        assert_eq!(horizon(&policy), 1);
+        // Less is left than was asked for.
+        policy.remaining = 3;
+        assert_eq!(horizon(&policy), 1);
     }
 
     #[test]
-    fn without_anything_left_it_is_until_all_is_back() {
-        let mut policy = samples::policy("a", Quota::per_minute(100), 0);
-        for (reset, told) in [(0, 1), (999, 1), (36_001, 37)] {
-            policy.reset = Duration::from_millis(reset);
-            assert_eq!(horizon(&policy, &samples::passed([policy.clone()])), told);
+    fn without_anything_left_it_is_until_something_is() {
+        let mut policy = samples::policy("a", Quota::per_minute(3), 0);
+        policy.reset = Duration::from_secs(60);
+        for (wait, told) in [(0, 1), (999, 1), (20_000, 20), (36_001, 37)] {
+            policy.wait = Duration::from_millis(wait);
+            assert_eq!(horizon(&policy), told);
         }
     }
 
@@ -128,7 +135,7 @@ mod tests {
         fn what_is_left_is_never_faster_than_the_policy(
             limit in prop_oneof![1..=20_u32, 1..=u32::MAX],
             millis in prop_oneof![1..=5000_u64, 1..=LEAP_YEAR],
-            remaining in prop_oneof![0..=40_u32, 0..=u32::MAX],
+            remaining in prop_oneof![1..=40_u32, 1..=u32::MAX],
             reset in 0..=LEAP_YEAR,
         ) {
             // No quota saves up more: see `Quota::rule`.
@@ -138,7 +145,7 @@ mod tests {
             let mut policy = samples::policy("a", quota, remaining);
             policy.reset = Duration::from_millis(reset);
             let Allowance { units, seconds } = Allowance::of(quota);
-            let t = horizon(&policy, &samples::passed([policy.clone()]));
+            let t = horizon(&policy);
             let [q, w, r, t] = [units, seconds, u64::from(remaining), t].map(u128::from);
             // Each a comparison of two fractions, multiplied out.
             prop_assert!(r * w <= q * t);

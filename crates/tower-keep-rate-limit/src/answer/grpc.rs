@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, header::CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, header::CONTENT_TYPE};
 
 use super::{figures::seconds_up, percent::percent_encoded, problem::sentence, retry_info};
 use crate::status::{PolicyStatus, RateLimitStatus, Refusal};
@@ -21,8 +21,17 @@ pub(crate) enum Grpc {
 }
 
 impl Grpc {
-    /// What kind of gRPC a request is, if it is any.
-    pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
+    /// What kind of gRPC a request is, if it is any. Calls are `POST` and nothing else: a `GET` that says it is
+    /// one would have its refusal answered 200.
+    pub(crate) fn of(method: &Method, headers: &HeaderMap) -> Option<Self> {
+        if method != Method::POST {
+            return None;
+        }
+        Self::named(headers)
+    }
+
+    /// The kind that a `Content-Type` names.
+    fn named(headers: &HeaderMap) -> Option<Self> {
         let media_type = headers.get(CONTENT_TYPE)?.as_bytes();
         // Before the message's format (`+proto`) and parameters.
         let family = media_type.split(|byte| b"+; \t".contains(byte)).next()?;
@@ -98,12 +107,15 @@ mod tests {
 
     fn asked(content_type: &'static str) -> Option<Grpc> {
         let value = HeaderValue::from_static(content_type);
-        Grpc::of(&HeaderMap::from_iter([(CONTENT_TYPE, value)]))
+        Grpc::of(
+            &Method::POST,
+            &HeaderMap::from_iter([(CONTENT_TYPE, value)]),
+        )
     }
 
     fn refusal(why: Refusal, name: &str, wait: Option<Duration>) -> Response<Bytes> {
-        let mut policy = samples::policy(name, Quota::per_minute(100), 0);
-        policy.retry_after = Some(wait.unwrap_or_default());
+        let policy = samples::policy(name, Quota::per_minute(100), 0);
+        let policy = samples::refusing(policy, wait.unwrap_or_default());
         Grpc::Plain.refusal(&samples::refused(why, [policy]), why, wait)
     }
 
@@ -123,7 +135,16 @@ mod tests {
         for (content_type, kind) in table {
             assert_eq!(asked(content_type), kind, "{content_type}");
         }
-        assert_eq!(Grpc::of(&HeaderMap::new()), None);
+        assert_eq!(Grpc::of(&Method::POST, &HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn what_is_no_post_is_no_call() {
+        let value = HeaderValue::from_static("application/grpc");
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, value)]);
+        for method in [Method::GET, Method::PUT, Method::OPTIONS, Method::DELETE] {
+            assert_eq!(Grpc::of(&method, &headers), None, "{method}");
+        }
     }
 
     #[test]
@@ -163,7 +184,7 @@ mod tests {
         let status = samples::refused(Refusal::Unidentified, []);
         for kind in [Grpc::Plain, Grpc::Web, Grpc::WebText] {
             let response = kind.refusal(&status, Refusal::Unidentified, None);
-            assert_eq!(Grpc::of(response.headers()), Some(kind));
+            assert_eq!(Grpc::named(response.headers()), Some(kind));
             assert_eq!(response.status(), 200);
         }
     }

@@ -2,7 +2,10 @@
 
 use http::{HeaderMap, HeaderName};
 
-use super::{figures::horizon, number};
+use super::{
+    figures::{horizon, is_known},
+    number,
+};
 use crate::status::{PolicyStatus, RateLimitStatus};
 
 /// Tells of the tightest policy, since the fields have room for one.
@@ -12,7 +15,7 @@ use crate::status::{PolicyStatus, RateLimitStatus};
 ///
 /// Slots have no place here, for a client would take the time to mean something.
 pub(super) fn tighten(status: &RateLimitStatus, headers: &mut HeaderMap) {
-    let Some(policy) = tightest(status) else {
+    let Some(policy) = tightest(status).filter(|_| is_known(status)) else {
         return;
     };
     let (remaining, limit) = standing(policy);
@@ -22,7 +25,7 @@ pub(super) fn tighten(status: &RateLimitStatus, headers: &mut HeaderMap) {
     }
     headers.insert(LIMIT, number(limit));
     headers.insert(REMAINING, number(remaining));
-    headers.insert(RESET, number(horizon(policy, status)));
+    headers.insert(RESET, number(horizon(policy)));
 }
 
 /// Whether the response tells of a quota already.
@@ -36,7 +39,7 @@ pub(super) fn is_told(headers: &HeaderMap) -> bool {
 fn tightest(status: &RateLimitStatus) -> Option<&PolicyStatus> {
     let told = |policy: &&PolicyStatus| !policy.is_shadow() && !policy.bound.quota.is_concurrent();
     status.policies.iter().filter(told).reduce(|one, other| {
-        match (one.retry_after, other.retry_after) {
+        match (one.retry_after(), other.retry_after()) {
             (Some(_), None) => one,
             (None, Some(_)) => other,
             // Of two that refused it, the later to let it pass.
@@ -99,10 +102,9 @@ mod tests {
     #[test]
     fn one_that_refused_is_told_before_any_other() {
         let empty = samples::policy("empty", Quota::per_minute(10), 0);
-        let mut costly = samples::policy("costly", Quota::per_minute(100), 3);
-        costly.retry_after = Some(Duration::from_millis(1200));
-        let mut costlier = costly.clone();
-        costlier.retry_after = Some(Duration::from_secs(7));
+        let costly = samples::policy("costly", Quota::per_minute(100), 3);
+        let costlier = samples::refusing(costly.clone(), Duration::from_secs(7));
+        let costly = samples::refusing(costly, Duration::from_millis(1200));
         let status = samples::refused(Refusal::Exceeded, [empty, costly, costlier]);
         assert_eq!(tightened(&status), ["100", "3", "7"]);
     }
@@ -127,6 +129,15 @@ mod tests {
         assert_eq!(told(&headers), ["100", "50", "30"]);
         tighten(&layer(10, 4), &mut headers);
         assert_eq!(told(&headers), ["10", "4", "24"]);
+    }
+
+    #[test]
+    fn what_nobody_knows_is_not_told() {
+        for why in [Refusal::TooCostly, Refusal::Unidentified] {
+            let policy = samples::policy("a", Quota::per_minute(10), 0);
+            let nothing: [String; 3] = Default::default();
+            assert_eq!(tightened(&samples::refused(why, [policy])), nothing);
+        }
     }
 
     #[test]

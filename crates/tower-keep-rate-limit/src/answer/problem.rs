@@ -14,10 +14,19 @@ use crate::status::{PolicyStatus, RateLimitStatus, Refusal};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RefusalBody {
-    /// A problem (RFC 9457), of the types that draft-ietf-httpapi-ratelimit-headers defines.
+    /// A problem (RFC 9457), of the types that draft-ietf-httpapi-ratelimit-headers defines; of one of its
+    /// own, [`TooCostly`](Refusal::TooCostly), if no wait will help.
     #[default]
     Problem,
-    /// `{"error":"rate limit exceeded","retryAfter":37}`, without a time where none helps.
+    /// `{"error":"rate limit exceeded","retryAfter":37}`, the time in seconds, and only where waiting helps.
+    ///
+    /// | `error` | when |
+    /// |---|---|
+    /// | `rate limit exceeded` | [`Exceeded`](Refusal::Exceeded) |
+    /// | `request too costly` | [`TooCostly`](Refusal::TooCostly), without a time |
+    /// | `banned` | [`Banned`](Refusal::Banned) |
+    /// | `request unidentified` | [`Unidentified`](Refusal::Unidentified), without a time |
+    /// | `rate limit unavailable` | [`Unavailable`](Refusal::Unavailable) |
     Json,
 }
 
@@ -121,7 +130,10 @@ fn kind_and_title(why: Refusal) -> (&'static str, &'static str) {
             "https://iana.org/assignments/http-problem-types#quota-exceeded",
             "Request cannot be satisfied as assigned quota has been exceeded",
         ),
-        Refusal::TooCostly => ("about:blank", "Too Many Requests"),
+        Refusal::TooCostly => (
+            "https://docs.rs/tower-keep-rate-limit/latest/tower_keep_rate_limit/enum.Refusal.html#variant.TooCostly",
+            "Request can never be satisfied as it costs more than its quota allows at once",
+        ),
         Refusal::Banned => (
             "https://iana.org/assignments/http-problem-types#abnormal-usage-detected",
             "Request not satisfied due to detection of abnormal request pattern",

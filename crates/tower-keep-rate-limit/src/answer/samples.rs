@@ -14,7 +14,7 @@ use crate::{
     bound::Bound,
     policy::Policy,
     quota::Quota,
-    status::{PolicyStatus, RateLimitStatus, Refusal},
+    status::{PolicyStatus, RateLimitStatus, Refusal, Standing},
 };
 
 pub(super) fn policy(name: &str, quota: Quota, remaining: u32) -> PolicyStatus {
@@ -26,8 +26,18 @@ pub(super) fn of(policy: &Policy, remaining: u32) -> PolicyStatus {
     PolicyStatus {
         bound: Arc::new(Bound::new(0, policy, policy.quota, rule)),
         remaining,
+        standing: Standing::Passed,
         reset: Duration::ZERO,
-        retry_after: None,
+        wait: Duration::ZERO,
+    }
+}
+
+/// The same, had it refused the request for so long.
+pub(super) fn refusing(policy: PolicyStatus, wait: Duration) -> PolicyStatus {
+    PolicyStatus {
+        standing: Standing::Refused,
+        wait,
+        ..policy
     }
 }
 

@@ -1,11 +1,12 @@
 //! Finding who sent a request.
 
 use http::{HeaderName, request::Parts};
-use tower_keep_store::{Identity, PersonalKey};
+use tower_keep_store::PersonalKey;
 
 use super::{
     Key, Node,
     leaf::{Leaf, One},
+    user,
 };
 
 /// What a key finds in a request.
@@ -73,10 +74,9 @@ impl Node {
                 .and_then(|name| header(request, name))
                 .map(|value| Leaf::Header(value.into()))
                 .into(),
-            Self::User => {
-                let user = request.extensions.get::<Identity>();
-                user.map(|user| Leaf::User(user.as_str().into())).into()
-            }
+            Self::User => user::name(&request.extensions)
+                .map(|name| Leaf::User(name.into()))
+                .into(),
             Self::Route => {
                 let path = pattern(request).unwrap_or_else(|| request.uri.path());
                 One::Present(Leaf::route(request.method.as_str(), path))

@@ -13,6 +13,7 @@ mod split;
 mod subject;
 #[cfg(test)]
 mod tests;
+mod user;
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -78,7 +79,15 @@ impl Key {
     }
 
     /// The user, as a layer further out has found out: the [`Identity`](tower_keep_store::Identity) in the
-    /// request's extensions.
+    /// request's extensions. Where it lies outside that layer, or there is none, all are without a user, and by
+    /// default share one bucket: that is warned of, once.
+    ///
+    /// ```
+    /// # use tower_keep_store::Identity;
+    /// # let mut request = http::Request::new(());
+    /// // In whatever authenticates. In axum it is the `.layer` called after that of the limit.
+    /// request.extensions_mut().insert(Identity::new("ada"));
+    /// ```
     pub fn user() -> Self {
         Self::new(Node::User)
     }

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     buckets::Seen,
     charge::{Charges, Records},
+    lease::Permits,
     place::{Decision, Source},
     rule::Rule,
 };
@@ -205,12 +206,18 @@ impl Grant {
 /// Gives what was granted to those who wait, in their order, and what is left to the leases.
 fn deliver(hub: &Hub, charges: &Charges, entry: Entry, mut grant: Grant, sent: Sent) {
     let granted = grant.granted.count;
-    let keep = |permits: u64| {
-        if let Some(terms) = entry.terms
-            && permits > 0
+    let records = entry.lease.map(|_| grant.records.clone());
+    let keep = |count: u64| {
+        if let (Some(life), Some(records)) = (entry.lease, &records)
+            && count > 0
         {
-            hub.leases
-                .put(charges, permits, sent.at, terms.life, sent.seen);
+            let permits = Permits {
+                count,
+                sent: sent.at,
+                seen: sent.seen,
+                records: records.clone(),
+            };
+            hub.leases.put(charges, permits, life);
         }
     };
     let wanted: u64 = entry.waiters.iter().map(|waiter| waiter.want).sum();

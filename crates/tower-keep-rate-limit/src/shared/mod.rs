@@ -34,9 +34,9 @@ use self::{
 };
 use crate::{
     buckets::{Bucket, Buckets, Denials, Locked, Seen},
-    charge::{Charge, Charges},
+    charge::{Charge, Charges, Records},
     embedded::{self, charge_all, idle, records},
-    lease::{Leases, Terms},
+    lease::{self, Leases},
     place::{Answer, BanTerms, Decision, Manner, Source},
     rule::{Record, Rule, State, micros},
     slots::{Held, Holder, Slot},
@@ -110,12 +110,11 @@ impl Hub {
 
     pub(crate) fn decide(&self, charges: &Charges, manner: Manner) -> Answer {
         let now = Instant::now();
+        let holds = |seen: &mut Seen| self.holds(seen, charges);
         if manner.epsilon.is_some()
-            && self
-                .leases
-                .take(charges, now, |seen| self.holds(seen, charges))
+            && let Some(records) = self.leases.take(charges, now, holds)
         {
-            return Answer::Now(self.leased(charges, now));
+            return Answer::Now(self.leased(records, now));
         }
         if manner.want > 0
             && let Some(refusal) = self.known_refusal(charges, now)
@@ -130,9 +129,9 @@ impl Hub {
 
     /// Queues a question to the server.
     fn ask(&self, charges: &Charges, manner: Manner) -> oneshot::Receiver<Decision> {
-        let terms = manner
+        let lease = manner
             .epsilon
-            .and_then(|epsilon| Terms::of(charges, epsilon));
+            .and_then(|epsilon| lease::life(charges, epsilon));
         let (to, decision) = oneshot::channel();
         let waiter = Waiter {
             want: manner.want,
@@ -144,7 +143,7 @@ impl Hub {
         };
         let let_go = self
             .queue(lane)
-            .push(charges, waiter, terms, manner.deadline);
+            .push(charges, waiter, lease, manner.deadline);
         self.wake(lane);
         if let Some(due) = let_go {
             self.let_go_at(due, lane);
@@ -386,14 +385,11 @@ impl Hub {
             && self.log.verdict(seen.stamp, &[target(bucket)]) != Verdict::Valid
     }
 
-    fn leased(&self, charges: &Charges, moment: Instant) -> Decision {
-        let mut locked = self
-            .buckets
-            .lock(charges.iter().map(|charge| &charge.bucket));
+    fn leased(&self, records: Records, moment: Instant) -> Decision {
         Decision {
             granted: 1,
             shadows: SmallVec::new(),
-            records: records(&mut locked, charges),
+            records,
             now: self.now_at_most(moment).unwrap_or_else(system_time),
             factor: 1,
             source: Source::Lease,

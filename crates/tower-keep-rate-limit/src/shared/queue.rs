@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use tokio::{sync::oneshot, time::Instant};
 use tower_keep_store::Key;
 
-use crate::{charge::Charges, lease::Terms, place::Decision, rule::Rule};
+use crate::{charge::Charges, place::Decision, rule::Rule};
 
 /// Requests, returns, and whether somebody is bringing them to the server.
 #[derive(Debug, Default)]
@@ -55,8 +55,8 @@ pub(super) struct Return {
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) waiters: SmallVec<[Waiter; 1]>,
-    /// How permits beyond those may be taken.
-    pub(super) terms: Option<Terms>,
+    /// How long permits beyond those live, if any may be taken.
+    pub(super) lease: Option<Duration>,
     /// When the first of them will have waited for long enough.
     pub(super) due: Instant,
     /// When there will be hardly any time left to ask.
@@ -77,7 +77,7 @@ impl Queue {
         &mut self,
         charges: &Charges,
         waiter: Waiter,
-        terms: Option<Terms>,
+        lease: Option<Duration>,
         patience: Duration,
     ) -> Option<Instant> {
         let due = Instant::now() + patience;
@@ -91,7 +91,7 @@ impl Queue {
         } else {
             let entry = Entry {
                 waiters: SmallVec::from_buf([waiter]),
-                terms,
+                lease,
                 due,
                 late,
             };

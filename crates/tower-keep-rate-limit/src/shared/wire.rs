@@ -56,9 +56,7 @@ impl Call {
         let mut call = Self::default();
         for (charges, entry) in &batch.entries {
             let want = entry.waiters.iter().map(|waiter| waiter.want).sum();
-            let extra = entry
-                .terms
-                .map_or(0, |terms| hub.leases.wish(charges, terms));
+            let extra = entry.lease.map_or(0, |life| hub.leases.wish(charges, life));
             call.request(want, extra, charges);
         }
         for given_back in &batch.returns {

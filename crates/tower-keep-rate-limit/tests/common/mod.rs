@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test program uses some of it")]
 
+pub(crate) mod warnings;
+
 use std::{
     convert::Infallible,
     future::Ready,

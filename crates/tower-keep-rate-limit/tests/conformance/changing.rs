@@ -102,3 +102,18 @@ async fn an_adjusted_quota_holds_in_other_processes_soon() {
         eventually(LONG, async || told(&service).await == expected).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_adjusted_quota_leaves_something_beside_the_reserve() {
+    let server = RedisServer::start();
+    for store in stores(&server) {
+        let policy = merchant().reserve(3, |_| false).adjustable();
+        let handle = layer(&store, policy).handle();
+        let subject = Subject::header("m");
+        for (limit, is_taken) in [(3, false), (1, false), (4, true)] {
+            let to = Some(Quota::per_day(limit));
+            let adjusted = handle.adjust("merchant", &subject, to, DAY).await;
+            assert_eq!(adjusted.is_ok(), is_taken, "{limit}: {adjusted:?}");
+        }
+    }
+}

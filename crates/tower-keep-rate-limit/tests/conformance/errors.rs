@@ -69,6 +69,97 @@ fn quotas() {
 }
 
 #[test]
+fn a_quota_is_counted_in_one_way() {
+    let quota = Quota::per_day(5);
+    let fault = "not two of them";
+    check(
+        [
+            (of(Quota::concurrent(5).strict()), fault),
+            (of(Quota::concurrent(5).fixed_window()), fault),
+            (of(quota.strict().fixed_window()), fault),
+            (of(quota.fixed_window().strict()), fault),
+            (of(quota.fixed_window().strict().fixed_window()), fault),
+            (of(Quota::concurrent(5).strict().burst(2)), fault),
+        ],
+        "p",
+    );
+    for quota in [quota.strict().strict(), quota.fixed_window().fixed_window()] {
+        let builder = RateLimitLayer::builder(Store::memory()).policy(of(quota));
+        builder.build().expect("the same twice is the same");
+    }
+}
+
+#[test]
+fn a_policy_counts_outcomes_in_one_way() {
+    let policy = || of(Quota::per_second(5));
+    let fault = "outcome_cost, count_if";
+    check(
+        [
+            (policy().count_if(|_| true).outcome_cost(|_| 1), fault),
+            (policy().outcome_cost(|_| 1).count_if(|_| true), fault),
+            (policy().count_if(|_| true).count_if(|_| false), fault),
+        ],
+        "p",
+    );
+}
+
+#[test]
+fn a_quota_comes_from_one_place() {
+    let policy = || of(Quota::per_second(5));
+    let fault = "quota_by, quota_by_async, adjustable";
+    check(
+        [
+            (policy().quota_by(|_| None).adjustable(), fault),
+            (policy().adjustable().quota_by(|_| None), fault),
+            (
+                policy().adjustable().quota_by_async(|_| async { None }),
+                fault,
+            ),
+            (
+                policy()
+                    .quota_by_async(|_| async { None })
+                    .quota_by(|_| None),
+                fault,
+            ),
+        ],
+        "p",
+    );
+}
+
+#[test]
+fn a_shadow_bans_nobody() {
+    let policy = || of(Quota::per_second(5));
+    let fault = "a shadow refuses nobody";
+    check(
+        [
+            (policy().shadow().ban_after(1, SECOND, SECOND), fault),
+            (policy().ban_after(1, SECOND, SECOND).shadow(), fault),
+        ],
+        "p",
+    );
+}
+
+#[test]
+fn deadlines() {
+    let build = |deadline| {
+        let builder = RateLimitLayer::builder(Store::memory()).policy(of(Quota::per_second(5)));
+        builder.deadline(deadline).build()
+    };
+    let hour = Duration::from_secs(3600);
+    for deadline in [
+        Duration::ZERO,
+        hour + Duration::from_nanos(1),
+        Duration::MAX,
+    ] {
+        let said = build(deadline).expect_err("makes no sense").to_string();
+        assert!(said.contains("deadline"), "{deadline:?}: {said:?}");
+    }
+    for deadline in [Duration::from_millis(1), hour] {
+        build(deadline).expect("makes sense");
+    }
+}
+
+#[test]
 fn names() {
     let quota = Quota::per_second(1);
     for name in ["é", "a\nb", "\u{0}", "tab\t", "\u{7f}", "日本"] {

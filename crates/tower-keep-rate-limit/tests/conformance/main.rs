@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod answers;
 mod bans;
 mod bounds;
 mod changing;
@@ -16,6 +17,7 @@ mod regressions;
 mod report;
 mod run;
 mod schedules;
+mod shadows;
 mod side;
 mod spec;
 mod told;

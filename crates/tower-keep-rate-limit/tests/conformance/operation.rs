@@ -163,6 +163,9 @@ impl Next<'_> {
             3 if !is_slots && !self.plan.goes_back => Operation::Unban(policy, key),
             _ if of.source == Source::Adjustable => {
                 let spec = (!self.random.one_in(4)).then(|| of.spec.instead(self.random));
+                // One that the reserve eats up whole is not taken.
+                let reserved = of.reserve.unwrap_or(0);
+                let spec = spec.filter(|spec| spec.most() > reserved);
                 Operation::Adjust(policy, key, spec)
             }
             _ => Operation::Peek(policy, key),

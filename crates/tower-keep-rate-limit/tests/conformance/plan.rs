@@ -76,11 +76,7 @@ impl Plan {
     }
 
     pub(crate) fn layer(&self, store: Store) -> RateLimitLayer {
-        let builder = RateLimitLayer::builder(store).refuse_with(|status| {
-            let mut response = Response::new(Bytes::new());
-            response.extensions_mut().insert(status.clone());
-            response
-        });
+        let builder = RateLimitLayer::builder(store).refuse_with(|_| Response::new(Bytes::new()));
         let policies = self.policies.iter().enumerate();
         let layer = policies.fold(builder, |builder, (index, policy)| {
             builder.policy(policy.build(index))

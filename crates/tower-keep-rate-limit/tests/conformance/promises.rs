@@ -1,16 +1,19 @@
 //! Who shares buckets, and who does not.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::Full;
 use tower_keep_rate_limit::{Key, Policy, Quota, RateLimitLayer, Subject};
-use tower_keep_store::{Identity, PeerAddr, Store};
+use tower_keep_store::{Clock, Identity, PeerAddr, Store};
 use tower_keep_test_support::RedisServer;
 
 use crate::{
-    common::{Limited, builder, from, limited, send, status},
+    common::{Limited, START, builder, from, limited, send, status, warnings::Warnings},
     schedules::stores,
 };
 
@@ -136,4 +139,47 @@ async fn what_can_never_pass_asks_nobody() {
     let is_ours = |name: &&&String| calls[**name] >= 20;
     assert_eq!(scripts.iter().filter(is_ours).count(), 0, "{calls:?}");
     assert!(!calls.contains_key("get"), "{calls:?}");
+}
+
+#[tokio::test]
+async fn who_counts_by_user_and_has_none_is_told_so_once() {
+    let warnings = Warnings::default();
+    let _set = tracing::subscriber::set_default(warnings.clone());
+    let by_header = service(&Store::memory(), two("by-header"));
+    let by_user = Key::header("x-merchant-id").and(Key::user());
+    let by_user = service(&Store::memory(), two("by-user").by(by_user));
+    send(&by_header, Request::default()).await;
+    assert_eq!(warnings.text(), "");
+    send(&by_user, everything()).await;
+    assert_eq!(warnings.text(), "");
+    for _ in 0..3 {
+        send(&by_user, from("m")).await;
+    }
+    let text = warnings.text();
+    assert_eq!(text.matches("no Identity").count(), 1, "{text}");
+    assert!(
+        text.contains("by-user") && text.contains("inside"),
+        "{text}"
+    );
+}
+
+/// Asks ten times a second for so many seconds; how many passed.
+async fn passed(quota: Quota, seconds: u64) -> usize {
+    let clock = Clock::manual(START);
+    let store = Store::builder().clock(clock.clone()).memory();
+    let policy = Policy::new("p", quota).by(Key::header("x-merchant-id"));
+    let service = service(&store, policy);
+    let mut passed = 0;
+    for _ in 0..seconds * 10 {
+        passed += usize::from(status(&service, "m").await == StatusCode::OK);
+        clock.advance(Duration::from_millis(100));
+    }
+    passed
+}
+
+#[tokio::test]
+async fn of_a_hundred_a_minute_199_can_pass_in_the_first_minute_unless_it_is_strict() {
+    let quota = Quota::per_minute(100);
+    assert_eq!(passed(quota, 60).await, 199);
+    assert_eq!(passed(quota.strict(), 60).await, 100);
 }

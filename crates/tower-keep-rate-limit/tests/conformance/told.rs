@@ -71,15 +71,17 @@ impl Line {
         }
     }
 
-    fn limit_field(&self, spec: Spec, refusal: Option<Refusal>) -> String {
+    /// With the microseconds until a unit more is there.
+    fn limit_field(&self, spec: Spec, next: u64) -> String {
         let (name, remaining) = (&self.name, self.remaining);
         if spec.kind == Kind::Slots {
             return format!("\"{name}\";r={remaining}");
         }
         let (units, seconds) = allowance(spec);
         let time = match self.retry_after {
-            Some(wait) if refusal != Some(Refusal::TooCostly) => seconds_up(wait),
-            _ => (u64::from(remaining) * seconds)
+            Some(wait) => seconds_up(wait),
+            None if remaining == 0 => seconds_up(Duration::from_micros(next)),
+            None => (u64::from(remaining) * seconds)
                 .div_ceil(units)
                 .max(seconds_up(self.reset)),
         };
@@ -96,24 +98,26 @@ impl Line {
     }
 }
 
-/// The fields of a response, from what the model says of each policy.
-pub(crate) fn fields(told: &Told, specs: &[Spec]) -> [Option<String>; 3] {
+/// The fields of a response, from what the model says of each policy, and of when a unit more is there.
+pub(crate) fn fields(told: &Told, specs: &[Spec], next: &[u64]) -> [Option<String>; 3] {
     let lines = || {
         told.lines
             .iter()
-            .zip(specs)
+            .zip(specs.iter().zip(next))
             .filter(|(line, _)| !line.is_shadow)
     };
+    let is_known = told.refusal != Some(Refusal::TooCostly);
     let list = |all: Vec<String>| (!all.is_empty()).then(|| all.join(", "));
     [
         list(
             lines()
-                .map(|(line, spec)| line.policy_field(*spec))
+                .map(|(line, (spec, _))| line.policy_field(*spec))
                 .collect(),
         ),
         list(
             lines()
-                .map(|(line, spec)| line.limit_field(*spec, told.refusal))
+                .filter(|_| is_known)
+                .map(|(line, (spec, next))| line.limit_field(*spec, *next))
                 .collect(),
         ),
         told.retry_after.map(|wait| seconds_up(wait).to_string()),

@@ -1,47 +1,17 @@
 //! A layer within a layer.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_keep_rate_limit::{Quota, RateLimitLayer, RateLimitStatus, Subject};
-use tracing::{Event, Level, Metadata, Subscriber, field::Field, span};
 
 use crate::{
-    common::{from, stores},
+    common::{from, stores, warnings::Warnings},
     tools::{layer, merchant},
 };
-
-/// Writes down warnings.
-#[derive(Clone, Default)]
-struct Warnings(Arc<Mutex<String>>);
-
-impl Subscriber for Warnings {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() == Level::WARN
-    }
-
-    fn event(&self, event: &Event<'_>) {
-        let mut text = self.0.lock().expect("whole");
-        event.record(&mut |field: &Field, value: &dyn fmt::Debug| {
-            *text += &format!("{field}={value:?} ");
-        });
-    }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-    fn enter(&self, _: &span::Id) {}
-    fn exit(&self, _: &span::Id) {}
-}
 
 /// Sends one request through both; the names of the policies that it carried, and what was warned of.
 async fn through(outer: &RateLimitLayer, inner: &RateLimitLayer) -> (Vec<String>, String) {
@@ -63,7 +33,7 @@ async fn through(outer: &RateLimitLayer, inner: &RateLimitLayer) -> (Vec<String>
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers().get_all("ratelimit").iter().count(), 2);
     let names = seen.lock().expect("whole").clone();
-    let text = warnings.0.lock().expect("whole").clone();
+    let text = warnings.text();
     (names, text)
 }
 

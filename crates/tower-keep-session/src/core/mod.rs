@@ -105,12 +105,22 @@ impl Core {
     pub(crate) async fn load(&self) -> Result<(), SessionError> {
         self.personal.mark();
         self.is_touched.store(true, Ordering::Release);
+        self.look().await
+    }
+
+    /// Loads it for others than the handler.
+    pub(crate) async fn look(&self) -> Result<(), SessionError> {
         let loaded = self.loaded.get_or_try_init(|| self.find());
         loaded.await.copied()
     }
 
+    /// Whether there is anything to look up.
+    pub(crate) fn has_ticket(&self) -> bool {
+        self.ticket.is_some() || self.token.is_some()
+    }
+
     async fn find(&self) -> Result<(), SessionError> {
-        if self.ticket.is_none() && self.token.is_none() {
+        if !self.has_ticket() {
             return Ok(());
         }
         let at = self.ticket.as_ref().map(At::of);

@@ -53,7 +53,8 @@ impl Core {
                 new: Some(new.clone()),
                 changes: changes.clone(),
             };
-            match manager.place.replace(replace, &manager.lifetimes).await? {
+            let replaced = manager.place.replace(replace, &manager.lifetimes).await;
+            match manager.heard(replaced)? {
                 Replaced::Done(record) => {
                     self.go_on(&ticket, record);
                     break;

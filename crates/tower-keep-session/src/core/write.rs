@@ -168,7 +168,8 @@ impl Core {
                 changes: changes.clone(),
                 operation: operation.clone(),
             };
-            let written = manager.place.write(&at, write, &manager.lifetimes).await?;
+            let written = manager.place.write(&at, write, &manager.lifetimes).await;
+            let written = manager.heard(written)?;
             if written != Written::Ended {
                 return Ok(written);
             }

@@ -7,6 +7,7 @@ use super::Session;
 use crate::{
     error::SessionError,
     record::{Changes, Fields},
+    value_error::ValueError,
 };
 
 /// One type.
@@ -64,11 +65,9 @@ fn read<T: Serialize + DeserializeOwned + Default>(fields: &Fields) -> T {
 
 /// The fields of a value.
 fn fields<T: Serialize>(value: &T) -> Result<Map<String, Value>, SessionError> {
-    match serde_json::to_value(value).map_err(SessionError::Value)? {
+    match serde_json::to_value(value).map_err(ValueError::from)? {
         Value::Object(object) => Ok(object),
-        _ => Err(SessionError::Value(serde::ser::Error::custom(
-            "a session's type is a struct or a map",
-        ))),
+        _ => Err(ValueError::no_object().into()),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     error::SessionError,
     place::{Operation, Written},
     record::Changes,
+    value_error::ValueError,
 };
 
 /// Named values.
@@ -122,13 +123,13 @@ impl Session<Map> {
 }
 
 fn encode<V: Serialize>(value: &V) -> Result<Bytes, SessionError> {
-    let text = serde_json::to_vec(value).map_err(SessionError::Value)?;
+    let text = serde_json::to_vec(value).map_err(ValueError::from)?;
     Ok(text.into())
 }
 
 fn decode<V: DeserializeOwned>(value: Option<&Bytes>) -> Result<Option<V>, SessionError> {
     let value = value.map(|value| serde_json::from_slice(value));
-    value.transpose().map_err(SessionError::Value)
+    Ok(value.transpose().map_err(ValueError::from)?)
 }
 
 const MOST_TRIES: usize = 16;

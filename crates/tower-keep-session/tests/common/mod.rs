@@ -8,10 +8,12 @@
 
 mod browser;
 mod side;
+mod users;
 
 pub(crate) use self::{
     browser::{Answer, Browser, Wire, fields},
     side::{LONG, START, Side},
+    users::{devices, labels, list, users},
 };
 
 /// Each of these tests on both stores.

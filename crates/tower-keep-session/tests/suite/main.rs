@@ -3,17 +3,22 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod caps;
+mod cookie_fields;
 mod cookies;
 mod cost;
+mod everywhere;
 mod failing;
 mod garbage;
 mod hostile;
+mod identity;
 mod increments;
 mod lifetimes;
 mod outage;
 mod periodic;
 mod planted;
 mod races;
+mod refused;
 mod revival;
 mod rotation;
 mod sizes;
@@ -23,3 +28,4 @@ mod transports;
 mod types;
 mod updates;
 mod users;
+mod versions;

@@ -6,12 +6,14 @@ use super::*;
 
 const PROBLEMS: &str = "https://iana.org/assignments/http-problem-types";
 
+const TOO_COSTLY: &str = "https://docs.rs/tower-keep-rate-limit/latest/tower_keep_rate_limit/enum.Refusal.html#variant.TooCostly";
+
 fn body(response: &Response<Bytes>) -> Value {
     serde_json::from_slice(response.body()).expect("JSON")
 }
 
 #[test]
-fn problems_are_of_the_types_that_the_draft_defines() {
+fn problems_are_of_the_types_that_the_draft_defines_or_of_our_own() {
     let violated = json!([r#"a "strict" \ one"#]);
     let told = [
         json!({
@@ -20,8 +22,8 @@ fn problems_are_of_the_types_that_the_draft_defines() {
             "detail": r#"The quota is used up: a "strict" \ one; try again in 37 seconds."#,
         }),
         json!({
-            "type": "about:blank", "status": 429, "violated-policies": violated,
-            "title": "Too Many Requests",
+            "type": TOO_COSTLY, "status": 429, "violated-policies": violated,
+            "title": "Request can never be satisfied as it costs more than its quota allows at once",
             "detail": r#"The request costs more than can ever be used at once: a "strict" \ one."#,
         }),
         json!({

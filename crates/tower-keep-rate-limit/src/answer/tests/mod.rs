@@ -9,12 +9,15 @@ use http::header::AsHeaderName;
 use proptest::prelude::*;
 
 use super::*;
-use crate::quota::Quota;
+use crate::{quota::Quota, status::Standing};
 
 /// A request refused by one policy, of two.
 fn refused(why: Refusal, wait: Duration) -> RateLimitStatus {
-    let mut strict = samples::policy(r#"a "strict" \ one"#, Quota::per_minute(100), 0);
-    strict.retry_after = Some(wait);
+    let strict = samples::policy(r#"a "strict" \ one"#, Quota::per_minute(100), 0);
+    let mut strict = samples::refusing(strict, wait);
+    if why == Refusal::TooCostly {
+        strict.standing = Standing::Never;
+    }
     let loose = samples::policy("loose", Quota::per_hour(1000), 900);
     samples::refused(why, [strict, loose])
 }
@@ -56,10 +59,11 @@ fn every_refusal_has_its_status_and_its_time_to_wait() {
             assert_eq!(header(&response, CACHE_CONTROL), "no-store");
             let wait = wait.map_or(String::new(), |wait| wait.to_string());
             assert_eq!(header(&response, RETRY_AFTER), wait);
-            assert_eq!(
-                response.headers().contains_key("ratelimit"),
-                !status.policies.is_empty()
-            );
+            let has = |name| response.headers().contains_key(name);
+            let is_asked = !status.policies.is_empty();
+            assert_eq!(has("ratelimit-policy"), is_asked);
+            let is_known = status.refusal != Some(Refusal::TooCostly);
+            assert_eq!(has("ratelimit"), is_asked && is_known);
         }
     }
 }

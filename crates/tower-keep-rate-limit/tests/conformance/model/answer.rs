@@ -42,7 +42,14 @@ impl Model {
         let violated = lines.iter().filter(|line| !line.is_shadow);
         let wait = violated.filter_map(|line| line.retry_after).max();
         let retry_after = wait.filter(|_| refusal.is_some());
-        self.with_fields(refusal, retry_after, lines, charges)
+        let next = charges.iter().map(|charge| self.next(charge, key, now));
+        self.with_fields(
+            refusal,
+            retry_after,
+            lines,
+            charges,
+            &next.collect::<Vec<_>>(),
+        )
     }
 
     pub(super) fn too_costly(&self, charges: &[Charge]) -> Told {
@@ -51,11 +58,12 @@ impl Model {
             quota: charge.spec.quota(),
             remaining: 0,
             reset: Duration::ZERO,
-            retry_after: Some(Duration::MAX),
+            retry_after: None,
             is_shadow: false,
         };
         let lines = charges.iter().map(line).collect();
-        self.with_fields(Some(Refusal::TooCostly), None, lines, charges)
+        let next = vec![0; charges.len()];
+        self.with_fields(Some(Refusal::TooCostly), None, lines, charges, &next)
     }
 
     fn with_fields(
@@ -64,6 +72,7 @@ impl Model {
         retry_after: Option<Duration>,
         lines: Vec<Line>,
         charges: &[Charge],
+        next: &[u64],
     ) -> Told {
         let mut told = Told {
             refusal,
@@ -72,8 +81,17 @@ impl Model {
             fields: None,
         };
         let specs: Vec<Spec> = charges.iter().map(|charge| charge.spec).collect();
-        told.fields = Some(fields(&told, &specs));
+        told.fields = Some(fields(&told, &specs, next));
         told
+    }
+
+    /// Microseconds until a unit more than is to be left for others is there.
+    fn next(&self, charge: &Charge, key: u8, now: u64) -> u64 {
+        let unused = Bucket::default();
+        let bucket = self.buckets.get(&(charge.policy, key)).unwrap_or(&unused);
+        let units = u64::from(charge.keep) + 1;
+        let wait = bucket.used.wait(charge.spec, now, units);
+        wait.max(bucket.banned(now))
     }
 
     pub(super) fn line(&self, charge: &Charge, key: u8, is_refused: bool, now: u64) -> Line {

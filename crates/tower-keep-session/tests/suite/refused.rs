@@ -1,0 +1,56 @@
+//! The server answers, and refuses.
+
+use http::StatusCode;
+use tower_keep_session::Session;
+
+use crate::{
+    common::Side,
+    outage::{asks, hasty},
+};
+
+/// The server answers, and says no: whatever it refuses, that is not "no session".
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_refuses_a_command_is_a_503() {
+    for refused in ["-hgetall", "-get", "-pttl"] {
+        let side = Side::redis();
+        let (_, mut browser) = hasty(&side).await;
+        side.command(&["ACL", "SETUSER", "default", refused]);
+        let (seen, answer) = asks(&mut browser).await;
+        assert_eq!(seen, None, "{refused}");
+        assert_eq!(
+            answer.status(),
+            StatusCode::SERVICE_UNAVAILABLE,
+            "{refused}"
+        );
+        side.command(&["ACL", "SETUSER", "default", "+@all"]);
+        assert_eq!(asks(&mut browser).await.0, Some(Some("ada".to_owned())));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_is_refused_is_a_503_and_no_lost_session() {
+    let side = Side::redis();
+    let (_, mut browser) = hasty(&side).await;
+    for refused in ["-hmget", "-hset", "-evalsha"] {
+        side.command(&["ACL", "SETUSER", "default", refused]);
+        let set = async |session: Session| session.set("b", &1).expect("is noted");
+        let (_, answer) = browser.visit(set).await;
+        assert_eq!(
+            answer.status(),
+            StatusCode::SERVICE_UNAVAILABLE,
+            "{refused}"
+        );
+        side.command(&["ACL", "SETUSER", "default", "+@all"]);
+    }
+    assert_eq!(browser.get("a").await, Some(1));
+    assert_eq!(browser.get("b").await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_scripts_is_told_them_again() {
+    let side = Side::redis();
+    let (_, mut browser) = hasty(&side).await;
+    side.command(&["SCRIPT", "FLUSH"]);
+    browser.set("a", 2).await;
+    assert_eq!(browser.get("a").await, Some(2));
+}
