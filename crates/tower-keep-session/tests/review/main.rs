@@ -7,5 +7,4 @@ mod answers;
 mod ends;
 mod epochs;
 mod flood;
-mod rotations;
 mod shared;
