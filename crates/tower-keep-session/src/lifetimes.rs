@@ -71,7 +71,7 @@ impl Lifetimes {
     }
 
     /// Whether the grace of a rotation is over.
-    pub(crate) fn is_over(&self, issued: u64, now: u64) -> bool {
+    pub(crate) fn is_grace_over(&self, issued: u64, now: u64) -> bool {
         now.saturating_sub(issued) > millis(self.grace)
     }
 

@@ -54,7 +54,8 @@ impl Core {
         self.save().await
     }
 
-    /// Whether the ticket is old, or its client does not know it; one that was just given is not, nor one of a session that has ended.
+    /// Whether the ticket is old, or its client does not know it; one that was just given is not, nor one of a
+    /// session that has ended.
     pub(super) fn is_rotation_due(&self) -> bool {
         let (lifetimes, state) = (&self.manager.lifetimes, self.state());
         if state.at.is_none() || state.is_sealed || state.issue != Issue::Nothing {
@@ -64,7 +65,8 @@ impl Core {
         let issued = meta.issued.max(meta.created);
         // Whoever still comes with the ticket before has never heard of the one after.
         let is_untold = meta.before.is_some() && self.ticket.as_ref().map(At::of) != state.at;
-        lifetimes.is_rotation_due(issued, now) || is_untold && lifetimes.is_over(issued, now)
+        let is_untold = is_untold && lifetimes.is_grace_over(issued, now);
+        is_untold || lifetimes.is_rotation_due(issued, now)
     }
 
     /// Tells the store what was changed. What comes too late is dropped: the session has ended meanwhile, and

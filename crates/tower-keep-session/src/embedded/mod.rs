@@ -59,7 +59,9 @@ impl Embedded {
 
     pub(crate) fn settle(&self, at: &At, before: &At, lifetimes: &Lifetimes) {
         let (mut state, now) = self.enter();
-        let Some(mut record) = state.alive(at).cloned() else {
+        let record = state.alive(at).cloned();
+        let untold = record.filter(|record| record.meta.before == Some(before.digest));
+        let Some(mut record) = untold else {
             return;
         };
         record.meta.before = None;
@@ -130,7 +132,7 @@ impl Embedded {
             state.bury(old, Tomb::Ended, now + millis(TOMBSTONE));
         }
         let until = until(&record, lifetimes, now);
-        let kind = Kind::Session(record.clone(), member);
+        let kind = Kind::Session(Box::new(record.clone()), member);
         state.put(new.at.session, kind, until);
         state.make_room(&new.at.session, self.most_bytes);
         Replaced::Done(record)
@@ -181,7 +183,7 @@ impl Embedded {
 
 fn found(state: &State, at: &At, now: u64) -> Found {
     match state.find(&at.session, now) {
-        Some((Kind::Session(record, _), left)) => Found::Session(record.clone(), left),
+        Some((Kind::Session(record, _), left)) => Found::Session(Record::clone(record), left),
         // After its grace it remains a sign that somebody has an old ticket.
         Some((Kind::Tombstone(Tomb::Moved(to)), left)) if left > millis(TRAIL) => Found::Moved(*to),
         Some((Kind::Tombstone(Tomb::Moved(to)), _)) => Found::Ended(Some(*to)),

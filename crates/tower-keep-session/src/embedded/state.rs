@@ -31,7 +31,7 @@ struct Slot {
 }
 
 pub(super) enum Kind {
-    Session(Record, Option<Member>),
+    Session(Box<Record>, Option<Member>),
     Tombstone(Tomb),
 }
 
@@ -146,7 +146,7 @@ impl State {
             return;
         };
         if let Kind::Session(record, _) = &mut slot.kind {
-            *record = changed;
+            **record = changed;
         }
         self.bytes -= slot.bytes;
         slot.bytes = slot.kind.bytes();

@@ -3,7 +3,6 @@ use tower_keep_store::Key;
 use super::state::{Kind, Member, State, Tomb};
 use crate::{
     place::{At, Listed},
-    record::Record,
     ticket::{OWNER, Ticket},
 };
 
@@ -19,7 +18,7 @@ fn session(owner: &Key, created: u64) -> (At, Kind) {
         owner: *owner,
         listed,
     };
-    (at, Kind::Session(Record::default(), Some(member)))
+    (at, Kind::Session(Box::default(), Some(member)))
 }
 
 #[test]

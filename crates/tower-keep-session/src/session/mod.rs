@@ -65,6 +65,10 @@ impl<T> Session<T> {
     /// with all its values (unless they were another user's: those are gone); the old one is of no use any
     /// more, so that whoever planted or saw it has nothing. Its time begins anew.
     ///
+    /// A session of this user that ended while the request was under way is not brought back: whoever ends all of
+    /// them on purpose, and goes on here, calls [`logout_everywhere`](Self::logout_everywhere) or
+    /// [`logout`](Self::logout) first.
+    ///
     /// # Errors
     ///
     /// The user has too many sessions, the session can only be read or was this user's and has ended meanwhile,
