@@ -136,7 +136,7 @@
 //! | `namespace:s:{digest}` | hash: a session without a user | until it ends |
 //! | `namespace:s:{user}:digest` | hash: a session of a user | until it ends |
 //! | the same, after its end | hash: that it ended, or where it went | 60 s; the grace longer after a rotation |
-//! | `namespace:su:{user}:00000000` | string: the user's epoch, once they were logged out everywhere | until no session of before can be there |
+//! | `namespace:su:{user}:00000000` | string: the user's epoch, once they were logged out everywhere | 400 days and a minute: no session of before is there then |
 //! | `namespace:su:{user}:00000001` | hash: the user's sessions, each with its label | as long as a session can |
 //! | `namespace:st:{digest}` | string: a token that was revoked | until it ends by itself, and a minute; 7 days if nobody knows |
 //! | `namespace:log` | stream: tells all processes of ends; see [`InvalidationLog`](tower_keep_store::InvalidationLog) | a day, renewed |

@@ -110,7 +110,7 @@ pub(crate) fn millis(duration: Duration) -> u64 {
 }
 
 /// What browsers let a cookie live at the most (RFC 6265bis §5.5).
-const LONGEST: Duration = Duration::from_secs(400 * 24 * 3600);
+pub(crate) const LONGEST: Duration = Duration::from_secs(400 * 24 * 3600);
 
 const LONGEST_GRACE: Duration = Duration::from_secs(3600);
 

@@ -120,13 +120,13 @@ impl Embedded {
     }
 
     pub(crate) fn end_all(&self, owner: &Key, keep: Option<&At>) -> bool {
-        let (mut state, _) = self.enter();
+        let (mut state, now) = self.enter();
         if keep.is_some_and(|keep| state.alive(keep).is_none()) {
             return false;
         }
         for key in state.of_owner(owner) {
             if keep.is_none_or(|keep| keep.session != key) {
-                state.remove(&key);
+                state.put(key, Kind::Tombstone(None), now + millis(TOMBSTONE));
             }
         }
         true

@@ -86,15 +86,10 @@ impl Place {
     }
 
     /// Ends all sessions of a user but the one at `keep`. False if that one has ended itself.
-    pub(crate) async fn end_all(
-        &self,
-        owner: &Key,
-        keep: Option<&At>,
-        lifetimes: &Lifetimes,
-    ) -> Result<bool, StoreError> {
+    pub(crate) async fn end_all(&self, owner: &Key, keep: Option<&At>) -> Result<bool, StoreError> {
         match self {
             Self::Embedded(embedded) => Ok(embedded.end_all(owner, keep)),
-            Self::Shared(shared) => shared.end_all(owner, keep, lifetimes).await,
+            Self::Shared(shared) => shared.end_all(owner, keep).await,
         }
     }
 

@@ -16,13 +16,13 @@ end
 local next = plain(math.max(epoch + 1, clock(given)))
 lives = math.max(lives, redis.call('PTTL', KEYS[1]))
 redis.call('SET', KEYS[1], next, 'PX', plain(lives))
-local entry = read(redis.pcall('HGET', KEYS[2], digest))
+local entry, left = read(redis.pcall('HGET', KEYS[2], digest)), redis.call('PTTL', KEYS[2])
 redis.call('UNLINK', KEYS[2])
 if keeps == 1 then
   redis.call('HSET', KEYS[3], '@e', next)
   if type(entry) == 'string' then
     redis.call('HSET', KEYS[2], digest, entry)
-    redis.call('PEXPIRE', KEYS[2], plain(lives))
+    redis.call('PEXPIRE', KEYS[2], plain(left > 0 and left or lives))
   end
 end
 return '1'

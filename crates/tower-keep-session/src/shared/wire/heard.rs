@@ -10,7 +10,7 @@ use crate::{
     record::{Found, Record},
 };
 
-pub(in crate::shared) fn found(fields: Reply, left: i64, epoch: Option<&[u8]>) -> Found {
+pub(in crate::shared) fn found(fields: Reply, left: i64, epoch: Option<&[u8]>, now: u64) -> Found {
     let Reply::List(fields) = fields else {
         return Found::Nothing;
     };
@@ -32,8 +32,18 @@ pub(in crate::shared) fn found(fields: Reply, left: i64, epoch: Option<&[u8]>) -
         None => {}
     }
     // A record that never ends is none of ours.
-    if record.meta.ends == 0 || left == 0 || record.meta.epoch < number(epoch.unwrap_or_default()) {
+    if record.meta.ends == 0 || left == 0 {
         return Found::Nothing;
+    }
+    let epoch = number(epoch.unwrap_or_default());
+    if record.meta.epoch < epoch {
+        // An epoch is the time of the logout: what is left of the session stands for a tombstone.
+        let is_over = epoch.saturating_add(millis(TOMBSTONE)) <= now;
+        return if is_over {
+            Found::Nothing
+        } else {
+            Found::Ended
+        };
     }
     Found::Session(record, left)
 }

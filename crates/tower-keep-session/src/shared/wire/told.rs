@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::hex;
 use crate::{
-    lifetimes::{Lifetimes, TOMBSTONE, millis},
+    lifetimes::{LONGEST, Lifetimes, TOMBSTONE, millis},
     place::{At, Beginning, Operation, Replace, Write},
     record::Changes,
 };
@@ -102,14 +102,10 @@ pub(in crate::shared) fn replacing(
     ))
 }
 
-pub(in crate::shared) fn ending_all(
-    keep: Option<&At>,
-    given: u64,
-    lifetimes: &Lifetimes,
-) -> Vec<u8> {
+pub(in crate::shared) fn ending_all(keep: Option<&At>, given: u64) -> Vec<u8> {
     let digest = keep.map_or_else(String::new, |keep| hex(keep.digest));
-    // A little longer than any session of before can live.
-    let lives = lifetimes.absolute_millis() + 60_000;
+    // A little longer than any session of before can live, by whichever layer's deadlines it does.
+    let lives = millis(LONGEST) + 60_000;
     pack(&(given, lives, u8::from(keep.is_some()), digest))
 }
 
