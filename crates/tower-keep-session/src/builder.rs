@@ -35,7 +35,8 @@ impl SessionLayerBuilder {
         }
     }
 
-    /// How long a session lives after its last request. Default: 24 hours.
+    /// How long a session lives after its last request. Default: 24 hours. Sessions that began with another time
+    /// have this one from their next request on.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.lifetimes.idle = timeout;
         self
@@ -128,8 +129,14 @@ impl SessionLayerBuilder {
             let cookie = SessionCookie::default();
             self.transports.push(Transport::Cookie(cookie));
         }
-        for transport in &self.transports {
+        for (i, transport) in self.transports.iter().enumerate() {
             transport.check()?;
+            if self.transports[..i]
+                .iter()
+                .any(|other| transport.is_like(other))
+            {
+                return Err(ConfigError::new("transport: two look in the same place"));
+            }
         }
         Ok(SessionLayer {
             shared: Arc::new(Shared {

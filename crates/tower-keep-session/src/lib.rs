@@ -13,7 +13,8 @@
 //!    store at once, as do [`login`](Session::login), [`logout`](Session::logout) and
 //!    [`rotate`](Session::rotate).
 //! 4. When the response is there, what was noted is told to the store before the client sees the response: the
-//!    fields that differ, in one script, if the session is still there. After a response of 5xx nothing is. If
+//!    fields that differ, in one script, if the session is still there. After a response of 5xx nothing is, nor
+//!    where gRPC says as much before any message (in trailers after one, it says so too late). If
 //!    its [time has come](SessionLayerBuilder::rotate_every), the session gets a new ticket in the same script.
 //! 5. The response gets a cookie if there is a new ticket, with `Cache-Control: no-store`, and `Vary` if the
 //!    session was looked at. It gets none because time passed: the cookie lives as long as a session can.

@@ -72,7 +72,7 @@ fn visit(shared: &Arc<Shared>, head: &mut Parts) -> Visit {
         core,
         shared: shared.clone(),
         by,
-        grpc: answer::grpc(&head.headers),
+        grpc: answer::grpc(&head.method, &head.headers),
     }
 }
 

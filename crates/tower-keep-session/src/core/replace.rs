@@ -14,14 +14,18 @@ impl Core {
     /// Begins a session in the place of the present one, if there is one.
     pub(crate) async fn replace(&self, beginning: Beginning) -> Result<(), SessionError> {
         let _step = self.step.lock().await;
-        let (changes, old) = {
+        let (changes, old, is_other) = {
             let mut state = self.state();
             if state.is_read_only {
                 return Err(SessionError::ReadOnly);
             }
-            (mem::take(&mut state.changes), state.at)
+            let is_other = beginning.is_of_another(state.record.meta.user.as_deref());
+            (mem::take(&mut state.changes), state.at, is_other)
         };
-        let begun = self.begin(beginning, &changes, old).await;
+        // What was noted for one user is not for the next.
+        let none = Changes::new();
+        let noted = if is_other { &none } else { &changes };
+        let begun = self.begin(beginning, noted, old).await;
         if begun.is_err() {
             self.put_back(changes);
         }
@@ -55,8 +59,11 @@ impl Core {
             };
             let replaced = manager.place.replace(replace, &manager.lifetimes).await;
             match manager.heard(replaced)? {
-                Replaced::Done(record) => {
+                Replaced::Done(record, gave_way) => {
                     self.go_on(&ticket, record);
+                    for digest in gave_way {
+                        manager.tell(digest);
+                    }
                     break;
                 }
                 Replaced::TooMany => return Err(SessionError::TooManySessions),

@@ -90,7 +90,7 @@ impl Embedded {
             if let Some(old) = &replace.old {
                 state.bury(old, None, now + millis(TOMBSTONE));
             }
-            return Replaced::Done(Record::default());
+            return Replaced::Done(Record::default(), Vec::new());
         };
         let size_before = old.as_ref().map_or(0, |old| size(&old.fields));
         let mut record = begin(old, &new, lifetimes, now);
@@ -98,9 +98,10 @@ impl Embedded {
         if lifetimes.is_too_large(size(&record.fields), size_before) {
             return Replaced::TooLarge;
         }
-        if !state.has_room(&new.at, replace.old.as_ref(), lifetimes) {
+        let room = state.has_room(&new.at, replace.old.as_ref(), lifetimes);
+        let Some(gave_way) = room else {
             return Replaced::TooMany;
-        }
+        };
         if let Some(old) = &replace.old {
             let is_rotated = new.beginning == Beginning::Rotated;
             let moved = is_rotated.then_some(new.at.digest);
@@ -116,7 +117,7 @@ impl Embedded {
         let kind = Kind::Session(record.clone(), member);
         state.put(new.at.session, kind, until);
         state.make_room(&new.at.session, self.most_bytes);
-        Replaced::Done(record)
+        Replaced::Done(record, gave_way)
     }
 
     pub(crate) fn end_all(&self, owner: &Key, keep: Option<&At>) -> bool {

@@ -89,22 +89,28 @@ impl State {
     }
 
     /// Whether a user may have one more session, in the place of an old one perhaps. Makes room if that is
-    /// allowed.
-    pub(super) fn has_room(&mut self, new: &At, old: Option<&At>, lifetimes: &Lifetimes) -> bool {
+    /// allowed; then, which had to go.
+    pub(super) fn has_room(
+        &mut self,
+        new: &At,
+        old: Option<&At>,
+        lifetimes: &Lifetimes,
+    ) -> Option<Vec<[u8; 16]>> {
         let Some(owner) = &new.owner else {
-            return true;
+            return Some(Vec::new());
         };
         let mut others = self.listed(owner);
         others.retain(|listed| old.is_none_or(|old| old.digest != listed.digest));
         let most = lifetimes.most_per_user as usize;
         let too_many = (others.len() + 1).saturating_sub(most);
         if too_many > 0 && !lifetimes.oldest_gives_way {
-            return false;
+            return None;
         }
-        for listed in others.iter().take(too_many) {
+        others.truncate(too_many);
+        for listed in &others {
             self.remove(&At::of_owner(owner, listed.digest).session);
         }
-        true
+        Some(others.iter().map(|listed| listed.digest).collect())
     }
 
     /// Leaves word that a session ended, or where it went.

@@ -9,7 +9,8 @@
 --   new       {there, owned, rotated, digest, user, level, label}
 --   most, gives_way                   sessions of one user; 1 if the oldest ends for a new one
 --   sets, deletes                     {name, value, …}, {name, …}
--- Answers, packed: what became of it, and all fields of the new session.
+-- Answers, packed: what became of it, and all fields of the new session; as @v, the digests of those that gave
+-- way to it.
 local given, idle, absolute, largest, old, tombstone, new, most, gives_way, sets, deletes =
   unpack(cmsgpack.unpack(ARGV[1]))
 local old_there, old_owned, old_digest = unpack(old)
@@ -45,8 +46,8 @@ for _, name in ipairs(deletes) do fields['.' .. name] = nil end
 for name, value in pairs(fields) do size = size + #name - 1 + #value end
 if new_there == 1 and size > largest and size > size_before then return cmsgpack.pack({'large', {}}) end
 
+local prefix, victims = string.sub(KEYS[4], 1, -33), {}
 if new_there == 1 and new_owned == 1 then
-  local prefix = string.sub(KEYS[4], 1, -33)
   local listed, others = read(redis.pcall('HGETALL', KEYS[6])), {}
   if not listed then redis.call('UNLINK', KEYS[6]) end
   listed = listed or {}
@@ -64,20 +65,21 @@ if new_there == 1 and new_owned == 1 then
   if too_many > 0 then
     if gives_way == 0 then return cmsgpack.pack({'many', {}}) end
     table.sort(others, function(a, b) return a[2] < b[2] end)
-    for i = 1, too_many do
-      redis.call('UNLINK', prefix .. others[i][1])
-      redis.call('HDEL', KEYS[6], others[i][1])
-    end
+    for i = 1, too_many do victims[i] = others[i][1] end
   end
 end
 
-if old_there == 1 then
+local function bury_old()
+  if old_there == 0 then return end
   redis.call('UNLINK', KEYS[1])
   redis.call('HSET', KEYS[1], '@t', moved)
-  redis.call('PEXPIRE', KEYS[1], plain(lasts))
+  ends_in(KEYS[1], lasts)
   if old_owned == 1 then read(redis.pcall('HDEL', KEYS[3], old_digest)) end
 end
-if new_there == 0 then return cmsgpack.pack({'done', {}}) end
+if new_there == 0 then
+  bury_old()
+  return cmsgpack.pack({'done', {}})
+end
 
 local created, ends = plain(now), plain(now + absolute)
 if rotated == 1 then
@@ -95,13 +97,19 @@ if new_owned == 1 then
 end
 for name, value in pairs(kept) do add(name, value) end
 for name, value in pairs(fields) do add(name, value) end
-redis.call('UNLINK', KEYS[4])
+-- First the new one: what the server refuses, it refuses before anything has ended.
 for i = 1, #flat, 2 do redis.call('HSET', KEYS[4], flat[i], flat[i + 1]) end
-redis.call('PEXPIRE', KEYS[4], plain(math.max(1, math.min(idle, tonumber(ends) - now))))
+ends_in(KEYS[4], math.max(1, math.min(idle, tonumber(ends) - now)))
 if new_owned == 1 then
   -- The epoch outlives every session that bears it.
   extend(KEYS[5], absolute + 60000)
   redis.call('HSET', KEYS[6], new_digest, created .. ' ' .. label)
   extend(KEYS[6], absolute)
+end
+bury_old()
+for _, digest in ipairs(victims) do
+  redis.call('UNLINK', prefix .. digest)
+  redis.call('HDEL', KEYS[6], digest)
+  add('@v', digest)
 end
 return cmsgpack.pack({'done', flat})

@@ -5,7 +5,6 @@ mod common;
 
 mod answers;
 mod ends;
-mod epochs;
 mod flood;
 mod rotations;
 mod shared;

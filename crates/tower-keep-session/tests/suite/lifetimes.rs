@@ -181,6 +181,25 @@ async fn renewed(side: &Side, browser: &Browser, lives: Duration) {
     .await;
 }
 
+/// The next version of the application has a shorter idle time.
+async fn a_shorter_idle_time_holds_for_sessions_that_are_there(side: Side) {
+    let mut browser = Browser::new(&side.layer());
+    browser.login("ada").await;
+    let strict = side
+        .builder()
+        .idle_timeout(Duration::from_secs(900))
+        .build();
+    let mut browser = browser.at(&strict.expect("makes sense"));
+    assert_eq!(browser.user().await.as_deref(), Some("ada"));
+    if side.server().is_some() {
+        // Nobody waits for a renewal.
+        let key = side.session();
+        eventually(LONG, async || side.lives(&key) <= 900_000).await;
+    }
+    side.advance(Duration::from_secs(3600));
+    assert_eq!(browser.user().await, None);
+}
+
 on_both_stores!(
     a_session_ends_a_day_after_its_last_request,
     a_session_ends_thirty_days_after_its_login_however_often_it_is_used,
@@ -188,4 +207,5 @@ on_both_stores!(
     reading_a_lot_writes_ten_times_in_an_idle_time,
     a_renewal_brings_nothing_back,
     after_everything_expired_nothing_is_left,
+    a_shorter_idle_time_holds_for_sessions_that_are_there,
 );

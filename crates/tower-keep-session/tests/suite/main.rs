@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod answers;
 mod caps;
 mod cookie_fields;
 mod cookies;

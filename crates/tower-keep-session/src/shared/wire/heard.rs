@@ -87,12 +87,16 @@ pub(in crate::shared) fn written(reply: &[u8]) -> Option<Written> {
 pub(in crate::shared) fn replaced(reply: &[u8]) -> Option<Replaced> {
     let (answer, flat): (String, Vec<Value>) = rmp_serde::from_slice(reply).ok()?;
     let mut record = Record::default();
+    let mut gave_way = Vec::new();
     let mut values = flat.into_iter().map(Value::bytes);
     while let (Some(Some(name)), Some(Some(value))) = (values.next(), values.next()) {
-        read(&mut record, &name, value);
+        match &name[..] {
+            b"@v" => gave_way.extend(unhex(&value)),
+            _ => read(&mut record, &name, value),
+        }
     }
     Some(match answer.as_str() {
-        "done" => Replaced::Done(record),
+        "done" => Replaced::Done(record, gave_way),
         "ended" => Replaced::Ended,
         "many" => Replaced::TooMany,
         "large" => Replaced::TooLarge,
