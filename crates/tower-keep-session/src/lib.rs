@@ -157,8 +157,9 @@
 //! # Where it stands
 //!
 //! Inside tracing and limits by address, outside limits by user and caches. An [`IdentifyLayer`] just inside it
-//! tells limits who is logged in. In whichever order it stands with a
-//! cache, a response whose session was looked at is stored for nobody. Browsers send cookies with requests that
+//! tells limits who is logged in. In whichever order it stands with a cache, a response whose session was looked
+//! at is stored for nobody, nor is one of a user who was identified. Layers on one store share their sessions and
+//! users, whatever their cookies are called, unless each has a [realm](SessionLayerBuilder::realm). Browsers send cookies with requests that
 //! other sites make: [`CrossOriginLayer`] refuses those.
 //!
 //! # Cancel safety
@@ -171,7 +172,7 @@
 //! It checks no password and knows no rights. What a handler notes after its response has begun (in a stream,
 //! say) is stored by nobody: use what is `async` there, and [`revoked`](Session::revoked) to hear of the end. On
 //! the embedded store, sessions are bounded by the store's memory limit; beyond that, the one that would expire
-//! first ends. Redis Cluster is not supported yet.
+//! first ends, those without a user before all others. Redis Cluster is not supported yet.
 //!
 //! # Features
 //!

@@ -23,21 +23,27 @@ pub(crate) struct Manager {
     pub(crate) place: Place,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) counters: Counters,
+    /// The digest of the realm's name, if they are in one.
+    pub(crate) realm: Option<[u8; 16]>,
 }
 
 impl Manager {
-    pub(crate) fn new(store: Store, lifetimes: Lifetimes) -> Self {
+    pub(crate) fn new(store: Store, lifetimes: Lifetimes, realm: Option<[u8; 16]>) -> Self {
         Self {
             place: Place::of(&store),
             store,
             lifetimes,
             counters: Counters::default(),
+            realm,
         }
     }
 
     /// The key from which those of a user are made.
     pub(crate) fn owner(&self, user: &str) -> Key {
         let mut key = self.store.personal_key(OWNER);
+        if let Some(realm) = &self.realm {
+            key.push(realm);
+        }
         key.push(user.as_bytes());
         key.finish()
     }

@@ -45,7 +45,7 @@ impl Core {
             Beginning::Rotated => old.and_then(|old| old.owner),
             Beginning::Anonymous => None,
         };
-        let ticket = Ticket::new(owner.as_ref());
+        let ticket = Ticket::new(owner.as_ref()).within(manager.realm);
         let new = New {
             at: At::of(&ticket),
             beginning,

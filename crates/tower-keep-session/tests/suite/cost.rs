@@ -182,3 +182,17 @@ async fn a_logout_everywhere_is_one_script_however_many_sessions_there_are() {
         "{stats:?}"
     );
 }
+
+/// A value that was not there when the session was loaded: the flash message that most pages do not have.
+#[tokio::test(flavor = "multi_thread")]
+async fn to_look_for_a_message_that_is_not_there_writes_nothing() {
+    let side = Side::redis();
+    let mut browser = Browser::new(&side.layer());
+    browser.login("ada").await;
+    let server = side.server().expect("the side with a server");
+    server.reset_stats();
+    let take = async |session: Session| session.take::<String>("flash").await.expect("nothing");
+    assert_eq!(browser.does(take).await, None);
+    let stats = server.command_stats();
+    assert!(!stats.contains_key("hset"), "{stats:?}");
+}

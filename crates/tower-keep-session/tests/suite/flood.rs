@@ -64,3 +64,15 @@ async fn calls_after_many_visits(they_end: bool) -> usize {
     ask().await;
     calls.load(Ordering::SeqCst)
 }
+
+/// In memory, a thousand visits without a cookie log nobody out.
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_of_nobody_end_before_those_of_users() {
+    let layer = SessionLayer::new(Store::builder().memory_limit(100_000).memory());
+    let mut user = Browser::new(&layer);
+    user.login("ada").await;
+    for i in 0..1000 {
+        Browser::new(&layer).set("n", i).await;
+    }
+    assert_eq!(user.user().await.as_deref(), Some("ada"));
+}
