@@ -151,7 +151,7 @@
 //! | reads, whatever and how often | 1: `HGETALL`, `PTTL`, with a user `GET`, with a token `EXISTS` |
 //! | changes fields | the read, and 1 script |
 //! | logs in, rotates, logs out | the read, and 1 script; the end is told in the log, without waiting |
-//! | logs a user out everywhere | 1 script |
+//! | logs a user out everywhere | 1 script, after the read if a session asks; told in the log, without waiting |
 //! | lists a user's sessions | 2 |
 //!
 //! # Where it stands

@@ -19,6 +19,7 @@ use crate::{
     ticket::Ticket,
 };
 
+mod over;
 mod replace;
 mod write;
 

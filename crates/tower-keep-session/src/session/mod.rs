@@ -157,7 +157,8 @@ impl<T> Session<T> {
         let at = self.of_user()?;
         let owner = at.owner.ok_or(SessionError::Anonymous)?;
         self.core.manager.end_all(&owner, None).await?;
-        self.core.end().await
+        self.core.is_over().await;
+        Ok(())
     }
 
     /// Waits until the session has ended: by a logout, wherever, a revocation, or its time. For answers that

@@ -3,6 +3,5 @@
 #[path = "../common/mod.rs"]
 mod common;
 
-mod answers;
 mod ends;
 mod rotations;

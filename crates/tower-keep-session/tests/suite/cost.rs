@@ -196,3 +196,18 @@ async fn to_look_for_a_message_that_is_not_there_writes_nothing() {
     let stats = server.command_stats();
     assert!(!stats.contains_key("hset"), "{stats:?}");
 }
+
+/// One script after the read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sessions_own_logout_everywhere_is_one_script() {
+    let side = Side::redis();
+    let mut browser = Browser::new(&side.layer());
+    browser.login("ada").await;
+    browser.user().await;
+    let server = side.server().expect("the side with a server");
+    server.reset_stats();
+    let out = async |session: Session| session.logout_everywhere().await.expect("logs out");
+    browser.does(out).await;
+    let stats = server.command_stats();
+    assert_eq!(stats["hgetall"], 1, "{stats:?}");
+}
