@@ -116,6 +116,8 @@ impl SessionLayerBuilder {
     /// The id of the token (`jti`, say) with which a request comes, for those that
     /// [`revoke_token`](crate::Sessions::revoke_token) ends before their time. It is looked up in the same round trip
     /// as the session; with a revoked token nothing is loaded, and none is believed while the store fails.
+    /// A handler that loads no session lets everybody pass, unless an [`IdentifyLayer`](crate::IdentifyLayer)
+    /// around it looks first.
     ///
     /// It is asked for each request. Whether the token is good is for others to say, before or after.
     pub fn token_id(

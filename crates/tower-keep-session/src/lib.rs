@@ -3,8 +3,8 @@
 //! # What happens to a request
 //!
 //! 1. The layer looks for a ticket in the request (a [cookie](SessionCookie), or another [`Transport`]) and
-//!    leaves a [`SessionHandle`] in its extensions. That costs no command; a request that has two tickets has
-//!    none, and is [counted](SessionStats::ambiguous).
+//!    leaves a [`SessionHandle`] in its extensions. That costs no command; a request that has two of one
+//!    transport has none, and is [counted](SessionStats::ambiguous). Of several transports, the first counts.
 //! 2. The handler that asks for its [`Session`] loads it: one round trip, once. Without a ticket there is none,
 //!    and nothing is asked; a ticket that leads nowhere is never adopted, creates nothing and gets no cookie.
 //!    From then on reading waits for nobody.
@@ -113,7 +113,8 @@
 //! * **A logout everywhere is one step**, however many sessions there are, and needs no list of them.
 //! * **Tokens of other kinds can end before their time** ([`token_id`](SessionLayerBuilder::token_id),
 //!   [`revoke_token`](Sessions::revoke_token)): remembered until they end by themselves, looked up with the
-//!   session, and not believed while that is not possible.
+//!   session, and not believed while that is not possible. Who loads no session asks nobody: an
+//!   [`IdentifyLayer`] around the routes that tokens open refuses revoked ones whatever their handlers do.
 //! * **A store that fails is never "no session".**
 //!
 //! # When Redis is slow, down or lying

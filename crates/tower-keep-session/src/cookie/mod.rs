@@ -24,7 +24,7 @@ pub struct SessionCookie {
     is_partitioned: bool,
     keys: Vec<Key>,
     /// Keys were asked for: none at all would be none by mistake.
-    is_sealed: bool,
+    needs_keys: bool,
     is_encrypted: bool,
     fault: Option<ConfigError>,
 }
@@ -88,7 +88,7 @@ impl SessionCookie {
     /// signed. The ticket needs no signature to be safe; with one, made-up tickets do not get as far as the
     /// store.
     pub fn signed_with<K: AsRef<[u8]>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
-        self.is_sealed = true;
+        self.needs_keys = true;
         for key in keys {
             match Key::try_from(key.as_ref()) {
                 Ok(key) => self.keys.push(key),
@@ -149,7 +149,7 @@ impl SessionCookie {
         {
             return fault("a domain has no spaces and semicolons");
         }
-        if (self.is_encrypted || self.is_sealed) && self.keys.is_empty() {
+        if (self.is_encrypted || self.needs_keys) && self.keys.is_empty() {
             return fault("signing and encryption need a key");
         }
         Ok(())
@@ -166,7 +166,7 @@ impl Default for SessionCookie {
             is_secure: true,
             is_partitioned: false,
             keys: Vec::new(),
-            is_sealed: false,
+            needs_keys: false,
             is_encrypted: false,
             fault: None,
         }

@@ -1,7 +1,7 @@
 //! Cookie fields as clients send them.
 
 use http::{HeaderValue, StatusCode, header};
-use tower_keep_session::{Session, SessionCookie, Transport};
+use tower_keep_session::{Session, SessionCookie, SessionLayerBuilder, Transport};
 
 use crate::common::{Browser, Side, fields, on_both_stores};
 
@@ -114,7 +114,7 @@ fn what_contradicts_itself_is_found_when_the_layer_is_built() {
         let builder = side.builder();
         let builder = transports
             .into_iter()
-            .fold(builder, |builder, transport| builder.transport(transport));
+            .fold(builder, SessionLayerBuilder::transport);
         builder.build().is_ok().then_some(what)
     });
     let built: Vec<_> = built.collect();

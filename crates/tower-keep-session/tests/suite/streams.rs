@@ -86,9 +86,7 @@ async fn a_server_that_is_down_ends_no_stream() {
 }
 
 /// The oldest session ends for a new one; its streams are told, as of any other end.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stream_hears_that_its_session_gave_way() {
-    let side = Side::embedded();
+async fn a_stream_hears_that_its_session_gave_way(side: Side) {
     let layer = side.builder().sessions_per_user(1).build();
     let layer = layer.expect("makes sense");
     let mut first = Browser::new(&layer);
@@ -108,4 +106,5 @@ on_both_stores!(
     a_rotation_ends_no_stream_and_a_logout_after_it_does,
     the_logout_of_others_ends_no_stream,
     where_there_is_no_session_there_is_nothing_to_wait_for,
+    a_stream_hears_that_its_session_gave_way,
 );
