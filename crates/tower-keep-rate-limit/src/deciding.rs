@@ -12,9 +12,9 @@ use tokio::sync::oneshot;
 
 use crate::{
     charge::Charges,
-    limits::{Limits, Plan},
+    limits::Limits,
     place::{Answer, Decision},
-    plan::{self, PlanFuture},
+    plan::{self, PlanFuture, Unplanned},
     verdict::Verdict,
 };
 
@@ -51,17 +51,15 @@ impl Begun {
 
 /// Begins to decide a request.
 pub(crate) fn begin(limits: &Arc<Limits>, head: &Parts) -> Begun {
-    match plan::plan(limits, head) {
-        Ok(plan) => with_plan(limits, plan),
-        Err(plan) => Begun::deciding(limits, Stage::Planning(plan)),
+    let mut charges = Charges::new();
+    match plan::plan(limits, head, &mut charges) {
+        Ok(()) => with_charges(limits, charges),
+        Err(Unplanned::Refused(status)) => Begun::Decided(Verdict::refused(status)),
+        Err(Unplanned::Waiting(plan)) => Begun::deciding(limits, Stage::Planning(plan)),
     }
 }
 
-fn with_plan(limits: &Arc<Limits>, plan: Plan) -> Begun {
-    let charges = match plan {
-        Plan::Charges(charges) => charges,
-        Plan::Refused(status) => return Begun::Decided(Verdict::refused(status)),
-    };
+fn with_charges(limits: &Arc<Limits>, charges: Charges) -> Begun {
     if charges.is_empty() {
         return Begun::Free;
     }
@@ -81,8 +79,11 @@ impl Future for Deciding {
             let this = &mut *self;
             match &mut this.stage {
                 Stage::Planning(plan) => {
-                    let plan = ready!(plan.as_mut().poll(cx));
-                    match with_plan(&this.limits, plan) {
+                    let charges = match ready!(plan.as_mut().poll(cx)) {
+                        Ok(charges) => charges,
+                        Err(status) => return Poll::Ready(Some(Verdict::refused(status))),
+                    };
+                    match with_charges(&this.limits, charges) {
                         Begun::Free => return Poll::Ready(None),
                         Begun::Decided(verdict) => return Poll::Ready(Some(verdict)),
                         Begun::Deciding(next) => this.stage = next.stage,

@@ -151,11 +151,12 @@ pub(crate) fn give_back(locked: &mut Locked<'_>, charge: &Charge, now: u64, unit
 }
 
 pub(crate) fn records(locked: &mut Locked<'_>, charges: &[Charge]) -> Records {
-    let mut known = |charge: &Charge| {
+    let mut records = Records::new();
+    for charge in charges {
         let bucket = locked.get(&charge.bucket);
-        bucket.map_or_else(Record::default, |bucket| bucket.record.clone())
-    };
-    charges.iter().map(&mut known).collect()
+        records.push(bucket.map_or_else(Record::default, |bucket| bucket.record.clone()));
+    }
+    records
 }
 
 /// When nothing of a bucket is used any more.

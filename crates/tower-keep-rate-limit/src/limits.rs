@@ -86,13 +86,6 @@ pub(crate) enum NoBucket {
     Unidentified,
 }
 
-/// What all policies make of a request.
-#[derive(Debug)]
-pub(crate) enum Plan {
-    Charges(Charges),
-    Refused(RateLimitStatus),
-}
-
 impl Limits {
     /// What a request takes of one policy, as far as it can be said at once. Everything that has to be asked of
     /// the request is.
@@ -146,11 +139,9 @@ impl Limits {
     }
 
     /// Refuses what can never pass, before anybody is asked.
-    pub(crate) fn checked(&self, charges: Charges) -> Plan {
-        if charges.iter().any(Charge::can_never_pass) {
-            return Plan::Refused(verdict::too_costly(self, &charges));
-        }
-        Plan::Charges(charges)
+    pub(crate) fn too_costly(&self, charges: &Charges) -> Option<RateLimitStatus> {
+        let is_too_costly = charges.iter().any(Charge::can_never_pass);
+        is_too_costly.then(|| verdict::too_costly(self, charges))
     }
 
     pub(crate) fn decide(&self, charges: &Charges) -> Answer {

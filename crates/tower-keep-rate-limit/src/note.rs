@@ -7,6 +7,7 @@ use http_body::Body;
 use tower_keep_store::ResponseBody;
 
 use crate::{
+    answer::Remarks,
     limits::Limits,
     slots::Held,
     status::RateLimitStatus,
@@ -16,7 +17,7 @@ use crate::{
 /// The verdict about a request that is on its way.
 pub(crate) struct Note {
     limits: Arc<Limits>,
-    status: RateLimitStatus,
+    remarks: Remarks,
     held: Option<Box<Held>>,
     unsettled: Vec<Unsettled>,
 }
@@ -24,7 +25,8 @@ pub(crate) struct Note {
 impl Note {
     /// Tells those further in, and keeps what the response needs.
     pub(crate) fn take(limits: &Arc<Limits>, verdict: Verdict, request: &mut Extensions) -> Self {
-        let mut said = verdict.status.clone();
+        let remarks = limits.answers.remarks(&verdict.status);
+        let mut said = verdict.status;
         if let Some(outer) = request.get::<RateLimitStatus>() {
             warn_of_double_charges(outer, &said);
             said.policies.insert_many(0, outer.policies.iter().cloned());
@@ -32,18 +34,18 @@ impl Note {
         request.insert(said);
         Self {
             limits: limits.clone(),
-            status: verdict.status,
+            remarks,
             held: verdict.held,
             unsettled: verdict.unsettled,
         }
     }
 
     /// Settles what its outcome costs, adds the fields, and lets slots live as long as the body.
-    pub(crate) fn write<B: Body>(mut self, response: Response<B>) -> Response<ResponseBody<B>> {
+    pub(crate) fn write<B: Body>(self, response: Response<B>) -> Response<ResponseBody<B>> {
         let (mut head, body) = response.into_parts();
         self.settle(&head);
-        self.limits.answers.note(&self.status, &mut head.headers);
-        let body = match self.held.take() {
+        self.remarks.add_to(&mut head.headers);
+        let body = match self.held {
             Some(held) => ResponseBody::holding(body, *held),
             None => ResponseBody::passing(body),
         };
@@ -68,7 +70,7 @@ impl Note {
 impl fmt::Debug for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Note")
-            .field("status", &self.status)
+            .field("remarks", &self.remarks)
             .field("held", &self.held)
             .finish_non_exhaustive()
     }

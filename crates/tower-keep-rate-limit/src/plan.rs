@@ -1,6 +1,6 @@
 //! From a request to its charges: at once, or after a key or a quota that comes from elsewhere.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, mem, pin::Pin, sync::Arc};
 
 use futures_util::future::join_all;
 use http::request::Parts;
@@ -10,14 +10,21 @@ use crate::{
     bound::Bound,
     charge::{Charge, Charges},
     key::Later,
-    limits::{Draft, Limit, Limits, NoBucket, Plan},
+    limits::{Draft, Limit, Limits, NoBucket},
     policy::QuotaFuture,
     quota::Quota,
     quotas,
+    status::RateLimitStatus,
 };
 
-/// A plan in the making.
-pub(crate) type PlanFuture = Pin<Box<dyn Future<Output = Plan> + Send>>;
+/// What all policies make of a request, in the making: what it takes of each, or why it is refused.
+pub(crate) type PlanFuture = Pin<Box<dyn Future<Output = Result<Charges, RateLimitStatus>> + Send>>;
+
+/// Why there are no charges at once.
+pub(crate) enum Unplanned {
+    Refused(RateLimitStatus),
+    Waiting(PlanFuture),
+}
 
 /// What a request takes of one policy, as far as it is known.
 pub(crate) struct Waiting {
@@ -39,18 +46,33 @@ pub(crate) enum WaitingQuota {
     Stored,
 }
 
-/// What all policies make of a request; a future, where something has to be waited for.
-pub(crate) fn plan(limits: &Arc<Limits>, head: &Parts) -> Result<Plan, PlanFuture> {
-    let mut charges = Charges::new();
+/// Adds to `charges` what a request takes of all policies.
+///
+/// # Errors
+///
+/// It is refused, or something has to be waited for.
+pub(crate) fn plan(
+    limits: &Arc<Limits>,
+    head: &Parts,
+    charges: &mut Charges,
+) -> Result<(), Unplanned> {
     for (index, limit) in limits.policies.iter().enumerate() {
         match limits.draft(index, head) {
             Ok(Draft::Charge(charge)) => charges.push(charge),
-            Ok(Draft::Waiting(first)) => return Err(go_on(limits, charges, first, head)),
+            Ok(Draft::Waiting(first)) => {
+                let charges = mem::take(charges);
+                return Err(Unplanned::Waiting(go_on(limits, charges, first, head)));
+            }
             Err(NoBucket::Pass) => {}
-            Err(NoBucket::Unidentified) => return Ok(Plan::Refused(limits.unidentified(limit))),
+            Err(NoBucket::Unidentified) => {
+                return Err(Unplanned::Refused(limits.unidentified(limit)));
+            }
         }
     }
-    Ok(limits.checked(charges))
+    match limits.too_costly(charges) {
+        Some(status) => Err(Unplanned::Refused(status)),
+        None => Ok(()),
+    }
 }
 
 /// Asks the rest of what has to be asked of the request, and waits for the answers without it, for all at once.
@@ -75,10 +97,13 @@ fn go_on(limits: &Arc<Limits>, charges: Charges, first: Waiting, head: &Parts) -
             match charge {
                 Ok(charge) => charges.push(charge),
                 Err(NoBucket::Pass) => {}
-                Err(NoBucket::Unidentified) => return Plan::Refused(limits.unidentified(limit)),
+                Err(NoBucket::Unidentified) => return Err(limits.unidentified(limit)),
             }
         }
-        limits.checked(charges)
+        match limits.too_costly(&charges) {
+            Some(status) => Err(status),
+            None => Ok(charges),
+        }
     })
 }
 

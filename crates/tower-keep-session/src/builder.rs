@@ -62,16 +62,18 @@ impl SessionLayerBuilder {
         self
     }
 
-    /// How long the ticket that [`rotate`](crate::Session::rotate) replaced still leads to the session.
-    /// Default: 10 seconds.
+    /// How long the ticket that [`rotate`](crate::Session::rotate) replaced still leads to the session, once
+    /// somebody has come with the new one. Default: 10 seconds. With 0 it leads nowhere at once, and a client that
+    /// does not get the answer is logged out. Requests that had loaded the session before follow it in any case, for
+    /// an hour.
     pub fn rotation_grace(mut self, grace: Duration) -> Self {
         self.lifetimes.grace = grace;
         self
     }
 
     /// Gives a session a new ticket, as [`rotate`](crate::Session::rotate) does, with the answer to the first
-    /// request that looks at it after so long. A client that does not get that answer is logged out once the
-    /// grace is over: the shorter the one, the longer should be the other. Default: never.
+    /// request that looks at it after so long. A client that does not get that answer loses nothing: its old
+    /// ticket leads on, and after the grace it is given another. Default: never.
     pub fn rotate_every(mut self, time: Duration) -> Self {
         self.lifetimes.rotation = Some(time);
         self

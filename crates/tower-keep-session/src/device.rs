@@ -9,7 +9,7 @@ use crate::place::Listed;
 /// One of a user's sessions.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Device {
-    pub(crate) digest: [u8; 16],
+    pub(crate) id: [u8; 16],
     created: SystemTime,
     label: String,
     is_this: bool,
@@ -18,18 +18,18 @@ pub struct Device {
 impl Device {
     pub(crate) fn all(listed: Vec<Listed>, this: Option<[u8; 16]>) -> Vec<Self> {
         let device = |listed: Listed| Self {
-            digest: listed.digest,
+            id: listed.id,
             created: Timestamp::from_micros(listed.created.saturating_mul(1000)).into(),
-            is_this: this == Some(listed.digest),
+            is_this: this == Some(listed.id),
             label: listed.label,
         };
         listed.into_iter().map(device).collect()
     }
 
-    /// A name for it that is safe to show, and does not lead to the session.
+    /// A name for it that is safe to show, and does not lead to the session. A rotation does not change it.
     #[must_use]
     pub fn id(&self) -> String {
-        format!("{:032x}", u128::from_be_bytes(self.digest))
+        format!("{:032x}", u128::from_be_bytes(self.id))
     }
 
     /// When its user logged in.

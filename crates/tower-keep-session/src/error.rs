@@ -31,6 +31,8 @@ pub enum SessionError {
     TooLarge,
     /// Others changed the field again and again meanwhile.
     Contended,
+    /// The response is under way: nobody can tell the client a new ticket any more.
+    TooLate,
     /// There is no session layer around this handler.
     NoLayer,
 }
@@ -45,7 +47,9 @@ impl SessionError {
             Self::Ended | Self::Revoked | Self::Anonymous => StatusCode::UNAUTHORIZED,
             Self::TooManySessions | Self::Contended => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Value(_) | Self::NotANumber | Self::NoLayer => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Value(_) | Self::NotANumber | Self::TooLate | Self::NoLayer => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 }
@@ -63,6 +67,7 @@ impl fmt::Display for SessionError {
             Self::NotANumber => "the field does not hold a whole number",
             Self::TooLarge => "the session would be too large",
             Self::Contended => "the field is changed by too many others",
+            Self::TooLate => "the response is under way, and no new ticket can be told",
             Self::NoLayer => "there is no session layer around this handler",
         })
     }

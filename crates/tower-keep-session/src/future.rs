@@ -57,7 +57,9 @@ where
                 StateProj::Calling { inner, visit } => {
                     let polled = panic::catch_unwind(AssertUnwindSafe(|| inner.poll(cx)));
                     let response = match polled {
-                        Ok(response) => ready!(response)?,
+                        Ok(response) => ready!(response).inspect_err(|_| {
+                            visit.core.tell();
+                        })?,
                         Err(panicked) => return Poll::Ready(Ok(visit.survive(panicked))),
                     };
                     if !visit.has_to_save(&response) {
@@ -140,7 +142,7 @@ impl Visit {
             answer::vary(&self.shared.transports, response.headers_mut());
             response.extensions_mut().insert(self.core.personal());
         }
-        let issue = self.core.state().issue;
+        let issue = self.core.tell();
         if issue != Issue::Nothing {
             let now = self.shared.manager.now_millis();
             let by = &self.shared.transports[self.by];

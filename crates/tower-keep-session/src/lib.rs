@@ -15,7 +15,8 @@
 //! 4. When the response is there, what was noted is told to the store before the client sees the response: the
 //!    fields that differ, in one script, if the session is still there. After a response of 5xx nothing is, nor
 //!    where gRPC says as much before any message (in trailers after one, it says so too late). If
-//!    its [time has come](SessionLayerBuilder::rotate_every), the session gets a new ticket in the same script.
+//!    its [time has come](SessionLayerBuilder::rotate_every), or its client was never told the ticket that a rotation
+//!    gave, the session gets a new ticket in the same script.
 //! 5. The response gets a cookie if there is a new ticket, with `Cache-Control: no-store`, and `Vary` if the
 //!    session was looked at. It gets none because time passed: the cookie lives as long as a session can.
 //!
@@ -95,17 +96,18 @@
 //! # What it promises
 //!
 //! * **No lost write.** Only fields that a request changed are written. Two requests that change different
-//!   fields, in whichever processes, lose none; nor does one whose session is rotated meanwhile. Of two that
-//!   [`set`](Session::set) the same field, the later one wins: [`update`](Session::update) and
+//!   fields, in whichever processes, lose none; nor does one whose session is rotated meanwhile, within an
+//!   hour. Of two that [`set`](Session::set) the same field, the later one wins: [`update`](Session::update) and
 //!   [`increment`](Session::increment) are for those who mind.
 //! * **No revived session.** Every write first looks, in the same script, whether the session is still there.
 //!   After a logout, a revocation, a login or its time, what a request under way has noted is dropped and
-//!   [counted](SessionStats::late); its response stands, and gets no cookie.
+//!   [counted](SessionStats::late); its response stands, and gets no cookie. Nor can such a request
+//!   list or end other sessions of its user, or log that user in again.
 //! * **Atomic** is each of: what a request noted, as a whole; each of `increment`, `update` and `take`; login,
 //!   rotation and logout. What was noted before one of these goes to the store with it or before it.
 //! * **Login, logout and rotation are kept and told** whatever the handler answers. Even if it panics: the
 //!   answer is then a 500 with the cookie. (Any other panic goes on. An `Err` of the inner service goes on too,
-//!   and tells nobody.)
+//!   and tells nobody: the login is lost; after a rotation the old ticket leads on.)
 //! * **A ticket is a secret of 256 random bits**, of which only a digest is stored; each login makes a new one,
 //!   and the old one reads nothing. What one user left in a session is gone when another logs in.
 //! * **Two deadlines on the server**: 24 hours after the last request, 30 days after the login. The first is
@@ -137,9 +139,9 @@
 //! |---|---|---|
 //! | `namespace:s:{digest}` | hash: a session without a user | until it ends |
 //! | `namespace:s:{user}:digest` | hash: a session of a user | until it ends |
-//! | the same, after its end | hash: that it ended, or where it went | 60 s; the grace longer after a rotation |
+//! | the same, after its end | hash: that it ended, or where it went | 60 s; after a rotation as long as the session, until the new ticket is used, then an hour and the grace |
 //! | `namespace:su:{user}:00000000` | string: the user's epoch, once they were logged out everywhere | 400 days and a minute: no session of before is there then |
-//! | `namespace:su:{user}:00000001` | hash: the user's sessions, each with its label | as long as a session can |
+//! | `namespace:su:{user}:00000001` | hash: the user's sessions by name, each with its label and where it is | as long as a session can |
 //! | `namespace:st:{digest}` | string: a token that was revoked | until it ends by itself, and a minute; 7 days if nobody knows |
 //! | `namespace:log` | stream: tells all processes of ends; see [`InvalidationLog`](tower_keep_store::InvalidationLog) | a day, renewed |
 //!
@@ -152,6 +154,7 @@
 //! | reads, whatever and how often | 1: `HGETALL`, `PTTL`, with a user `GET`, with a token `EXISTS` |
 //! | changes fields | the read, and 1 script |
 //! | logs in, rotates, logs out | the read, and 1 script; the end is told in the log, without waiting |
+//! | comes first with the ticket of a rotation | the read; `HDEL`, `PEXPIRE`, `HDEL`, without waiting |
 //! | logs a user out everywhere | 1 script, after the read if a session asks; told in the log, without waiting |
 //! | lists a user's sessions | 2 |
 //!
@@ -166,12 +169,14 @@
 //! # Cancel safety
 //!
 //! A client that leaves takes with it what was noted and is not stored; what is under way to the store may
-//! still be carried out, as a whole. A login that nobody is told of stays behind until it expires.
+//! still be carried out, as a whole. A login that nobody is told of stays behind until it expires; a rotation that
+//! nobody is told of changes nothing for its client.
 //!
 //! # What it does not do
 //!
 //! It checks no password and knows no rights. What a handler notes after its response has begun (in a stream,
-//! say) is stored by nobody: use what is `async` there, and [`revoked`](Session::revoked) to hear of the end. On
+//! say) is stored by nobody: use what is `async` there, and [`revoked`](Session::revoked) to hear of the end. No ticket
+//! can be told by then: a login, a rotation, or what would begin a session is [refused](SessionError::TooLate). On
 //! the embedded store, sessions are bounded by the store's memory limit; beyond that, the one that would expire
 //! first ends, those without a user before all others. Redis Cluster is not supported yet.
 //!

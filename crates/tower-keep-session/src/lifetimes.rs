@@ -71,6 +71,11 @@ impl Lifetimes {
             .is_some_and(|rotation| now.saturating_sub(issued) >= millis(rotation))
     }
 
+    /// Whether the grace of a rotation is over.
+    pub(crate) fn is_grace_over(&self, issued: u64, now: u64) -> bool {
+        now.saturating_sub(issued) > millis(self.grace)
+    }
+
     /// Whether a session of this size must not become: what is too large may only become smaller.
     pub(crate) fn is_too_large(&self, size: usize, before: usize) -> bool {
         size > self.largest && size > before
@@ -80,6 +85,11 @@ impl Lifetimes {
     pub(crate) fn token_millis(&self, ends: Option<Timestamp>, now: Timestamp) -> u64 {
         let left = ends.map_or(UNKNOWN_TOKEN, |ends| (ends + self.leeway).since(now));
         millis(left.min(LONGEST_TOKEN))
+    }
+
+    /// How long what a rotation leaves is there, from when the old ticket leads on for its grace only.
+    pub(crate) fn trail_millis(&self) -> u64 {
+        millis(self.grace + TRAIL)
     }
 
     pub(crate) fn idle_millis(&self) -> u64 {
@@ -119,6 +129,9 @@ const MOST_SESSIONS: u32 = 1000;
 
 /// How long it is remembered that a session ended.
 pub(crate) const TOMBSTONE: Duration = Duration::from_secs(60);
+
+/// How long requests that are under way find a session that was rotated, after its grace.
+pub(crate) const TRAIL: Duration = Duration::from_secs(3600);
 
 const SHORTEST_ROTATION: Duration = Duration::from_secs(60);
 

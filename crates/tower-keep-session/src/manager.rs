@@ -11,7 +11,7 @@ use tower_keep_store::{InvalidationLog, Key, Mode, Store, StoreError, Target};
 use crate::{
     error::SessionError,
     lifetimes::Lifetimes,
-    place::{At, Place, Replace, Replaced},
+    place::{At, Ended, Place, Replace, Replaced},
     record::{Changes, Found},
     stats::{Counters, count},
     ticket::{OWNER, TOKEN},
@@ -83,20 +83,33 @@ impl Manager {
         }
         Ok(match (at, loaded.found) {
             (None, _) => None,
-            (Some(at), Found::Moved(digest)) => Some(self.load(at.sibling(digest)).await?),
+            (Some(at), Found::Moved(digest)) => {
+                let led = self.follow(at.sibling(digest), false).await?;
+                Some(match led {
+                    // Its ticket led somewhere: it is not one that somebody made up.
+                    (at, Found::Nothing) => (at, Found::Ended(None)),
+                    led => led,
+                })
+            }
             (Some(at), found) => Some((at, found)),
         })
     }
 
-    /// Finds a session, wherever rotations have taken it.
-    pub(crate) async fn load(&self, mut at: At) -> Result<(At, Found), StoreError> {
+    /// Finds a session that was there, wherever rotations have taken it meanwhile.
+    pub(crate) async fn load(&self, at: At) -> Result<(At, Found), StoreError> {
+        self.follow(at, true).await
+    }
+
+    /// Finds a session; where nobody knows yet that it is there, only as long as old tickets lead on.
+    async fn follow(&self, mut at: At, is_under_way: bool) -> Result<(At, Found), StoreError> {
         for _ in 0..MOST_MOVES {
             match self.place.load(Some(&at), None).await?.found {
                 Found::Moved(digest) => at = at.sibling(digest),
+                Found::Ended(Some(digest)) if is_under_way => at = at.sibling(digest),
                 found => return Ok((at, found)),
             }
         }
-        Ok((at, Found::Ended))
+        Ok((at, Found::Ended(None)))
     }
 
     /// Where a session went that is not there any more, if a rotation took it.
@@ -145,14 +158,31 @@ impl Manager {
         Ok(())
     }
 
-    /// Ends all sessions of a user but the one at `keep`, and tells those who wait for that. False if that one
-    /// has ended itself.
+    /// Ends the session that a user's list calls so, and tells those who wait for that. False if the one that
+    /// asks has ended itself.
+    pub(crate) async fn revoke(
+        &self,
+        owner: &Key,
+        id: [u8; 16],
+        asks: Option<&At>,
+    ) -> Result<bool, SessionError> {
+        let ended = self.place.revoke(owner, id, asks).await;
+        let ended = self.heard(ended)?;
+        if let Ended::Now(digest) = ended {
+            self.tell(digest);
+        }
+        Ok(ended != Ended::Refused)
+    }
+
+    /// Ends all sessions of a user, or all but the one that asks, and tells those who wait for that. False if
+    /// that one has ended itself.
     pub(crate) async fn end_all(
         &self,
         owner: &Key,
-        keep: Option<&At>,
+        asks: Option<&At>,
+        keeps: bool,
     ) -> Result<bool, SessionError> {
-        let is_done = self.place.end_all(owner, keep).await;
+        let is_done = self.place.end_all(owner, asks, keeps).await;
         let is_done = self.heard(is_done)?;
         if is_done {
             self.tell(owner.digest());
@@ -169,6 +199,7 @@ impl fmt::Debug for Manager {
             .finish_non_exhaustive()
     }
 }
+
 /// What the log calls a session, or a user: one of a thousand names. Whoever waits looks again when another
 /// of the same name ends; and ends, which anybody can bring about, push nothing out of the log that others
 /// depend on.
@@ -176,5 +207,5 @@ pub(crate) fn target(digest: &[u8; 16]) -> Target {
     Target::new("session", &[digest[0], digest[1] & 3])
 }
 
-/// Rotations that are followed, one after the other.
-const MOST_MOVES: usize = 8;
+/// Rotations that are followed, one after the other: more than there can be, but for a store that lies.
+const MOST_MOVES: usize = 1000;

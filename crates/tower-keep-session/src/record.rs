@@ -24,6 +24,10 @@ pub(crate) struct Meta {
     pub(crate) level: u8,
     /// How often the user had been logged out everywhere when this began.
     pub(crate) epoch: u64,
+    /// What its user's list calls it, whatever its ticket is by now; zeros where there is no list.
+    pub(crate) id: [u8; 16],
+    /// The session whose place it took by a rotation, as long as nobody has used the new ticket.
+    pub(crate) before: Option<[u8; 16]>,
 }
 
 /// A session as it was found.
@@ -39,8 +43,9 @@ pub(crate) enum Found {
     /// Nothing: never there, expired, or revoked.
     Nothing,
     /// The session ended just now, by a logout, a login or a rotation: whoever still comes with its ticket
-    /// reads nothing, writes nothing and is given nothing.
-    Ended,
+    /// reads nothing, writes nothing and is given nothing. After a rotation, whoever had loaded it before is led
+    /// on all the same.
+    Ended(Option<[u8; 16]>),
     /// It goes on under another ticket, which its client is about to learn.
     Moved([u8; 16]),
     /// The session, and milliseconds until it ends if nobody comes.

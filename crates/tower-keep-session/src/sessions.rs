@@ -4,7 +4,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use tower_keep_store::Timestamp;
 
-use crate::{device::Device, error::SessionError, manager::Manager, place::At};
+use crate::{device::Device, error::SessionError, manager::Manager};
 
 /// Looks at the sessions of users, and ends them: for administrators, and for changes of a password.
 #[derive(Clone, Debug)]
@@ -24,8 +24,8 @@ impl Sessions {
     /// The store failed.
     pub async fn list(&self, user: &str) -> Result<Vec<Device>, SessionError> {
         let owner = self.manager.owner(user);
-        let listed = self.manager.place.list(&owner).await?;
-        Ok(Device::all(listed, None))
+        let listed = self.manager.place.list(&owner, None).await?;
+        Ok(Device::all(listed.unwrap_or_default(), None))
     }
 
     /// Ends one of a user's sessions. Without effect if it has ended.
@@ -35,7 +35,7 @@ impl Sessions {
     /// The store failed.
     pub async fn revoke(&self, user: &str, device: &Device) -> Result<(), SessionError> {
         let owner = self.manager.owner(user);
-        self.manager.end(At::of_owner(&owner, device.digest)).await
+        self.manager.revoke(&owner, device.id, None).await.map(drop)
     }
 
     /// Ends all of a user's sessions, in one step, however many there are.
@@ -45,8 +45,9 @@ impl Sessions {
     /// The store failed.
     pub async fn revoke_all(&self, user: &str) -> Result<(), SessionError> {
         let owner = self.manager.owner(user);
-        self.manager.end_all(&owner, None).await.map(drop)
+        self.manager.end_all(&owner, None, false).await.map(drop)
     }
+
     /// Ends a token of this id (see [`token_id`](crate::SessionLayerBuilder::token_id)) before its time. It is
     /// remembered until the token would end by itself, and the
     /// [leeway](crate::SessionLayerBuilder::token_leeway) longer; for 7 days where nobody knows when that is.

@@ -62,14 +62,6 @@ impl Ticket {
         text
     }
 
-    /// Where its session is stored.
-    pub(crate) fn session(&self) -> Key {
-        match self.owner() {
-            Some(owner) => self.hashed().beside(&owner),
-            None => self.hashed(),
-        }
-    }
-
     /// The digest of its secret, which names the session without giving it away.
     pub(crate) fn digest(&self) -> [u8; 16] {
         self.hashed().digest()
@@ -142,6 +134,7 @@ mod tests {
     #[test]
     fn nothing_shows_the_secret() {
         let ticket = Ticket::new(None);
-        assert!(!format!("{ticket:?} {:?}", ticket.session()).contains(&ticket.text()));
+        let at = crate::place::At::of(&ticket);
+        assert!(!format!("{ticket:?} {at:?}").contains(&ticket.text()));
     }
 }

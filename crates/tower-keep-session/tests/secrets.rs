@@ -4,60 +4,13 @@
 
 mod common;
 
-use std::{
-    fmt::{Debug, Write as _},
-    io,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::fmt::{Debug, Write as _};
 
 use common::{Browser, Side};
 use tower_keep_session::{
     Session, SessionCookie, SessionHandle, SessionLayer, Sessions, Transport,
 };
-use tower_keep_test_support::Reply;
-use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter};
-
-/// All that was said.
-#[derive(Clone, Debug, Default)]
-struct Heard(Arc<Mutex<Vec<u8>>>);
-
-impl Heard {
-    /// Hears everything that this process says from now on.
-    fn everything() -> Self {
-        let heard = Self::default();
-        tracing_subscriber::fmt()
-            .with_max_level(LevelFilter::TRACE)
-            .with_ansi(false)
-            .with_writer(heard.clone())
-            .init();
-        heard
-    }
-
-    fn text(&self) -> String {
-        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-}
-
-impl io::Write for Heard {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Heard {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
+use tower_keep_test_support::{Heard, Reply};
 
 fn debugged(value: &impl Debug) -> String {
     format!("{value:?} {value:#?}")

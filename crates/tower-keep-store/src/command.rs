@@ -44,7 +44,10 @@ impl Command {
     }
 
     pub(crate) fn into_redis(self, namespace: &str) -> redis::Cmd {
-        let mut command = redis::cmd(self.name);
+        // Room for a key in each word: then nothing grows.
+        let words = self.words.len() + 1;
+        let mut command = redis::Cmd::with_capacity(words, words * 80);
+        command.arg(self.name);
         for word in self.words {
             match word {
                 Word::Key(key) => command.arg(key.in_namespace(namespace)),

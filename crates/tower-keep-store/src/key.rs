@@ -93,7 +93,10 @@ impl Key {
         name.extend_from_slice(self.kind.as_bytes());
         name.extend_from_slice(b":{");
         // Shorter than in hexadecimal: it is most of what a small record takes.
-        name.extend_from_slice(URL_SAFE_NO_PAD.encode(self.digest).as_bytes());
+        let start = name.len();
+        name.resize(start + 22, 0);
+        let encoded = URL_SAFE_NO_PAD.encode_slice(self.digest, &mut name[start..]);
+        encoded.expect("16 bytes are 22 characters");
         name.push(b'}');
         match self.part {
             Part::None => {}

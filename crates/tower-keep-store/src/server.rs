@@ -97,7 +97,7 @@ impl Server {
         deadline: Duration,
     ) -> Result<Vec<Reply>, StoreError> {
         let operation = commands.first().map_or("", Command::name);
-        let mut pipeline = redis::pipe();
+        let mut pipeline = redis::Pipeline::with_capacity(commands.len());
         pipeline.ignore_errors();
         for command in commands {
             pipeline.add_command(command.into_redis(&self.namespace));

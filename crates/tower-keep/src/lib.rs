@@ -6,6 +6,8 @@ pub use tower_keep_cache::{
 };
 pub use tower_keep_rate_limit as rate_limit;
 pub use tower_keep_rate_limit::RateLimitLayer;
+pub use tower_keep_session as session;
+pub use tower_keep_session::{CrossOriginLayer, Session, SessionLayer};
 pub use tower_keep_store::{
     Clock, ConfigError, ConnectError, Identity, Mode, Outcome, OutcomeCell, PeerAddr, Store,
     StoreBuilder, StoreError, Timestamp,

@@ -4,22 +4,24 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     middleware,
-    routing::{any, get, patch, post},
+    routing::{any, delete, get, patch, post},
 };
 use http::StatusCode;
-use tower_keep::Store;
+use tower_keep::{CrossOriginLayer, RateLimitLayer, SessionLayer, Store};
 
 use crate::{
+    accounts::{self, Credentials, Queue},
     cache::{self, Caches},
     candidates,
     database::Database,
     error::StartError,
-    http::{Problem, TimingLayer, ask_each_time},
+    http::{Problem, TimingLayer, ask_each_time, keep_nothing},
     jobs,
     limits::{self, Limits},
     overview::{self, Outlook},
     page,
     recommendations::{self, Matcher},
+    sessions::{self, Sessions},
     webhook,
 };
 
@@ -44,14 +46,23 @@ impl App {
     ///
     /// # Errors
     ///
-    /// When the cache's options do not go together, or the limits allow nothing.
-    pub fn new(database: Database, store: &Store, limits: Limits) -> Result<Self, StartError> {
+    /// When the options of a layer do not go together, or the limits allow nothing.
+    pub fn new(
+        database: Database,
+        store: &Store,
+        limits: Limits,
+        sessions: Sessions,
+    ) -> Result<Self, StartError> {
         let (cache, caches) = cache::build(store)?;
         let limit = limits::build(store, limits)?;
+        let sessions = sessions::build(store, sessions)?;
+        let sign_in = sign_in(sessions.tokens, limits::failed_logins(store)?);
         let state = AppState { database, caches };
         // What is about this request only stands outside the cache, and is never stored.
-        let router = api()
+        let router = api(sign_in)
             .layer(cache.clone())
+            .layer(sessions.all)
+            .layer(CrossOriginLayer::new())
             .layer(limit)
             .merge(others().layer(cache))
             .with_state(state)
@@ -75,9 +86,12 @@ impl App {
     }
 }
 
-/// What is limited, addresses under `/api` that do not exist included.
-fn api() -> Router<AppState> {
+/// What is limited and knows who is signed in, addresses under `/api` that do not exist included. A page that
+/// does not ask who that is costs no look at a session, and comes from the cache for everybody.
+fn api(sign_in: Router<AppState>) -> Router<AppState> {
     Router::new()
+        .merge(own())
+        .merge(sign_in)
         .route("/api/recruiters", get(overview::recruiters))
         .route("/api/dashboard/{recruiter}", get(overview::show))
         .route("/api/jobs", get(jobs::list))
@@ -91,6 +105,29 @@ fn api() -> Router<AppState> {
         .route("/api/{*rest}", any(nothing))
         .method_not_allowed_fallback(other_method)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
+}
+
+/// What each account has for itself.
+fn own() -> Router<AppState> {
+    Router::new()
+        .route("/recruiter", get(accounts::home))
+        .route("/api/me", get(accounts::me))
+        .route("/api/logout", post(accounts::logout))
+        .route("/api/logout-everywhere", post(accounts::logout_everywhere))
+        .route("/api/devices", get(accounts::devices))
+        .route("/api/devices/{id}", delete(accounts::revoke))
+        .layer(middleware::map_response(keep_nothing))
+}
+
+/// The two ways in. Who fails too often is refused before a password is looked at.
+fn sign_in(tokens: SessionLayer, limit: RateLimitLayer) -> Router<AppState> {
+    Router::new()
+        .route("/api/login", post(accounts::login))
+        .route("/api/tokens", post(accounts::login).layer(tokens))
+        .layer(limit)
+        .layer(middleware::from_fn_with_state(Queue::new(), Queue::turn))
+        .layer(middleware::from_fn(Credentials::read))
+        .layer(middleware::map_response(keep_nothing))
 }
 
 fn others() -> Router<AppState> {

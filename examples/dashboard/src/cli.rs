@@ -1,10 +1,10 @@
 //! The command line.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Parser, value_parser};
 
-use crate::Limits;
+use crate::{Limits, Sessions};
 
 /// A hiring dashboard on SQLite, with and without the cache.
 #[derive(Clone, Debug, Parser)]
@@ -28,6 +28,15 @@ pub struct Options {
     #[arg(long, value_name = "NUMBER", value_parser = value_parser!(u32).range(1..))]
     pub limit_per_second: Option<u32>,
 
+    /// Seconds after its last request at which a session ends [default: 86400]
+    #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u32).range(1..))]
+    pub idle_timeout: Option<u32>,
+
+    /// Send the session's cookie over plain HTTP too: needed at any address but
+    /// localhost where there is no TLS in front
+    #[arg(long)]
+    pub insecure_cookies: bool,
+
     /// Measure every endpoint with and without the cache, print a table and exit
     #[arg(long)]
     pub measure: bool,
@@ -38,6 +47,14 @@ pub struct Options {
 }
 
 impl Options {
+    pub(crate) fn sessions(&self) -> Sessions {
+        let idle = self.idle_timeout.map(u64::from);
+        Sessions {
+            idle: idle.map_or(Sessions::default().idle, Duration::from_secs),
+            insecure_cookies: self.insecure_cookies,
+        }
+    }
+
     pub(crate) fn limits(&self) -> Limits {
         let usual = if self.measure {
             Limits::NONE_REACHES

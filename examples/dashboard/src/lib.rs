@@ -1,5 +1,6 @@
 //! A hiring platform whose pages are slow for honest reasons, and fast from the
-//! cache, and whose callers are limited: the example server of tower-keep.
+//! cache, whose callers are limited and whose recruiters sign in: the example server of
+//! tower-keep.
 //!
 //! - `GET /` shows it: each panel says how long it took, whether the cache
 //!   answered and why, and how many database queries it cost.
@@ -9,11 +10,17 @@
 //! - `PATCH /api/candidates/{id}/status` writes through the cache.
 //! - `POST /webhooks/calendar` inserts an interview, with the company's
 //!   configuration from the cache.
+//! - `POST /api/login`, `GET /api/me`, `POST /api/logout` and the like sign
+//!   recruiters in and out; `GET /recruiter` is the page of whoever is signed in.
+//!   `POST /api/tokens` signs programs in: `Authorization: Bearer` with what
+//!   `Session-Ticket` says.
 //!
 //! What is cached, for how long, and what invalidates it stands in one file,
-//! `cache.rs`; who may ask how often, in `limits.rs`. Everything else is an
-//! application as it would be without them.
+//! `cache.rs`; who may ask how often, in `limits.rs`; who stays signed in, and
+//! how long, in `sessions.rs`. Everything else is an application as it would be
+//! without them.
 
+mod accounts;
 mod app;
 mod cache;
 mod candidates;
@@ -31,6 +38,7 @@ mod recommendations;
 mod run;
 mod seed;
 mod serve;
+mod sessions;
 mod webhook;
 
 use std::{fmt, io, io::Write};
@@ -43,6 +51,7 @@ pub use self::{
     limits::Limits,
     run::run,
     seed::Volume,
+    sessions::Sessions,
     webhook::Caller,
 };
 

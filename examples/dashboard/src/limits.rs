@@ -1,11 +1,14 @@
 //! Who may ask how often: all in one place.
 
+use std::time::Duration;
+
+use http::StatusCode;
 use tower_keep::{
     RateLimitLayer, Store,
     rate_limit::{Key, Policy, Quota},
 };
 
-use crate::error::StartError;
+use crate::{accounts::Credentials, error::StartError};
 
 /// How often clients may ask for what is under `/api`.
 #[derive(Clone, Copy, Debug)]
@@ -49,4 +52,25 @@ fn merchant() -> Policy {
     Policy::new("merchant", Quota::per_minute(100))
         .by(Key::header("x-merchant-id"))
         .allow_missing_key()
+}
+
+/// Limits failures of signing in. Only those count: whoever knows the password signs in as often as they like.
+///
+/// By address *and* account, so that nobody can lock the owner of an account out from elsewhere; and, less
+/// strictly, by address alone, for those who try one password on every account.
+pub(crate) fn failed_logins(store: &Store) -> Result<RateLimitLayer, StartError> {
+    let policy = |name, failures| {
+        let quota = Quota::new(failures, Duration::from_secs(15 * 60)).strict();
+        Policy::new(name, quota).count_if(|response| response.status == StatusCode::UNAUTHORIZED)
+    };
+    let account = Key::from_fn(|request| {
+        let credentials = request.extensions.get::<Credentials>()?;
+        Some(credentials.email().as_bytes().to_vec())
+    });
+    RateLimitLayer::builder(store.clone())
+        .policy(policy("failed-login", 5).by(Key::from(Key::client_ip()).and(account)))
+        .policy(policy("failed-logins", 50))
+        .fields(false)
+        .build()
+        .map_err(|error| StartError::because("the limit of failed logins cannot be set up", error))
 }

@@ -4,11 +4,27 @@ use std::sync::LazyLock;
 
 use axum::response::{Html, IntoResponse};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use http::{HeaderValue, header};
+use http::{HeaderName, HeaderValue, header};
 use sha2::{Digest, Sha256};
 
 pub(crate) async fn show() -> impl IntoResponse {
-    let headers = [
+    (headers(), Html(PAGE))
+}
+
+/// Another page in the same style, without a script.
+pub(crate) fn document(title: &str, body: &str) -> impl IntoResponse + use<> {
+    let style = element(PAGE, "<style>", "</style>");
+    let page = format!(
+        r#"<!doctype html><html lang="en"><head><meta charset="utf-8">
+           <meta name="viewport" content="width=device-width, initial-scale=1">
+           <title>{title}</title><link rel="icon" href="data:,"><style>{style}</style></head>
+           <body>{body}</body></html>"#
+    );
+    (headers(), Html(page))
+}
+
+fn headers() -> [(HeaderName, HeaderValue); 4] {
+    [
         (header::CONTENT_SECURITY_POLICY, POLICY.clone()),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
         (
@@ -19,8 +35,7 @@ pub(crate) async fn show() -> impl IntoResponse {
             header::REFERRER_POLICY,
             HeaderValue::from_static("no-referrer"),
         ),
-    ];
-    (headers, Html(PAGE))
+    ]
 }
 
 const PAGE: &str = include_str!("page.html");
@@ -51,6 +66,7 @@ fn hash(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::seed::accounts::DEMO;
 
     #[test]
     fn the_policy_names_both_hashes() {
@@ -58,6 +74,14 @@ mod tests {
         assert!(policy.contains("script-src 'sha256-") && policy.contains("style-src 'sha256-"));
         assert_ne!(hash(element(PAGE, "<script>", "</script>")), hash(""));
         assert_ne!(hash(element(PAGE, "<style>", "</style>")), hash(""));
+    }
+
+    #[test]
+    fn the_page_shows_the_demonstration_accounts() {
+        for (_, email, password) in DEMO {
+            let words = format!("{email} with password {password}");
+            assert!(PAGE.replace("\n         ", "").contains(&words), "{words}");
+        }
     }
 
     #[test]

@@ -32,7 +32,12 @@ async fn serve(options: &Options) -> Result<(), StartError> {
         .await
         .map_err(|error| StartError::listen(options.listen, error))?;
     let store = Store::connect(&options.store).map_err(no_store)?;
-    let app = App::new(open(&path).await?, &store, options.limits())?;
+    let app = App::new(
+        open(&path).await?,
+        &store,
+        options.limits(),
+        options.sessions(),
+    )?;
     say(format_args!("database {}", path.display()));
     let address = listener.local_addr().unwrap_or(options.listen);
     say(format_args!("open http://{address}/"));
@@ -59,7 +64,12 @@ async fn measure(options: &Options) -> Result<(), StartError> {
         .await
         .map_err(|error| StartError::because("the store must answer to be measured", error))?;
     let database = open(&path).await?;
-    let app = App::new(database.clone(), &store, options.limits())?;
+    let app = App::new(
+        database.clone(),
+        &store,
+        options.limits(),
+        options.sessions(),
+    )?;
     let report = measure::measure(app, &database).await?;
     report
         .print(options.json)

@@ -3,10 +3,10 @@
 //! A layer is worth what it costs *more* than the handler that it wraps, so every figure here has a
 //! baseline that is called in the same way, in the same run: the [`Bare`] handler that returns the
 //! same bytes; or [`BareGet`], a handler that does one `GET` on a multiplexed connection and nothing
-//! else; or [`BareScript`], one that does one `EVALSHA`.
+//! else; or [`BareScript`], one that does one `EVALSHA`; or [`BarePipeline`], one that reads one hash.
 //!
-//! - `cargo bench -p tower-keep-bench` runs everything; `--bench cache` and `--bench rate_limit` the
-//!   services in process, `--bench http` the same over sockets, and beside them what else there is. All
+//! - `cargo bench -p tower-keep-bench` runs everything; `--bench cache`, `--bench rate_limit` and
+//!   `--bench session` the services in process, `--bench http` the same over sockets, and beside them what else there is. All
 //!   end with a table that has the targets beside the figures. The machine should be quiet: the two
 //!   columns of a row were measured one after the other.
 //! - `cargo bench -p tower-keep-bench --bench cache -- first-level` runs what has that in its name; so
@@ -22,11 +22,15 @@ mod exchange;
 mod handler;
 mod load;
 mod measure;
+mod peer_sessions;
+mod pipeline;
 mod ready;
 pub mod report;
 mod request;
 mod second_level;
+mod session_handlers;
 mod shared_limits;
+mod shared_sessions;
 
 pub use self::{
     evalsha::BareScript,
@@ -34,10 +38,15 @@ pub use self::{
     handler::{BODY_BYTES, Bare, BareGet, bare_response},
     load::Load,
     measure::{criterion, figures, measure},
+    peer_sessions::{PeerReads, PeerSessions},
+    pipeline::BarePipeline,
     ready::now,
     request::{
         MERCHANT, Request, from_address, from_merchant, get, head, options, post, revalidating,
+        with_cookie,
     },
     second_level::SecondLevel,
+    session_handlers::{Reads, Writes},
     shared_limits::{SharedLimits, plenty, scarce},
+    shared_sessions::{SharedSessions, signed_in},
 };

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, Method, Uri,
-    header::{ACCEPT, ACCEPT_ENCODING, HOST, IF_NONE_MATCH, USER_AGENT},
+    header::{ACCEPT, ACCEPT_ENCODING, COOKIE, HOST, IF_NONE_MATCH, USER_AGENT},
 };
 use http_body_util::Empty;
 use tower_keep_store::PeerAddr;
@@ -74,6 +74,19 @@ pub fn from_merchant(merchant: &str) -> Request {
 pub fn from_address(peer: SocketAddr) -> Request {
     let mut request = get("/items/7");
     request.extensions_mut().insert(PeerAddr(peer));
+    request
+}
+
+/// `GET` by the client that has this cookie.
+///
+/// # Panics
+///
+/// If that cannot stand in a header.
+#[must_use]
+pub fn with_cookie(cookie: &str) -> Request {
+    let mut request = get("/items/7");
+    let cookie = HeaderValue::from_str(cookie).expect("a cookie");
+    request.headers_mut().insert(COOKIE, cookie);
     request
 }
 

@@ -5,16 +5,13 @@
 use std::{
     error::Error,
     fmt::{Debug, Write as _},
-    io,
-    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use bytes::Bytes;
 use tower_keep::{CacheLayer, Class, Classes, Mode, Store, Tag, types::Key};
 use tower_keep_faults::{Hiring, LONG, Process, Site, restart, run_if_asked};
-use tower_keep_test_support::{RedisServer, eventually};
-use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter};
+use tower_keep_test_support::{Heard, RedisServer, eventually};
 
 const PASSWORD: &str = "s3cretpass";
 
@@ -25,48 +22,6 @@ const FORMS: [&str; 4] = [PASSWORD, "s3cret%70ass", "wr0ngpass", "czNjcmV0cGFzcw
 #[ignore = "the others start it"]
 fn the_application() {
     run_if_asked();
-}
-
-/// All that was said.
-#[derive(Clone, Debug, Default)]
-struct Heard(Arc<Mutex<Vec<u8>>>);
-
-impl Heard {
-    /// Hears everything that this process says from now on.
-    fn everything() -> Self {
-        let heard = Self::default();
-        tracing_subscriber::fmt()
-            .with_max_level(LevelFilter::TRACE)
-            .with_ansi(false)
-            .with_writer(heard.clone())
-            .init();
-        heard
-    }
-
-    fn text(&self) -> String {
-        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-}
-
-impl io::Write for Heard {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Heard {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
 }
 
 fn assert_silent(text: &str, of: &str) {

@@ -11,6 +11,7 @@
 //! - [`Origin`]: a service that counts, records, and answers as scripted.
 //! - [`ScriptedBody`]: a body made of frames, trailers, errors and gates; `Send`, not `Sync`.
 //! - [`Gate`] and [`eventually`]: waiting without sleeping.
+//! - [`Heard`]: what the process says in its logs.
 //! - [`seed`] and [`Random`]: random schedules that can be repeated.
 //!
 //! This is a library for tests: what goes wrong in it panics, with a message that says what.
@@ -18,6 +19,7 @@
 mod body;
 mod eventually;
 mod gate;
+mod heard;
 mod origin;
 mod random;
 mod redis_server;
@@ -28,6 +30,7 @@ pub use self::{
     body::{BodyError, ScriptedBody},
     eventually::{eventually, holds_within},
     gate::Gate,
+    heard::Heard,
     origin::{InFlight, InFlightGuard, Origin, OriginError, OriginFuture, Seen},
     random::Random,
     redis_server::{Builder as RedisServerBuilder, RedisServer, Reply},

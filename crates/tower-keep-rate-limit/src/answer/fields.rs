@@ -10,23 +10,39 @@ use crate::{
     status::{PolicyStatus, RateLimitStatus},
 };
 
-/// Adds a line of each field, after those of layers further in: a client reads them as one list.
-pub(super) fn append(status: &RateLimitStatus, headers: &mut HeaderMap) {
-    let told = || status.policies.iter().filter(|policy| !policy.is_shadow());
-    let mut members = told().map(|policy| &policy.bound.told.allowed);
-    let allowed = match (members.next(), members.next()) {
-        (None, _) => return,
-        (Some(only), None) => only.clone(),
-        _ => listed(told(), |policy, line| {
-            line.extend_from_slice(policy.bound.told.allowed.as_bytes());
-        }),
-    };
-    headers.append(RATE_LIMIT_POLICY, allowed);
-    if !is_known(status) {
-        return;
+/// What the fields say.
+#[derive(Debug, Default)]
+pub(super) struct Fields {
+    allowed: Option<HeaderValue>,
+    left: Option<HeaderValue>,
+}
+
+impl Fields {
+    pub(super) fn of(status: &RateLimitStatus) -> Self {
+        let told = || status.policies.iter().filter(|policy| !policy.is_shadow());
+        let mut members = told().map(|policy| &policy.bound.told.allowed);
+        let allowed = match (members.next(), members.next()) {
+            (None, _) => return Self::default(),
+            (Some(only), None) => only.clone(),
+            _ => listed(told(), |policy, line| {
+                line.extend_from_slice(policy.bound.told.allowed.as_bytes());
+            }),
+        };
+        Self {
+            allowed: Some(allowed),
+            left: is_known(status).then(|| listed(told(), left)),
+        }
     }
-    let left = listed(told(), left);
-    headers.append(RATE_LIMIT, left);
+
+    /// Adds a line of each, after those of layers further in: a client reads them as one list.
+    pub(super) fn append(self, headers: &mut HeaderMap) {
+        let lines = [(RATE_LIMIT_POLICY, self.allowed), (RATE_LIMIT, self.left)];
+        for (name, value) in lines {
+            if let Some(value) = value {
+                headers.append(name, value);
+            }
+        }
+    }
 }
 
 /// What a policy allows, as a member of `RateLimit-Policy`.
@@ -101,7 +117,7 @@ mod tests {
 
     fn lines(status: &RateLimitStatus) -> [Vec<String>; 2] {
         let mut headers = HeaderMap::new();
-        append(status, &mut headers);
+        Fields::of(status).append(&mut headers);
         [RATE_LIMIT_POLICY, RATE_LIMIT].map(|name| samples::lines(&headers, name))
     }
 
@@ -139,7 +155,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         for name in ["inner", "outer"] {
             let policy = samples::policy(name, Quota::per_second(1), 1);
-            append(&samples::passed([policy]), &mut headers);
+            Fields::of(&samples::passed([policy])).append(&mut headers);
         }
         let policies = samples::lines(&headers, "ratelimit-policy");
         assert_eq!(policies, [r#""inner";q=1;w=1"#, r#""outer";q=1;w=1"#]);

@@ -21,7 +21,7 @@ use http::{
 pub use self::problem::RefusalBody;
 pub(crate) use self::{grpc::Grpc, name::check_name, told::Told};
 
-use self::figures::seconds_up;
+use self::{fields::Fields, figures::seconds_up};
 use crate::status::{RateLimitStatus, Refusal};
 
 /// Somebody's own answer to requests that are refused.
@@ -41,13 +41,14 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
-    /// Adds to a response how the policies stand.
-    pub(crate) fn note(&self, status: &RateLimitStatus, headers: &mut HeaderMap) {
-        if self.fields {
-            fields::append(status, headers);
-        }
-        if self.legacy {
-            legacy::tighten(status, headers);
+    /// What a response will say of how the policies stand.
+    pub(crate) fn remarks(&self, status: &RateLimitStatus) -> Remarks {
+        Remarks {
+            fields: match self.fields {
+                true => Fields::of(status),
+                false => Fields::default(),
+            },
+            legacy: self.legacy.then(|| Box::new(status.clone())),
         }
     }
 
@@ -65,7 +66,7 @@ impl Answers {
             headers.insert(RETRY_AFTER, number(seconds_up(wait)));
         }
         headers.insert(CACHE_CONTROL, NO_STORE);
-        self.note(status, headers);
+        self.remarks(status).add_to(headers);
         response
     }
 
@@ -92,7 +93,7 @@ impl Answers {
     ) -> Response<Bytes> {
         let mut ours = HeaderMap::new();
         if self.fields {
-            fields::append(status, &mut ours);
+            Fields::of(status).append(&mut ours);
         }
         ours.insert(CACHE_CONTROL, NO_STORE);
         if let Some(wait) = wait {
@@ -108,6 +109,23 @@ impl Answers {
             legacy::tighten(status, headers);
         }
         response
+    }
+}
+
+/// What a response says of how the policies stand.
+#[derive(Debug)]
+pub(crate) struct Remarks {
+    fields: Fields,
+    /// What these say depends on what the response says already.
+    legacy: Option<Box<RateLimitStatus>>,
+}
+
+impl Remarks {
+    pub(crate) fn add_to(self, headers: &mut HeaderMap) {
+        self.fields.append(headers);
+        if let Some(status) = self.legacy {
+            legacy::tighten(&status, headers);
+        }
     }
 }
 

@@ -76,24 +76,49 @@ impl RefusalBody {
 fn problem(status: &RateLimitStatus, why: Refusal, seconds: Option<u64>) -> Bytes {
     let mut text = SmallVec::<[u8; 512]>::new();
     let mut push = |piece: &str| text.extend_from_slice(piece.as_bytes());
+    let mut violated = status.violated();
+    match (why, seconds, violated.next(), violated.next()) {
+        (Refusal::Exceeded, Some(2..), Some(only), None) => {
+            let [before, after] = &only.bound.told.problem;
+            push(before);
+            push(itoa::Buffer::new().format(seconds.unwrap_or_default()));
+            push(after);
+        }
+        _ => assembled(status, why, seconds, &mut push),
+    }
+    Bytes::copy_from_slice(&text)
+}
+
+fn assembled(
+    status: &RateLimitStatus,
+    why: Refusal,
+    seconds: Option<u64>,
+    push: &mut impl FnMut(&str),
+) {
     push(head(why));
-    push(",\"detail\":\"");
-    sentence(status, why, seconds, json_of_name, &mut push);
+    push(DETAIL);
+    sentence(status, why, seconds, json_of_name, push);
     push("\"");
     let mut end = "}";
     for policy in status.violated() {
         let is_first = end == "}";
-        push(if is_first {
-            ",\"violated-policies\":[\""
-        } else {
-            ",\""
-        });
+        push(if is_first { VIOLATED } else { ",\"" });
         push(json_of_name(policy));
         push("\"");
         end = "]}";
     }
     push(end);
-    Bytes::copy_from_slice(&text)
+}
+
+/// What [`assembled`] makes of the only policy whose quota is used up, before and after the seconds, where these are
+/// more than one.
+pub(super) fn of_one(name: &str) -> [String; 2] {
+    let why = Refusal::Exceeded;
+    let (head, what) = (head(why), what(why));
+    [
+        format!("{head}{DETAIL}{what}: {name}{TRY_AGAIN}"),
+        format!("{SECONDS}\"{VIOLATED}{name}\"]}}"),
+    ]
 }
 
 fn json_of_name(policy: &PolicyStatus) -> &str {
@@ -146,6 +171,16 @@ fn kind_and_title(why: Refusal) -> (&'static str, &'static str) {
     }
 }
 
+fn what(why: Refusal) -> &'static str {
+    match why {
+        Refusal::Exceeded => "The quota is used up",
+        Refusal::TooCostly => "The request costs more than can ever be used at once",
+        Refusal::Banned => "Too many requests were refused: no more are taken for now",
+        Refusal::Unidentified => "The request does not say whose it is",
+        Refusal::Unavailable => "Whether the request may pass is not known",
+    }
+}
+
 /// A sentence for whoever reads it.
 pub(super) fn sentence(
     status: &RateLimitStatus,
@@ -154,13 +189,7 @@ pub(super) fn sentence(
     name: impl Fn(&PolicyStatus) -> &str,
     push: &mut impl FnMut(&str),
 ) {
-    push(match why {
-        Refusal::Exceeded => "The quota is used up",
-        Refusal::TooCostly => "The request costs more than can ever be used at once",
-        Refusal::Banned => "Too many requests were refused: no more are taken for now",
-        Refusal::Unidentified => "The request does not say whose it is",
-        Refusal::Unavailable => "Whether the request may pass is not known",
-    });
+    push(what(why));
     if matches!(why, Refusal::Exceeded | Refusal::TooCostly) {
         for (place, policy) in status.violated().enumerate() {
             push(if place == 0 { ": " } else { ", " });
@@ -170,9 +199,9 @@ pub(super) fn sentence(
     match seconds {
         Some(1) => push("; try again in 1 second."),
         Some(seconds) => {
-            push("; try again in ");
+            push(TRY_AGAIN);
             push(itoa::Buffer::new().format(seconds));
-            push(" seconds.");
+            push(SECONDS);
         }
         None => push("."),
     }
@@ -195,3 +224,32 @@ const REFUSALS: [Refusal; 5] = [
     Refusal::Unidentified,
     Refusal::Unavailable,
 ];
+
+const DETAIL: &str = ",\"detail\":\"";
+const TRY_AGAIN: &str = "; try again in ";
+const SECONDS: &str = " seconds.";
+const VIOLATED: &str = ",\"violated-policies\":[\"";
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{answer::samples, quota::Quota};
+
+    #[test]
+    fn what_was_written_before_is_what_would_be_assembled() {
+        for name in ["merchant", r#"a "strict" \ one"#] {
+            let policy = samples::policy(name, Quota::per_minute(100), 0);
+            let policy = samples::refusing(policy, Duration::from_secs(37));
+            let status = samples::refused(Refusal::Exceeded, [policy]);
+            for seconds in [None, Some(1), Some(2), Some(37), Some(u64::MAX)] {
+                let mut text = String::new();
+                assembled(&status, Refusal::Exceeded, seconds, &mut |piece| {
+                    text.push_str(piece);
+                });
+                assert_eq!(problem(&status, Refusal::Exceeded, seconds), text);
+            }
+        }
+    }
+}

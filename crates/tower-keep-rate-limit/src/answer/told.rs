@@ -3,7 +3,7 @@
 use http::HeaderValue;
 use sfv::{ItemSerializer, StringRef};
 
-use super::{fields, figures::Allowance};
+use super::{fields, figures::Allowance, problem};
 use crate::quota::Quota;
 
 /// What is told of a policy's quota, whatever is left of it.
@@ -14,6 +14,8 @@ pub(crate) struct Told {
     pub(super) name: String,
     /// The policy's name inside a string of JSON.
     pub(super) json: String,
+    /// The problem that only this policy's quota is used up, around the seconds to wait.
+    pub(super) problem: [String; 2],
     /// The member of `RateLimit-Policy`.
     pub(super) allowed: HeaderValue,
 }
@@ -22,10 +24,12 @@ impl Told {
     pub(crate) fn of(name: &str, quota: Quota) -> Self {
         let allowance = Allowance::of(quota);
         let json = serde_json::to_string(name).expect("a string is JSON");
+        let json = json[1..json.len() - 1].to_owned();
         let name = StringRef::from_str(name).expect("names are checked when a layer is built");
         Self {
             allowance,
-            json: json[1..json.len() - 1].to_owned(),
+            problem: problem::of_one(&json),
+            json,
             name: ItemSerializer::new().bare_item(name).finish(),
             allowed: fields::allowed(name, quota, allowance),
         }

@@ -335,7 +335,7 @@ impl Hub {
             }
             is_refused |= charge.is_refused_until_then(&bucket.record, now);
         }
-        if !is_refused || !self.log.is_current() {
+        if !is_refused || !self.log.is_current_at(moment) {
             return None;
         }
         let records = records(&mut locked, charges);

@@ -15,11 +15,10 @@ use tower_keep_rate_limit::{Key, Policy, Quota, RateLimitLayer, Subject};
 use tower_keep_store::Store;
 use tower_keep_test_support::{RedisServer, eventually};
 
-use crate::common::{LONG, builder, from, limited, send, status};
-
-fn merchant(quota: Quota) -> Policy {
-    Policy::new("merchant", quota).by(Key::header("x-merchant-id"))
-}
+use crate::{
+    common::{LONG, from, limited, send, status},
+    tools::{layer, merchant, process_within},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_quota_from_elsewhere_is_asked_for_once_however_many_wait_for_it() {
@@ -35,10 +34,7 @@ async fn a_quota_from_elsewhere_is_asked_for_once_however_many_wait_for_it() {
             Some(Quota::per_minute(500))
         }
     });
-    let layer = RateLimitLayer::builder(Store::memory())
-        .policy(policy)
-        .build();
-    let (service, _) = limited(&layer.expect("makes sense"));
+    let (service, _) = limited(&layer(Store::memory(), policy));
     join_all((0..100).map(|_| send(&service, from("m")))).await;
     assert_eq!(asked.load(Ordering::Relaxed), 1);
 }
@@ -46,16 +42,8 @@ async fn a_quota_from_elsewhere_is_asked_for_once_however_many_wait_for_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_adjusted_quota_holds_on_while_the_server_is_gone() {
     let mut server = RedisServer::start();
-    let patience = Duration::from_millis(500);
-    let store = builder()
-        .deadline(patience)
-        .connect(&server.url())
-        .expect("a good URL");
-    let policy = merchant(Quota::per_hour(1000)).adjustable();
-    let layer = RateLimitLayer::builder(store)
-        .policy(policy)
-        .build()
-        .expect("makes sense");
+    let store = process_within(&server.url(), Duration::from_millis(500));
+    let layer = layer(store, merchant(Quota::per_hour(1000)).adjustable());
     let (service, _) = limited(&layer);
     let handle = layer.handle();
     let abuser = Subject::header("m");
@@ -92,10 +80,7 @@ async fn an_adjusted_quota_holds_on_while_the_server_is_gone() {
 async fn a_request_waits_for_all_its_quotas_at_once() {
     let mut server = RedisServer::start();
     let patience = Duration::from_secs(1);
-    let store = builder()
-        .deadline(patience)
-        .connect(&server.url())
-        .expect("a good URL");
+    let store = process_within(&server.url(), patience);
     let mut layer = RateLimitLayer::builder(store);
     for name in ["a", "b", "c"] {
         let policy = Policy::new(name, Quota::per_hour(1000));

@@ -16,8 +16,8 @@ use tower_keep_rate_limit::{Policy, Quota, RateLimit, RateLimitLayer, Subject};
 use tower_keep_test_support::{Gate, Origin, Random, RedisServer, ScriptedBody, eventually, seed};
 
 use crate::{
-    common::{LONG, builder, from, limited, status, stores},
-    tools::{layer, merchant, process},
+    common::{LONG, from, limited, status, stores},
+    tools::{layer, merchant, process, process_within},
 };
 
 type Logins = RateLimit<Origin<Full<Bytes>>>;
@@ -161,18 +161,8 @@ async fn whoever_leaves_in_the_middle_is_charged_all_the_same() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_succeeds_in_an_outage_counts_as_little_as_ever() {
     let mut server = RedisServer::start();
-    let patience = Duration::from_millis(500);
-    let store = builder()
-        .deadline(patience)
-        .connect(&server.url())
-        .expect("a good URL");
-    let logins =
-        merchant(Quota::new(5, Duration::from_secs(900))).count_if(|answer| answer.status == 401);
-    let layer = RateLimitLayer::builder(store)
-        .policy(logins)
-        .build()
-        .expect("makes sense");
-    let (service, _) = limited(&layer);
+    let store = process_within(&server.url(), Duration::from_millis(500));
+    let (service, _) = limited(&layer(store, logins()));
     server.kill();
     let mut statuses = Vec::new();
     for _ in 0..10 {

@@ -2,35 +2,35 @@
 
 use std::time::Duration;
 
-use tower_keep_rate_limit::{Key, Policy, Quota, RateLimitLayer};
+use tower_keep_rate_limit::Quota;
+use tower_keep_store::Store;
 use tower_keep_test_support::{RedisServer, TcpProxy, eventually};
 
-use crate::common::{LONG, builder, from, limited, send, status};
+use crate::{
+    common::{LONG, from, limited, send, status},
+    tools::{layer, merchant, process_within},
+};
 
 /// Each way: an answer takes more than half of the deadline.
 const LATENCY: Duration = Duration::from_millis(60);
 
 const DEADLINE: Duration = Duration::from_millis(200);
 
-fn merchant(quota: Quota) -> Policy {
-    Policy::new("merchant", quota).by(Key::header("x-merchant-id"))
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_answers_well_within_the_deadline_decides_all() {
+/// A server far away, and a store on it.
+async fn far_away() -> (RedisServer, TcpProxy, Store) {
     let server = RedisServer::start();
     let proxy = TcpProxy::builder(server.address())
         .latency(LATENCY)
         .start()
         .await;
-    let store = builder()
-        .deadline(DEADLINE)
-        .connect(&format!("redis://{}", proxy.address()))
-        .expect("a good URL");
-    let layer = RateLimitLayer::builder(store)
-        .policy(merchant(Quota::per_hour(1_000_000)))
-        .build();
-    let layer = layer.expect("makes sense");
+    let store = process_within(&format!("redis://{}", proxy.address()), DEADLINE);
+    (server, proxy, store)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_answers_well_within_the_deadline_decides_all() {
+    let (_server, _proxy, store) = far_away().await;
+    let layer = layer(store, merchant(Quota::per_hour(1_000_000)));
     let (service, _) = limited(&layer);
     let by_server = async || {
         let before = layer.handle().stats().by_share;
@@ -64,19 +64,8 @@ async fn a_server_that_answers_well_within_the_deadline_decides_all() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_that_waited_for_each_other_are_not_the_servers_failures() {
-    let server = RedisServer::start();
-    let proxy = TcpProxy::builder(server.address())
-        .latency(LATENCY)
-        .start()
-        .await;
-    let store = builder()
-        .deadline(DEADLINE)
-        .connect(&format!("redis://{}", proxy.address()))
-        .expect("a good URL");
-    let layer = RateLimitLayer::builder(store.clone())
-        .policy(merchant(Quota::per_hour(1_000_000)))
-        .build();
-    let (service, _) = limited(&layer.expect("makes sense"));
+    let (_server, _proxy, store) = far_away().await;
+    let (service, _) = limited(&layer(store.clone(), merchant(Quota::per_hour(1_000_000))));
     eventually(LONG, async || store.ping().await.is_ok()).await;
     let shared = store.server().expect("a server");
     let mut tasks = tokio::task::JoinSet::new();

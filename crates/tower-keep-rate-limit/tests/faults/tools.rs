@@ -17,7 +17,13 @@ pub(crate) fn process(server: &RedisServer) -> Store {
     builder().connect(&server.url()).expect("a good URL")
 }
 
-/// The same, by a clock that the test moves.
+/// A store that waits no longer than this.
+pub(crate) fn process_within(url: &str, deadline: Duration) -> Store {
+    let builder = builder().deadline(deadline);
+    builder.connect(url).expect("a good URL")
+}
+
+/// A store of its own, by a clock that the test moves.
 pub(crate) fn process_by(server: &RedisServer, clock: &Clock) -> Store {
     let builder = builder().clock(clock.clone());
     builder.connect(&server.url()).expect("a good URL")

@@ -19,6 +19,7 @@ use crate::{
     ticket::Ticket,
 };
 
+mod noted;
 mod over;
 mod replace;
 mod write;
@@ -52,6 +53,8 @@ pub(crate) struct State {
     /// Loaded while the store failed.
     pub(crate) is_read_only: bool,
     pub(crate) issue: Issue,
+    /// The client is told nothing more: its response is under way.
+    pub(crate) is_told: bool,
 }
 
 /// What the client is to be told.
@@ -115,6 +118,21 @@ impl Core {
         loaded.await.copied()
     }
 
+    /// What the client is to be told. From now on it is told nothing more.
+    pub(crate) fn tell(&self) -> Issue {
+        let mut state = self.state();
+        state.is_told = true;
+        state.issue
+    }
+
+    /// Where the session went that was there, if a rotation took it meanwhile.
+    pub(crate) async fn follow(&self, at: &At) -> Result<At, SessionError> {
+        let moved = self.manager.moved(at).await?;
+        let moved = moved.ok_or(SessionError::Ended)?;
+        self.state().at = Some(moved);
+        Ok(moved)
+    }
+
     /// Whether there is anything to look up.
     pub(crate) fn has_ticket(&self) -> bool {
         self.ticket.is_some() || self.token.is_some()
@@ -147,11 +165,17 @@ impl Core {
                 if lifetimes.is_renewal_due(left, now, record.meta.ends) {
                     self.manager.place.renew(&at, lifetimes);
                 }
+                let is_own = self.ticket.as_ref().map(At::of) == Some(at);
+                if let Some(before) = record.meta.before.filter(|_| is_own) {
+                    self.manager
+                        .place
+                        .settle(&at, &at.sibling(before), lifetimes);
+                }
                 let mut state = self.state();
                 state.at = Some(at);
                 state.record = record;
             }
-            Found::Ended | Found::Moved(_) => {
+            Found::Ended(_) | Found::Moved(_) => {
                 count(&self.manager.counters.ended);
                 self.state().is_sealed = true;
             }

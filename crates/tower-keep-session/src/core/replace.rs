@@ -1,8 +1,6 @@
 //! Sessions that begin, take another's place, or end.
 
-use std::mem;
-
-use super::{Core, Issue, State};
+use super::{Core, Issue, State, noted::Noted};
 use crate::{
     error::SessionError,
     place::{At, Beginning, New, Replace, Replaced},
@@ -14,22 +12,21 @@ impl Core {
     /// Begins a session in the place of the present one, if there is one.
     pub(crate) async fn replace(&self, beginning: Beginning) -> Result<(), SessionError> {
         let _step = self.step.lock().await;
-        let (changes, old, is_other) = {
-            let mut state = self.state();
+        let (old, is_other) = {
+            let state = self.state();
             if state.is_read_only {
                 return Err(SessionError::ReadOnly);
             }
             let is_other = beginning.is_of_another(state.record.meta.user.as_deref());
-            (mem::take(&mut state.changes), state.at, is_other)
+            (state.at, is_other)
         };
+        let mut noted = Noted::of(self);
         // What was noted for one user is not for the next.
         let none = Changes::new();
-        let noted = if is_other { &none } else { &changes };
-        let begun = self.begin(beginning, noted, old).await;
-        if begun.is_err() {
-            self.put_back(changes);
-        }
-        begun
+        let changes = if is_other { &none } else { &noted.changes };
+        self.begin(beginning, changes, old).await?;
+        noted.changes.clear();
+        Ok(())
     }
 
     pub(super) async fn begin(
@@ -38,6 +35,9 @@ impl Core {
         changes: &Changes,
         mut old: Option<At>,
     ) -> Result<(), SessionError> {
+        if self.state().is_told {
+            return Err(SessionError::TooLate);
+        }
         let manager = &self.manager;
         let is_rotation = beginning == Beginning::Rotated;
         let owner = match &beginning {
@@ -80,12 +80,24 @@ impl Core {
                 self.state().at = Some(moved.ok_or(SessionError::Ended)?);
                 return self.save_moved(changes).await;
             }
+            if moved.is_none() && self.is_of(&new.beginning) {
+                // Whoever was thrown out meanwhile does not come in again by this door.
+                return Err(SessionError::Ended);
+            }
             old = moved;
         }
         if let Some(old) = old {
             manager.tell(old.digest);
         }
         Ok(())
+    }
+
+    /// Whether the request came with a session of the user who logs in.
+    fn is_of(&self, beginning: &Beginning) -> bool {
+        match beginning {
+            Beginning::Login { user, .. } => self.state().record.meta.user.as_ref() == Some(user),
+            Beginning::Rotated | Beginning::Anonymous => false,
+        }
     }
 
     /// From now on the request's session is the one of this ticket.
@@ -110,22 +122,26 @@ impl Core {
             let had_ticket = self.ticket.is_some() || state.issue != Issue::Nothing;
             // While the store fails it is not known whether there is a session: there may be.
             let unknown = self.ticket.filter(|_| state.is_read_only);
-            let old = state.at.take().or(unknown.as_ref().map(At::of));
+            let old = state.at.or(unknown.as_ref().map(At::of));
             let issue = if had_ticket && !state.is_sealed {
                 Issue::Removal
             } else {
                 state.issue
             };
+            // It is known where it is until it has ended: whoever is told of a failure may try again.
             *state = State {
+                at: old,
                 is_sealed: true,
                 issue,
+                is_told: state.is_told,
                 ..State::default()
             };
             old
         };
-        match old {
-            Some(old) => self.manager.end(old).await,
-            None => Ok(()),
+        if let Some(old) = old {
+            self.manager.end(old).await?;
+            self.state().at = None;
         }
+        Ok(())
     }
 }

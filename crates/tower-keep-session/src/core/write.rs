@@ -1,8 +1,6 @@
 //! What a request changes.
 
-use std::mem;
-
-use super::{Core, Issue};
+use super::{Core, Issue, noted::Noted};
 use crate::{
     error::SessionError,
     place::{At, Beginning, Operation, Write, Written},
@@ -56,38 +54,29 @@ impl Core {
         self.save().await
     }
 
-    /// Whether the ticket is old; one that was just given is not, nor one of a session that has ended.
+    /// Whether the ticket is old, or its client does not know it; one that was just given is not, nor one of a
+    /// session that has ended.
     pub(super) fn is_rotation_due(&self) -> bool {
-        let manager = &self.manager;
-        if manager.lifetimes.rotation.is_none() {
+        let (lifetimes, state) = (&self.manager.lifetimes, self.state());
+        if state.at.is_none() || state.is_sealed || state.issue != Issue::Nothing {
             return false;
         }
-        let state = self.state();
-        let meta = &state.record.meta;
-        let is_due = manager
-            .lifetimes
-            .is_rotation_due(meta.issued.max(meta.created), manager.now_millis());
-        is_due && state.at.is_some() && !state.is_sealed && state.issue == Issue::Nothing
+        let (meta, now) = (&state.record.meta, self.manager.now_millis());
+        let issued = meta.issued.max(meta.created);
+        // Whoever still comes with the ticket before has never heard of the one after.
+        let is_untold = meta.before.is_some() && self.ticket.as_ref().map(At::of) != state.at;
+        let is_untold = is_untold && lifetimes.is_grace_over(issued, now);
+        is_untold || lifetimes.is_rotation_due(issued, now)
     }
 
     /// Tells the store what was changed. What comes too late is dropped: the session has ended meanwhile, and
     /// whoever changed it need not know.
     pub(crate) async fn save(&self) -> Result<(), SessionError> {
         let _step = self.step.lock().await;
-        let changes = mem::take(&mut self.state().changes);
-        let saved = self.store(&changes).await;
-        if saved.is_err() {
-            self.put_back(changes);
-        }
-        saved
-    }
-
-    /// What the store did not take is not forgotten: whoever answers has to know.
-    pub(super) fn put_back(&self, changes: Changes) {
-        let mut state = self.state();
-        for (name, value) in changes {
-            state.changes.entry(name).or_insert(value);
-        }
+        let mut noted = Noted::of(self);
+        self.store(&noted.changes).await?;
+        noted.changes.clear();
+        Ok(())
     }
 
     pub(super) async fn store(&self, changes: &Changes) -> Result<(), SessionError> {

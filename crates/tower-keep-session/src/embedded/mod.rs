@@ -7,10 +7,10 @@ use std::{
 
 use tower_keep_store::{Clock, Key, Store};
 
-use self::state::{Kind, Member, State};
+use self::state::{Kind, Member, State, Tomb};
 use crate::{
-    lifetimes::{Lifetimes, TOMBSTONE, millis},
-    place::{At, Beginning, Listed, Loaded, New, Replace, Replaced, Write, Written},
+    lifetimes::{Lifetimes, TOMBSTONE, TRAIL, millis},
+    place::{At, Beginning, Ended, Listed, Loaded, New, Replace, Replaced, Write, Written},
     record::{Found, Meta, Record, size},
 };
 
@@ -57,6 +57,19 @@ impl Embedded {
         }
     }
 
+    pub(crate) fn settle(&self, at: &At, before: &At, lifetimes: &Lifetimes) {
+        let (mut state, now) = self.enter();
+        let record = state.alive(at).cloned();
+        let untold = record.filter(|record| record.meta.before == Some(before.digest));
+        let Some(mut record) = untold else {
+            return;
+        };
+        record.meta.before = None;
+        state.change(&at.session, record);
+        let until = now + lifetimes.trail_millis();
+        state.bury(before, Tomb::Moved(at.digest), until);
+    }
+
     pub(crate) fn write(&self, at: &At, write: Write, lifetimes: &Lifetimes) -> Written {
         let (mut state, now) = self.enter();
         let Some(record) = state.alive(at) else {
@@ -88,7 +101,7 @@ impl Embedded {
         };
         let Some(new) = replace.new else {
             if let Some(old) = &replace.old {
-                state.bury(old, None, now + millis(TOMBSTONE));
+                state.bury(old, Tomb::Ended, now + millis(TOMBSTONE));
             }
             return Replaced::Done(Record::default(), Vec::new());
         };
@@ -98,44 +111,71 @@ impl Embedded {
         if lifetimes.is_too_large(size(&record.fields), size_before) {
             return Replaced::TooLarge;
         }
-        let room = state.has_room(&new.at, replace.old.as_ref(), lifetimes);
+        let is_rotated = new.beginning == Beginning::Rotated;
+        let room = if is_rotated {
+            // A rotation begins no further session.
+            Some(Vec::new())
+        } else {
+            state.has_room(&new.at, replace.old.as_ref(), lifetimes)
+        };
         let Some(gave_way) = room else {
             return Replaced::TooMany;
         };
-        if let Some(old) = &replace.old {
-            let is_rotated = new.beginning == Beginning::Rotated;
-            let moved = is_rotated.then_some(new.at.digest);
-            let grace = if is_rotated {
-                millis(lifetimes.grace)
-            } else {
-                0
-            };
-            state.bury(old, moved, now + grace + millis(TOMBSTONE));
+        let mut member = member(&new, &mut record);
+        if let Some(old) = replace.old.as_ref().filter(|_| is_rotated) {
+            let mut lasts = lifetimes.trail_millis();
+            let mut tomb = Tomb::Moved(new.at.digest);
+            if !lifetimes.grace.is_zero() {
+                record.meta.before = Some(old.digest);
+                lasts = lasts.max(until(&record, lifetimes, now) - now);
+                tomb = Tomb::Waits(new.at.digest);
+            }
+            if let (Some(member), Some(label)) = (&mut member, state.label(old)) {
+                member.listed.label = label;
+            }
+            state.bury(old, tomb, now + lasts);
+        } else if let Some(old) = &replace.old {
+            state.bury(old, Tomb::Ended, now + millis(TOMBSTONE));
         }
         let until = until(&record, lifetimes, now);
-        let member = member(&new, &record);
-        let kind = Kind::Session(record.clone(), member);
+        let kind = Kind::Session(Box::new(record.clone()), member);
         state.put(new.at.session, kind, until);
         state.make_room(&new.at.session, self.most_bytes);
         Replaced::Done(record, gave_way)
     }
 
-    pub(crate) fn end_all(&self, owner: &Key, keep: Option<&At>) -> bool {
+    pub(crate) fn end_all(&self, owner: &Key, asks: Option<&At>, keeps: bool) -> bool {
         let (mut state, now) = self.enter();
-        if keep.is_some_and(|keep| state.alive(keep).is_none()) {
+        if asks.is_some_and(|asks| state.alive(asks).is_none()) {
             return false;
         }
+        let keep = asks.filter(|_| keeps);
         for key in state.of_owner(owner) {
             if keep.is_none_or(|keep| keep.session != key) {
-                state.put(key, Kind::Tombstone(None), now + millis(TOMBSTONE));
+                state.put(key, Kind::Tombstone(Tomb::Ended), now + millis(TOMBSTONE));
             }
         }
         true
     }
 
-    pub(crate) fn list(&self, owner: &Key) -> Vec<Listed> {
+    pub(crate) fn revoke(&self, owner: &Key, id: [u8; 16], asks: Option<&At>) -> Ended {
+        let (mut state, now) = self.enter();
+        if asks.is_some_and(|asks| state.alive(asks).is_none()) {
+            return Ended::Refused;
+        }
+        let listed = state.listed(owner);
+        let Some(listed) = listed.iter().find(|listed| listed.id == id) else {
+            return Ended::Before;
+        };
+        let at = At::of_owner(owner, listed.digest);
+        state.bury(&at, Tomb::Ended, now + millis(TOMBSTONE));
+        Ended::Now(listed.digest)
+    }
+
+    pub(crate) fn list(&self, owner: &Key, asks: Option<&At>) -> Option<Vec<Listed>> {
         let (state, _) = self.enter();
-        state.listed(owner)
+        let has_ended = asks.is_some_and(|asks| state.alive(asks).is_none());
+        (!has_ended).then(|| state.listed(owner))
     }
 
     /// The state as it is now, without what has expired.
@@ -149,12 +189,12 @@ impl Embedded {
 
 fn found(state: &State, at: &At, now: u64) -> Found {
     match state.find(&at.session, now) {
-        Some((Kind::Session(record, _), left)) => Found::Session(record.clone(), left),
+        Some((Kind::Session(record, _), left)) => Found::Session(Record::clone(record), left),
         // After its grace it remains a sign that somebody has an old ticket.
-        Some((Kind::Tombstone(Some(moved)), left)) if left > millis(TOMBSTONE) => {
-            Found::Moved(*moved)
-        }
-        Some((Kind::Tombstone(_), _)) => Found::Ended,
+        Some((Kind::Tombstone(Tomb::Moved(to)), left)) if left > millis(TRAIL) => Found::Moved(*to),
+        Some((Kind::Tombstone(Tomb::Moved(to)), _)) => Found::Ended(Some(*to)),
+        Some((Kind::Tombstone(Tomb::Waits(to)), _)) => Found::Moved(*to),
+        Some((Kind::Tombstone(Tomb::Ended), _)) => Found::Ended(None),
         None => Found::Nothing,
     }
 }
@@ -169,24 +209,38 @@ fn begin(old: Option<Record>, new: &New, lifetimes: &Lifetimes, now: u64) -> Rec
         user,
         level,
         epoch: 0,
+        id: [0; 16],
+        before: None,
     };
     match &new.beginning {
-        Beginning::Rotated => record.meta.issued = now,
+        Beginning::Rotated => {
+            record.meta.issued = now;
+            record.meta.before = None;
+        }
         Beginning::Anonymous => record.meta = fresh(None, 0),
         Beginning::Login { user, level } => {
             // What one user left in a session is not for the next.
             if record.meta.user.as_ref().is_some_and(|old| old != user) {
                 record.fields.clear();
             }
-            record.meta = fresh(Some(user.clone()), *level);
+            let is_same = record.meta.user.as_ref() == Some(user);
+            let id = if is_same { record.meta.id } else { [0; 16] };
+            record.meta = Meta {
+                id,
+                ..fresh(Some(user.clone()), *level)
+            };
         }
     }
     record
 }
 
-fn member(new: &New, record: &Record) -> Option<Member> {
+fn member(new: &New, record: &mut Record) -> Option<Member> {
     let owner = new.at.owner?;
+    if record.meta.id == [0; 16] {
+        record.meta.id = new.at.digest;
+    }
     let listed = Listed {
+        id: record.meta.id,
         digest: new.at.digest,
         created: record.meta.created,
         label: new.label.clone(),

@@ -33,8 +33,17 @@ struct Slot {
 }
 
 pub(super) enum Kind {
-    Session(Record, Option<Member>),
-    Tombstone(Option<[u8; 16]>),
+    Session(Box<Record>, Option<Member>),
+    Tombstone(Tomb),
+}
+
+/// What is left of a session that ended.
+pub(super) enum Tomb {
+    Ended,
+    /// It was rotated: where it went.
+    Moved([u8; 16]),
+    /// The same, as long as nobody has come with the new ticket.
+    Waits([u8; 16]),
 }
 
 /// Whose a session is, and what its user's list says of it.
@@ -79,6 +88,12 @@ impl State {
         }
     }
 
+    /// What its user's list calls a session.
+    pub(super) fn label(&self, at: &At) -> Option<String> {
+        let member = self.sessions.get(&at.session)?.kind.member()?;
+        Some(member.listed.label.clone())
+    }
+
     /// A user's sessions.
     pub(super) fn of_owner(&self, owner: &Key) -> Vec<Key> {
         self.owners.get(owner).cloned().unwrap_or_default()
@@ -120,8 +135,8 @@ impl State {
     }
 
     /// Leaves word that a session ended, or where it went.
-    pub(super) fn bury(&mut self, at: &At, moved: Option<[u8; 16]>, until: u64) {
-        self.put(at.session, Kind::Tombstone(moved), until);
+    pub(super) fn bury(&mut self, at: &At, tomb: Tomb, until: u64) {
+        self.put(at.session, Kind::Tombstone(tomb), until);
     }
 
     pub(super) fn put(&mut self, key: Key, kind: Kind, until: u64) {
@@ -146,7 +161,7 @@ impl State {
             return;
         };
         if let Kind::Session(record, _) = &mut slot.kind {
-            *record = changed;
+            **record = changed;
         }
         self.bytes -= slot.bytes;
         slot.bytes = slot.kind.bytes();

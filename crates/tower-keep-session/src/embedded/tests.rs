@@ -1,15 +1,15 @@
 use tower_keep_store::Key;
 
-use super::state::{Kind, Member, State};
+use super::state::{Kind, Member, State, Tomb};
 use crate::{
     place::{At, Listed},
-    record::Record,
     ticket::{OWNER, Ticket},
 };
 
 fn session(owner: &Key, created: u64) -> (At, Kind) {
     let at = At::of(&Ticket::new(Some(owner)));
     let listed = Listed {
+        id: at.digest,
         digest: at.digest,
         created,
         label: "label".to_owned(),
@@ -18,7 +18,7 @@ fn session(owner: &Key, created: u64) -> (At, Kind) {
         owner: *owner,
         listed,
     };
-    (at, Kind::Session(Record::default(), Some(member)))
+    (at, Kind::Session(Box::default(), Some(member)))
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn after_everything_expired_nothing_is_left() {
         let (at, kind) = session(&owners[i % 2], until);
         state.put(at.session, kind, until);
         if i == 3 {
-            state.bury(&at, None, 30);
+            state.bury(&at, Tomb::Ended, 30);
         }
     }
     state.expire(15);

@@ -14,32 +14,26 @@ pub(crate) struct At {
 
 impl At {
     pub(crate) fn of(ticket: &Ticket) -> Self {
+        Self::new(ticket.owner(), ticket.digest())
+    }
+
+    fn new(owner: Option<Key>, digest: [u8; 16]) -> Self {
+        let session = Key::from_digest(SESSION, digest);
         Self {
-            session: ticket.session(),
-            digest: ticket.digest(),
-            owner: ticket.owner(),
+            session: owner.map_or(session, |owner| session.beside(&owner)),
+            digest,
+            owner,
         }
     }
 
     /// The session of this digest, of this owner.
     pub(crate) fn of_owner(owner: &Key, digest: [u8; 16]) -> Self {
-        Self {
-            session: Key::from_digest(SESSION, digest).beside(owner),
-            digest,
-            owner: Some(*owner),
-        }
+        Self::new(Some(*owner), digest)
     }
 
     /// The session of this digest, of the same owner.
     pub(crate) fn sibling(&self, digest: [u8; 16]) -> Self {
-        match &self.owner {
-            Some(owner) => Self::of_owner(owner, digest),
-            None => Self {
-                session: Key::from_digest(SESSION, digest),
-                digest,
-                owner: None,
-            },
-        }
+        Self::new(self.owner, digest)
     }
 }
 

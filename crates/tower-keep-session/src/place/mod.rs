@@ -13,7 +13,7 @@ mod step;
 
 pub(crate) use self::{
     at::{At, epoch, index},
-    step::{Beginning, Listed, Loaded, New, Operation, Replace, Replaced, Write, Written},
+    step::{Beginning, Ended, Listed, Loaded, New, Operation, Replace, Replaced, Write, Written},
 };
 
 /// The sessions of a store.
@@ -54,6 +54,15 @@ impl Place {
         }
     }
 
+    /// The ticket of a session was used: that of the one `before` it leads there only for its grace from now on.
+    /// Nobody waits for it.
+    pub(crate) fn settle(&self, at: &At, before: &At, lifetimes: &Lifetimes) {
+        match self {
+            Self::Embedded(embedded) => embedded.settle(at, before, lifetimes),
+            Self::Shared(shared) => shared.settle(at, before, lifetimes),
+        }
+    }
+
     /// Puts off the end of a session that is still there. Nobody waits for it.
     pub(crate) fn renew(&self, at: &At, lifetimes: &Lifetimes) {
         match self {
@@ -85,18 +94,41 @@ impl Place {
         }
     }
 
-    /// Ends all sessions of a user but the one at `keep`. False if that one has ended itself.
-    pub(crate) async fn end_all(&self, owner: &Key, keep: Option<&At>) -> Result<bool, StoreError> {
+    /// Ends all sessions of a user, or all but the one that asks. False if that one has ended itself.
+    pub(crate) async fn end_all(
+        &self,
+        owner: &Key,
+        asks: Option<&At>,
+        keeps: bool,
+    ) -> Result<bool, StoreError> {
         match self {
-            Self::Embedded(embedded) => Ok(embedded.end_all(owner, keep)),
-            Self::Shared(shared) => shared.end_all(owner, keep).await,
+            Self::Embedded(embedded) => Ok(embedded.end_all(owner, asks, keeps)),
+            Self::Shared(shared) => shared.end_all(owner, asks, keeps).await,
         }
     }
 
-    pub(crate) async fn list(&self, owner: &Key) -> Result<Vec<Listed>, StoreError> {
+    /// Ends the session that a user's list calls so.
+    pub(crate) async fn revoke(
+        &self,
+        owner: &Key,
+        id: [u8; 16],
+        asks: Option<&At>,
+    ) -> Result<Ended, StoreError> {
         match self {
-            Self::Embedded(embedded) => Ok(embedded.list(owner)),
-            Self::Shared(shared) => shared.list(owner).await,
+            Self::Embedded(embedded) => Ok(embedded.revoke(owner, id, asks)),
+            Self::Shared(shared) => shared.revoke(owner, id, asks).await,
+        }
+    }
+
+    /// A user's sessions; nothing if the one that asks has ended itself.
+    pub(crate) async fn list(
+        &self,
+        owner: &Key,
+        asks: Option<&At>,
+    ) -> Result<Option<Vec<Listed>>, StoreError> {
+        match self {
+            Self::Embedded(embedded) => Ok(embedded.list(owner, asks)),
+            Self::Shared(shared) => shared.list(owner, asks).await,
         }
     }
 }

@@ -100,6 +100,8 @@ pub(crate) enum Replaced {
 /// One of a user's sessions, as it is listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Listed {
+    /// Its name, which no rotation changes.
+    pub(crate) id: [u8; 16],
     pub(crate) digest: [u8; 16],
     pub(crate) created: u64,
     pub(crate) label: String,
@@ -108,6 +110,17 @@ pub(crate) struct Listed {
 impl Listed {
     /// The oldest first.
     pub(crate) fn order(&self) -> (u64, [u8; 16]) {
-        (self.created, self.digest)
+        (self.created, self.id)
     }
+}
+
+/// What became of one of a user's sessions that was to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// The session of this digest ended.
+    Now([u8; 16]),
+    /// It had ended before.
+    Before,
+    /// The one that asks has ended itself: nothing was done.
+    Refused,
 }

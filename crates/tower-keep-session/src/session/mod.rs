@@ -2,7 +2,7 @@
 
 use std::{fmt, marker::PhantomData, sync::Arc, time::SystemTime};
 
-use tower_keep_store::Timestamp;
+use tower_keep_store::{Key, Timestamp};
 
 use crate::{
     core::Core,
@@ -51,7 +51,8 @@ impl<T> Session<T> {
     pub fn created(&self) -> Option<SystemTime> {
         let state = self.core.state();
         let created = Timestamp::from_micros(state.record.meta.created.saturating_mul(1000));
-        state.at.map(|_| created.into())
+        let is_stored = state.at.is_some() && !state.is_sealed;
+        is_stored.then(|| created.into())
     }
 
     /// Whether it can only be read, because the store failed when it was loaded.
@@ -64,9 +65,14 @@ impl<T> Session<T> {
     /// with all its values (unless they were another user's: those are gone); the old one is of no use any
     /// more, so that whoever planted or saw it has nothing. Its time begins anew.
     ///
+    /// A session of this user that ended while the request was under way is not brought back: whoever ends all of
+    /// them on purpose, and goes on here, calls [`logout_everywhere`](Self::logout_everywhere) or
+    /// [`logout`](Self::logout) first.
+    ///
     /// # Errors
     ///
-    /// The user has too many sessions, the session can only be read, or the store failed.
+    /// The user has too many sessions, the session can only be read or was this user's and has ended meanwhile,
+    /// the response is under way already, or the store failed.
     pub async fn login(&self, user: impl Into<String>, level: u8) -> Result<(), SessionError> {
         let user = user.into();
         self.core.replace(Beginning::Login { user, level }).await
@@ -92,14 +98,21 @@ impl<T> Session<T> {
         self.core.end().await
     }
 
-    /// Gives the session a new ticket. The old one leads to it for some more seconds, for requests that are
-    /// under way; after that its use is counted as a [sign of theft](crate::SessionStats::ended).
+    /// Gives the session a new ticket. The old one leads to it until somebody comes with the new one (a client
+    /// that was never told it loses nothing), and for some more
+    /// [seconds](crate::SessionLayerBuilder::rotation_grace), for requests that were sent before; after that its use
+    /// is counted as a [sign of theft](crate::SessionStats::ended).
     ///
     /// # Errors
     ///
-    /// There is no session or it has ended, it can only be read, or the store failed.
+    /// There is no session or it has ended, it can only be read, the response is under way already, or the store
+    /// failed.
     pub async fn rotate(&self) -> Result<(), SessionError> {
-        if self.core.state().at.is_none() {
+        let is_there = {
+            let state = self.core.state();
+            state.at.is_some() && !state.is_sealed
+        };
+        if !is_there {
             return Err(SessionError::Ended);
         }
         self.core.replace(Beginning::Rotated).await
@@ -109,28 +122,33 @@ impl<T> Session<T> {
     ///
     /// # Errors
     ///
-    /// Nobody is logged in, or the store failed.
+    /// Nobody is logged in, the session has ended itself, or the store failed.
     pub async fn list(&self) -> Result<Vec<Device>, SessionError> {
-        let at = self.of_user()?;
-        let manager = &self.core.manager;
-        let owner = at.owner.ok_or(SessionError::Anonymous)?;
-        let listed = manager.place.list(&owner).await?;
-        Ok(Device::all(listed, Some(at.digest)))
+        let (mut at, owner) = self.of_user()?;
+        loop {
+            let listed = self.core.manager.place.list(&owner, Some(&at)).await?;
+            if let Some(listed) = listed {
+                return Ok(Device::all(listed, Some(self.id())));
+            }
+            at = self.core.follow(&at).await?;
+        }
     }
 
-    /// Ends another session of the same user. Without effect if it has ended.
+    /// Ends another session of the same user, whatever its ticket is by now. Without effect if it has ended.
     ///
     /// # Errors
     ///
-    /// Nobody is logged in, or the store failed.
+    /// Nobody is logged in, the session has ended itself, or the store failed.
     pub async fn revoke(&self, device: &Device) -> Result<(), SessionError> {
-        let at = self.of_user()?;
-        if device.digest == at.digest {
+        let (mut at, owner) = self.of_user()?;
+        if device.id == self.id() {
             return self.logout().await;
         }
-        let owner = at.owner.ok_or(SessionError::Anonymous)?;
-        let at = At::of_owner(&owner, device.digest);
-        self.core.manager.end(at).await
+        let manager = &self.core.manager;
+        while !manager.revoke(&owner, device.id, Some(&at)).await? {
+            at = self.core.follow(&at).await?;
+        }
+        Ok(())
     }
 
     /// Ends all other sessions of the user, in one step, however many there are.
@@ -139,24 +157,16 @@ impl<T> Session<T> {
     ///
     /// Nobody is logged in, the session has ended itself, or the store failed.
     pub async fn revoke_others(&self) -> Result<(), SessionError> {
-        let at = self.of_user()?;
-        let owner = at.owner.ok_or(SessionError::Anonymous)?;
-        if self.core.manager.end_all(&owner, Some(&at)).await? {
-            Ok(())
-        } else {
-            Err(SessionError::Ended)
-        }
+        self.end_all(true).await
     }
 
     /// Logs the user out everywhere, here too, in one step.
     ///
     /// # Errors
     ///
-    /// Nobody is logged in, or the store failed.
+    /// Nobody is logged in, the session has ended itself, or the store failed.
     pub async fn logout_everywhere(&self) -> Result<(), SessionError> {
-        let at = self.of_user()?;
-        let owner = at.owner.ok_or(SessionError::Anonymous)?;
-        self.core.manager.end_all(&owner, None).await?;
+        self.end_all(false).await?;
         self.core.is_over().await;
         Ok(())
     }
@@ -167,13 +177,26 @@ impl<T> Session<T> {
         Revoked::of(&self.core)
     }
 
-    fn of_user(&self) -> Result<At, SessionError> {
-        let state = self.core.state();
-        let at = state.at.ok_or(SessionError::Anonymous)?;
-        match at.owner {
-            Some(_) => Ok(at),
-            None => Err(SessionError::Anonymous),
+    /// Ends all sessions of the user, or all others, wherever a rotation has taken this one meanwhile.
+    async fn end_all(&self, keeps: bool) -> Result<(), SessionError> {
+        let (mut at, owner) = self.of_user()?;
+        let manager = &self.core.manager;
+        while !manager.end_all(&owner, Some(&at), keeps).await? {
+            at = self.core.follow(&at).await?;
         }
+        Ok(())
+    }
+
+    /// Where it is, and whose.
+    fn of_user(&self) -> Result<(At, Key), SessionError> {
+        let at = self.core.state().at.ok_or(SessionError::Anonymous)?;
+        let owner = at.owner.ok_or(SessionError::Anonymous)?;
+        Ok((at, owner))
+    }
+
+    /// What its user's list calls it.
+    fn id(&self) -> [u8; 16] {
+        self.core.state().record.meta.id
     }
 }
 

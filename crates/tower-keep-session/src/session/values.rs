@@ -1,7 +1,14 @@
 //! Named values.
 
+use std::{
+    hash::{BuildHasher, RandomState},
+    time::Duration,
+};
+
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
+
+use tokio::time::sleep;
 
 use super::{Map, Session};
 use crate::{
@@ -55,7 +62,7 @@ impl Session<Map> {
     /// # Errors
     ///
     /// The session has ended or can only be read, the store failed, a value cannot be converted, or others
-    /// were faster 16 times.
+    /// were faster 200 times.
     pub async fn update<V>(
         &self,
         name: &str,
@@ -67,7 +74,7 @@ impl Session<Map> {
         // Then what this request sees is what the store has, but for what others do.
         self.core.save().await?;
         let mut present = self.core.state().record.fields.get(name).cloned();
-        for _ in 0..MOST_TRIES {
+        for tries in 0..MOST_TRIES {
             let next = change(decode(present.as_ref())?);
             let value = next.as_ref().map(encode).transpose()?;
             if value.is_none() && present.is_none() && self.is_empty() {
@@ -76,7 +83,10 @@ impl Session<Map> {
             let changes = Changes::from([(name.to_owned(), value)]);
             let expected = Operation::Expect(name.to_owned(), present);
             match self.core.operate(expected, changes).await? {
-                Written::Conflict(other) => present = other,
+                Written::Conflict(other) => {
+                    present = other;
+                    sleep(pause(tries)).await;
+                }
                 _ => return Ok(next),
             }
         }
@@ -141,4 +151,15 @@ fn decode<V: DeserializeOwned>(value: Option<&Bytes>) -> Result<Option<V>, Sessi
     Ok(value.transpose().map_err(ValueError::from)?)
 }
 
-const MOST_TRIES: usize = 16;
+/// How long to wait for others that are faster: by chance, so that not all come again at once; a little longer
+/// each time.
+fn pause(tries: u64) -> Duration {
+    let longest = 1 + tries.min(LONGEST_PAUSE);
+    let random = RandomState::new().hash_one(tries);
+    Duration::from_millis(random % longest)
+}
+
+const MOST_TRIES: u64 = 200;
+
+/// Milliseconds.
+const LONGEST_PAUSE: u64 = 20;

@@ -14,7 +14,7 @@ use tower_keep_store::{Clock, Command, Key, Reply, Server, Store, StoreError};
 
 use crate::{
     lifetimes::Lifetimes,
-    place::{At, Listed, Loaded, Replace, Replaced, Write, Written, epoch, index},
+    place::{At, Ended, Listed, Loaded, Replace, Replaced, Write, Written, epoch, index},
     record::Found,
 };
 
@@ -32,7 +32,13 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(store: &Store, server: Server) -> Self {
-        for script in [&wire::WRITE, &wire::RENEW, &wire::REPLACE, &wire::END_ALL] {
+        for script in [
+            &wire::WRITE,
+            &wire::RENEW,
+            &wire::REPLACE,
+            &wire::END_ALL,
+            &wire::REVOKE,
+        ] {
             server.prepare(script);
         }
         Self {
@@ -119,6 +125,20 @@ impl Shared {
         });
     }
 
+    pub(crate) fn settle(&self, at: &At, before: &At, lifetimes: &Lifetimes) {
+        let (myself, session) = (self.clone(), at.session);
+        let lasts = lifetimes.trail_millis().to_string();
+        let commands = vec![
+            Command::new("HDEL").key(&before.session).arg("@w"),
+            Command::new("PEXPIRE").key(&before.session).arg(lasts),
+            Command::new("HDEL").key(&session).arg("@p"),
+        ];
+        self.server.spawn(async move {
+            // What fails is tried again by the next request.
+            let _settled_or_not = myself.run(commands).await;
+        });
+    }
+
     fn renewing(&self) -> MutexGuard<'_, HashSet<Key>> {
         self.renewing.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -155,40 +175,68 @@ impl Shared {
         wire::replaced(&reply).ok_or_else(StoreError::malformed)
     }
 
-    pub(crate) async fn end_all(&self, owner: &Key, keep: Option<&At>) -> Result<bool, StoreError> {
+    pub(crate) async fn end_all(
+        &self,
+        owner: &Key,
+        asks: Option<&At>,
+        keeps: bool,
+    ) -> Result<bool, StoreError> {
         let epoch = epoch(owner);
-        let kept = keep.map_or(epoch, |keep| keep.session);
-        let argument = wire::ending_all(keep, self.given());
-        let keys = [epoch, index(owner), kept];
+        let own = asks.map_or(epoch, |asks| asks.session);
+        let argument = wire::ending_all(asks.is_some(), keeps, self.given());
+        let keys = [epoch, index(owner), own];
         let reply = self.script(&wire::END_ALL, &keys, &argument).await?;
         Ok(reply == "1")
     }
 
-    pub(crate) async fn list(&self, owner: &Key) -> Result<Vec<Listed>, StoreError> {
-        let commands = vec![
+    pub(crate) async fn revoke(
+        &self,
+        owner: &Key,
+        id: [u8; 16],
+        asks: Option<&At>,
+    ) -> Result<Ended, StoreError> {
+        let own = asks.copied().unwrap_or_else(|| At::of_owner(owner, id));
+        let argument = wire::revoking(id, asks.is_some());
+        let keys = [epoch(owner), index(owner), own.session];
+        let reply = self.script(&wire::REVOKE, &keys, &argument).await?;
+        wire::ended(&reply).ok_or_else(StoreError::malformed)
+    }
+
+    pub(crate) async fn list(
+        &self,
+        owner: &Key,
+        asks: Option<&At>,
+    ) -> Result<Option<Vec<Listed>>, StoreError> {
+        let mut commands = vec![
             Command::new("HGETALL").key(&index(owner)),
             Command::new("GET").key(&epoch(owner)),
         ];
+        commands.extend(asks.map(|at| Command::new("HGET").key(&at.session).arg("@e")));
         let mut replies = self.run(commands).await?.into_iter();
         let listed = replies.next().ok_or_else(StoreError::malformed)?;
         let listed = wire::listed(self.read(listed, &index(owner), HASH).await?);
         let at_epoch = replies.next().ok_or_else(StoreError::malformed)?;
         let epoch = self.read(at_epoch, &epoch(owner), STRING).await?.bytes();
+        if let Some(asks) = asks {
+            let of = replies.next().ok_or_else(StoreError::malformed)?;
+            let of = self.read(of, &asks.session, HASH).await?;
+            if !wire::is_of_epoch(&of, epoch.as_deref()) {
+                return Ok(None);
+            }
+        }
         let looks = listed.iter().map(|listed| {
             let at = At::of_owner(owner, listed.digest);
             Command::new("HGET").key(&at.session).arg("@e")
         });
         let looks: Vec<_> = looks.collect();
         if looks.is_empty() {
-            return Ok(listed);
+            return Ok(Some(listed));
         }
         let epochs = self.run(looks).await?;
         let is_alive = |reply: &Reply| wire::is_of_epoch(reply, epoch.as_deref());
         let alive = listed.into_iter().zip(&epochs);
-        Ok(alive
-            .filter(|(_, reply)| is_alive(reply))
-            .map(|(listed, _)| listed)
-            .collect())
+        let alive = alive.filter(|(_, reply)| is_alive(reply));
+        Ok(Some(alive.map(|(listed, _)| listed).collect()))
     }
 
     async fn run(&self, commands: Vec<Command>) -> Result<Vec<Reply>, StoreError> {

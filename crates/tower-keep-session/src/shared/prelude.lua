@@ -23,11 +23,19 @@ local function clock(given)
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
+-- Where the index of a user says that a session is: 'created digest label'.
+local function digest_of(entry) return type(entry) == 'string' and string.match(entry, '^%d+ (%x+) ') end
+
+-- The end and the name of a session that asks for something; nothing if it has ended itself.
+local function asks_of(key, epoch)
+  local system = read(redis.pcall('HMGET', key, '@a', '@e', '@d'))
+  if system and whole(system[1]) and (whole(system[2]) or 0) >= epoch then return system end
+end
+
 -- Lets a key live so long at least.
 local function extend(key, lives)
   if redis.call('PTTL', key) < lives then redis.call('PEXPIRE', key, plain(lives)) end
 end
-
 
 -- Gives a key its end. Where the server refuses that, it is gone: none is left for ever.
 local function ends_in(key, lives)

@@ -5,7 +5,8 @@
 -- is no such key, any other stands in. ARGV[1], packed:
 --   given, idle, absolute, largest    milliseconds (the first: 0 for the server's time); bytes
 --   old       {there, owned, digest}: 1 or 0 each, and the digest in hexadecimal
---   tombstone {lasts, moved}: milliseconds; the digest to which the old ticket leads, or ''
+--   tombstone {lasts, moved, waits}: milliseconds; the digest to which the old ticket leads, or ''; 1 if
+--             it leads there until somebody comes with the new one
 --   new       {there, owned, rotated, digest, user, level, label}
 --   most, gives_way                   sessions of one user; 1 if the oldest ends for a new one
 --   sets, deletes                     {name, value, …}, {name, …}
@@ -14,7 +15,7 @@
 local given, idle, absolute, largest, old, tombstone, new, most, gives_way, sets, deletes =
   unpack(cmsgpack.unpack(ARGV[1]))
 local old_there, old_owned, old_digest = unpack(old)
-local lasts, moved = unpack(tombstone)
+local lasts, moved, waits = unpack(tombstone)
 local new_there, new_owned, rotated, new_digest, user, level, label = unpack(new)
 local now = clock(given)
 
@@ -30,7 +31,7 @@ end
 
 -- What one user left in a session is not for the next.
 local is_other = rotated == 0 and before['@u'] and before['@u'] ~= user
-local ours = {['@c'] = 1, ['@a'] = 1, ['@i'] = 1, ['@u'] = 1, ['@l'] = 1, ['@e'] = 1, ['@s'] = 1}
+local ours = {['@c'] = 1, ['@a'] = 1, ['@i'] = 1, ['@u'] = 1, ['@l'] = 1, ['@e'] = 1, ['@s'] = 1, ['@d'] = 1, ['@p'] = 1}
 local fields, kept, size_before, size = {}, {}, 0, 0
 for name, value in pairs(before) do
   if string.sub(name, 1, 1) == '.' then
@@ -52,29 +53,42 @@ if new_there == 1 and new_owned == 1 then
   if not listed then redis.call('UNLINK', KEYS[6]) end
   listed = listed or {}
   for i = 1, #listed, 2 do
-    local digest = listed[i]
-    if digest ~= old_digest then
-      if read(redis.pcall('HEXISTS', prefix .. digest, '@a')) == 1 then
-        others[#others + 1] = {digest, whole(string.match(listed[i + 1], '^%d+')) or 0}
+    local digest = digest_of(listed[i + 1])
+    if digest ~= old_digest or not digest then
+      if digest and read(redis.pcall('HEXISTS', prefix .. digest, '@a')) == 1 then
+        others[#others + 1] = {digest, whole(string.match(listed[i + 1], '^%d+')) or 0, listed[i]}
       else
-        redis.call('HDEL', KEYS[6], digest)
+        redis.call('HDEL', KEYS[6], listed[i])
       end
     end
   end
   local too_many = #others + 1 - most
-  if too_many > 0 then
+  -- A rotation begins no further session.
+  if too_many > 0 and rotated == 0 then
     if gives_way == 0 then return cmsgpack.pack({'many', {}}) end
     table.sort(others, function(a, b) return a[2] < b[2] end)
-    for i = 1, too_many do victims[i] = others[i][1] end
+    for i = 1, too_many do victims[i] = others[i] end
   end
+end
+
+-- Its name in the index, which no rotation changes, and what it is called there.
+local id, called, old_id = new_digest, label, old_owned == 1 and before['@d']
+if old_id then
+  local entry = rotated == 1 and read(redis.pcall('HGET', KEYS[3], old_id))
+  if digest_of(entry) then called = string.match(entry, '^%d+ %x+ (.*)$') end
+  if not is_other then id = old_id end
 end
 
 local function bury_old()
   if old_there == 0 then return end
+  if waits == 1 then lasts = math.max(lasts, math.min(idle, whole(before['@a']) - now)) end
   redis.call('UNLINK', KEYS[1])
   redis.call('HSET', KEYS[1], '@t', moved)
+  if waits == 1 then redis.call('HSET', KEYS[1], '@w', '1') end
   ends_in(KEYS[1], lasts)
-  if old_owned == 1 then read(redis.pcall('HDEL', KEYS[3], old_digest)) end
+  -- Under the same name, the new one is there already.
+  local is_taken = new_owned == 1 and id == old_id and KEYS[3] == KEYS[6]
+  if old_id and not is_taken then read(redis.pcall('HDEL', KEYS[3], old_id)) end
 end
 if new_there == 0 then
   bury_old()
@@ -94,7 +108,9 @@ end
 if new_owned == 1 then
   add('@u', user)
   add('@e', plain(epoch_of(KEYS[5])))
+  add('@d', id)
 end
+if waits == 1 then add('@p', old_digest) end
 for name, value in pairs(kept) do add(name, value) end
 for name, value in pairs(fields) do add(name, value) end
 -- First the new one: what the server refuses, it refuses before anything has ended.
@@ -103,13 +119,13 @@ ends_in(KEYS[4], math.max(1, math.min(idle, tonumber(ends) - now)))
 if new_owned == 1 then
   -- The epoch outlives every session that bears it.
   extend(KEYS[5], absolute + 60000)
-  redis.call('HSET', KEYS[6], new_digest, created .. ' ' .. label)
+  redis.call('HSET', KEYS[6], id, created .. ' ' .. new_digest .. ' ' .. called)
   extend(KEYS[6], absolute)
 end
 bury_old()
-for _, digest in ipairs(victims) do
-  redis.call('UNLINK', prefix .. digest)
-  redis.call('HDEL', KEYS[6], digest)
-  add('@v', digest)
+for _, victim in ipairs(victims) do
+  redis.call('UNLINK', prefix .. victim[1])
+  redis.call('HDEL', KEYS[6], victim[3])
+  add('@v', victim[1])
 end
 return cmsgpack.pack({'done', flat})

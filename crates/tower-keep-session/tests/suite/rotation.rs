@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::Barrier;
 use tower_keep_session::{Session, SessionError};
-use tower_keep_test_support::{Gate, eventually};
+use tower_keep_test_support::{Gate, Reply, eventually};
 
 use crate::common::{Browser, LONG, Side, fields, on_both_stores};
 
@@ -17,6 +17,16 @@ async fn logged_in(side: &Side) -> Browser {
     browser.login("ada").await;
     browser.set("cart", 1).await;
     browser
+}
+
+/// The client comes with its new ticket: the old one's grace begins.
+async fn is_told(side: &Side, browser: &mut Browser) {
+    browser.user().await;
+    if side.server().is_some() {
+        let key = side.session();
+        let is_settled = async || side.command(&["HEXISTS", &key, "@p"]) == Reply::Integer(0);
+        eventually(LONG, is_settled).await;
+    }
 }
 
 /// One request is between loading and `job` while another rotates.
@@ -63,6 +73,7 @@ async fn after_its_grace_the_old_ticket_is_of_no_use_and_counted(side: Side) {
     let layer = side.layer();
     let mut old = browser.at(&layer);
     browser.does(rotate).await;
+    is_told(&side, &mut browser).await;
     side.advance(Duration::from_secs(11));
     assert_eq!(old.user().await, None);
     let answer = old.set("late", 2).await;
@@ -147,6 +158,40 @@ async fn what_is_not_there_is_not_rotated(side: Side) {
     assert_eq!(fields(&answer, "set-cookie"), [""; 0]);
 }
 
+/// The request that logs in says what the device is called; others do not.
+async fn a_rotation_leaves_a_device_its_name(side: Side) {
+    let label = |head: &http::request::Parts| {
+        let name = head.headers.get("x-device");
+        name.map_or_else(String::new, |name| name.to_str().expect("text").to_owned())
+    };
+    let layer = side.builder().device_label(label).build();
+    let layer = layer.expect("makes sense");
+    let mut browser = Browser::new(&layer);
+    browser
+        .headers
+        .insert("x-device", "phone".parse().expect("text"));
+    browser.login("ada").await;
+    browser.headers.clear();
+    browser
+        .does(async |session| session.rotate().await.expect("rotates"))
+        .await;
+    let devices = layer.sessions().list("ada").await.expect("a list");
+    assert_eq!(devices[0].label(), "phone");
+}
+
+/// The operator lowers the cap. A rotation begins no further session.
+async fn a_lower_cap_refuses_no_rotation(side: Side) {
+    let mut browsers: Vec<_> = (0..3).map(|_| Browser::new(&side.layer())).collect();
+    for browser in &mut browsers {
+        browser.login("ada").await;
+    }
+    let builder = side.builder().sessions_per_user(2);
+    let layer = builder.refuse_further_sessions().build();
+    let mut browser = browsers[0].at(&layer.expect("makes sense"));
+    let rotated = browser.does(async |session| session.rotate().await).await;
+    assert!(rotated.is_ok(), "{rotated:?}");
+}
+
 on_both_stores!(
     everything_goes_on_under_the_new_ticket,
     the_old_ticket_leads_there_for_its_grace_and_gets_no_cookie,
@@ -157,4 +202,6 @@ on_both_stores!(
     a_login_meanwhile_leaves_no_second_session,
     of_several_at_once_one_gives_a_new_ticket_and_none_fails,
     what_is_not_there_is_not_rotated,
+    a_rotation_leaves_a_device_its_name,
+    a_lower_cap_refuses_no_rotation,
 );

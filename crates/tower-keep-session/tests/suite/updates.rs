@@ -114,6 +114,31 @@ async fn an_update_that_puts_nothing_in_creates_nothing(side: Side) {
     assert_eq!(side.keys(), [""; 0]);
 }
 
+/// 64 at once, as `increment` is promised to bear.
+async fn of_many_updates_at_once_none_is_refused(side: Side) {
+    let layers = [side.layer(), side.layer()];
+    let mut browser = Browser::new(&layers[0]);
+    browser.set("n", 0).await;
+    let all = Barrier::new(64);
+    let work = (0..64).map(|i| {
+        let mut browser = browser.at(&layers[i % 2]);
+        let all = &all;
+        async move {
+            let add = async |session: Session| {
+                all.wait().await;
+                session.update("n", |n: Option<i64>| n.map(|n| n + 1)).await
+            };
+            browser.does(add).await.is_ok()
+        }
+    });
+    let done = join_all(work)
+        .await
+        .into_iter()
+        .filter(|done| *done)
+        .count();
+    assert_eq!(done, 64);
+}
+
 on_both_stores!(
     changes_of_different_fields_are_all_kept,
     a_removal_and_a_change_elsewhere_are_both_kept,
@@ -121,4 +146,5 @@ on_both_stores!(
     what_is_set_to_what_it_was_is_not_written_over_what_others_wrote,
     a_response_of_5xx_changes_nothing,
     an_update_that_puts_nothing_in_creates_nothing,
+    of_many_updates_at_once_none_is_refused,
 );

@@ -39,7 +39,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 use self::{
     record::{Change, Record},
@@ -151,6 +151,14 @@ impl InvalidationLog {
         self.shared
             .as_ref()
             .is_none_or(|shared| shared.log().is_current())
+    }
+
+    /// The same, for whoever has looked at the clock already: `now` is this moment.
+    #[must_use]
+    pub fn is_current_at(&self, now: Instant) -> bool {
+        self.shared
+            .as_ref()
+            .is_none_or(|shared| shared.log().is_current_at(now))
     }
 
     /// Invalidates `targets`: at once in this process, and everywhere once this returns `Ok` and the

@@ -10,7 +10,7 @@
 pub(super) const APPLICATION_ID: i32 = 0x7464_6b70;
 
 /// Grows with every change of [`TABLES`] or of the seed.
-pub(super) const VERSION: i32 = 1;
+pub(super) const VERSION: i32 = 2;
 
 /// Every table and index, created in the transaction that fills them.
 pub(super) const TABLES: &str = "
@@ -54,6 +54,12 @@ CREATE TABLE recruiters (
     company_id INTEGER NOT NULL REFERENCES companies (id),
     name TEXT NOT NULL,
     email TEXT NOT NULL
+);
+CREATE TABLE accounts (
+    id INTEGER PRIMARY KEY,
+    recruiter_id INTEGER NOT NULL REFERENCES recruiters (id),
+    email TEXT NOT NULL UNIQUE,
+    password_hash TEXT NOT NULL
 );
 CREATE TABLE jobs (
     id INTEGER PRIMARY KEY,

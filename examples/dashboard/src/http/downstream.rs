@@ -14,3 +14,11 @@ pub(crate) async fn ask_each_time(mut response: Response) -> Response {
         .or_insert(HeaderValue::from_static("private, no-cache"));
     response
 }
+
+/// Tells everybody to keep nothing: whoever signs out on a shared machine leaves no page behind.
+pub(crate) async fn keep_nothing(mut response: Response) -> Response {
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

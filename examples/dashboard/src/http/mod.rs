@@ -10,7 +10,7 @@ mod to_the_end;
 
 pub(crate) use self::{
     bypass::{BYPASS, Bypass},
-    downstream::ask_each_time,
+    downstream::{ask_each_time, keep_nothing},
     input::{Filter, Id, RawBody, json},
     problem::Problem,
     query_count::QueryCount,

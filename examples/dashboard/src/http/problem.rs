@@ -5,6 +5,7 @@ use std::{error::Error, fmt, sync::Arc};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
+use tower_keep::session::SessionError;
 
 /// A response of the type `application/problem+json`.
 #[derive(Clone, Debug)]
@@ -33,6 +34,10 @@ impl Problem {
 
     pub(crate) fn unprocessable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
     }
 
     /// Our fault. The detail is for people and names no internals.
@@ -66,6 +71,20 @@ impl From<rusqlite::Error> for Problem {
         Self {
             cause: Some(Arc::new(error)),
             ..problem
+        }
+    }
+}
+
+/// Where the store does not answer, nobody is taken for signed out.
+impl From<SessionError> for Problem {
+    fn from(error: SessionError) -> Self {
+        let status = error.status();
+        if !status.is_server_error() {
+            return Self::new(status, error.to_string());
+        }
+        Self {
+            cause: Some(Arc::new(error)),
+            ..Self::new(status, "nobody can be recognised now; try again")
         }
     }
 }

@@ -5,6 +5,7 @@
 //! clock would show an empty dashboard next month, and two requests a second
 //! apart could never be compared byte by byte.
 
+pub(crate) mod accounts;
 mod candidates;
 mod companies;
 mod jobs;
@@ -28,6 +29,7 @@ pub(crate) const DAY: i64 = 86_400;
 pub(crate) fn fill(connection: &Connection, volume: &Volume) -> rusqlite::Result<()> {
     progress("companies and calendars");
     companies::fill(connection, volume)?;
+    accounts::fill(connection)?;
     progress(&format!("{} jobs", volume.jobs));
     jobs::fill(connection, volume)?;
     progress(&format!("{} candidates", volume.candidates));

@@ -6,10 +6,10 @@ use std::{net::SocketAddr, path::Path};
 
 use axum::{Router, body::Body, extract::ConnectInfo};
 use bytes::Bytes;
-use dashboard::{App, Database, Limits, Volume};
+use dashboard::{App, Database, Limits, Sessions, Volume};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
 use tower_keep::Store;
@@ -43,6 +43,19 @@ impl Site {
         }
     }
 
+    /// One that keeps browsers signed in differently.
+    pub(crate) fn with(sessions: Sessions) -> Self {
+        let site = Self::new();
+        let app = App::new(
+            site.database.clone(),
+            &site.store,
+            Limits::default(),
+            sessions,
+        );
+        let router = app.unwrap().into_router();
+        Self { router, ..site }
+    }
+
     /// Another application on the same database file and the same store.
     pub(crate) fn sibling(&self) -> Self {
         self.sibling_on(self.store.clone())
@@ -54,9 +67,14 @@ impl Site {
 
     fn open(directory: &Path, store: Store) -> Self {
         let database = Database::open(&directory.join("test.db"), &Volume::small()).unwrap();
-        let router = App::new(database.clone(), &store, Limits::default())
-            .unwrap()
-            .into_router();
+        let router = App::new(
+            database.clone(),
+            &store,
+            Limits::default(),
+            Sessions::default(),
+        )
+        .unwrap()
+        .into_router();
         Self {
             database,
             store,
@@ -114,6 +132,95 @@ impl Site {
             .header("host", "test")
             .header("content-type", "application/json");
         self.send(request.body(body.to_owned()).unwrap()).await
+    }
+}
+
+/// A client that keeps its cookie, as a browser does.
+pub(crate) struct Client<'a> {
+    site: &'a Site,
+    name: &'static str,
+    cookie: Option<String>,
+}
+
+impl Site {
+    pub(crate) fn client(&self, name: &'static str) -> Client<'_> {
+        Client {
+            site: self,
+            name,
+            cookie: None,
+        }
+    }
+}
+
+impl Client<'_> {
+    /// Sends what a page of the site itself sends.
+    pub(crate) async fn send(&mut self, method: &str, path: &str, body: &str) -> Reply {
+        let request = self.request(method, path);
+        let reply = self.site.send(request.body(body.to_owned()).unwrap()).await;
+        if let Some(line) = reply.headers.get("set-cookie") {
+            let line = line.to_str().unwrap();
+            let (cookie, _) = line.split_once(';').unwrap();
+            self.cookie = (!line.contains("Max-Age=0")).then(|| cookie.to_owned());
+        }
+        reply
+    }
+
+    pub(crate) fn request(&self, method: &str, path: &str) -> http::request::Builder {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "test")
+            .header("user-agent", self.name)
+            .header("sec-fetch-site", "same-origin");
+        match &self.cookie {
+            Some(cookie) => request.header("cookie", cookie),
+            None => request,
+        }
+    }
+
+    pub(crate) async fn get(&mut self, path: &str) -> Reply {
+        self.send("GET", path, "").await
+    }
+
+    pub(crate) async fn post(&mut self, path: &str) -> Reply {
+        self.send("POST", path, "").await
+    }
+
+    pub(crate) async fn sign_in(&mut self, email: &str, password: &str) -> Reply {
+        let body = json!({ "email": email, "password": password });
+        self.send("POST", "/api/login", &body.to_string()).await
+    }
+
+    /// Signed in with the demonstration's account.
+    pub(crate) async fn demo(mut self) -> Self {
+        let reply = self.sign_in("demo@example.com", "demo").await;
+        assert_eq!(reply.status, StatusCode::OK, "{:?}", reply.body);
+        self
+    }
+
+    /// Who the site says this is.
+    pub(crate) async fn who(&mut self) -> Option<String> {
+        let reply = self.get("/api/me").await;
+        assert_eq!(reply.header("cache-control"), "no-store");
+        if reply.status == StatusCode::OK {
+            return Some(reply.json()["email"].as_str().unwrap().to_owned());
+        }
+        reply.expect_problem(401);
+        None
+    }
+
+    /// What another client would have, had it copied the cookie.
+    pub(crate) fn copy(&self) -> Self {
+        self.at(self.site)
+    }
+
+    /// The same at another application.
+    pub(crate) fn at<'b>(&self, site: &'b Site) -> Client<'b> {
+        Client {
+            site,
+            name: self.name,
+            cookie: self.cookie.clone(),
+        }
     }
 }
 

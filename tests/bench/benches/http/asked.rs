@@ -20,6 +20,8 @@ pub(crate) enum Who {
     Each,
     /// All for the same.
     One,
+    /// Each client with a cookie of its own.
+    Holding(&'static [String]),
 }
 
 impl Asked {
@@ -43,6 +45,14 @@ impl Asked {
     pub(crate) fn by_one(self) -> Self {
         Self {
             who: Who::One,
+            ..self
+        }
+    }
+
+    /// Each client comes with its cookie.
+    pub(crate) fn with(self, cookies: &'static [String]) -> Self {
+        Self {
+            who: Who::Holding(cookies),
             ..self
         }
     }

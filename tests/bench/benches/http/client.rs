@@ -57,14 +57,15 @@ impl Connection {
     async fn open(asked: Asked, client: usize) -> Self {
         let stream = TcpStream::connect(asked.server).await.expect("a server");
         stream.set_nodelay(true).expect("a live socket");
-        let merchant = match asked.who {
+        let who = match asked.who {
             Who::Anyone => String::new(),
             Who::Each => format!("{MERCHANT}: m-{client:02}\r\n"),
             Who::One => format!("{MERCHANT}: m-42\r\n"),
+            Who::Holding(cookies) => format!("cookie: {}\r\n", cookies[client]),
         };
         let request = format!(
             "GET /items/{client} HTTP/1.1\r\nhost: api.example.com\r\n\
-             user-agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0)\r\n{merchant}\
+             user-agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0)\r\n{who}\
              accept: application/json\r\naccept-encoding: gzip, br\r\n\r\n"
         );
         Self {

@@ -15,6 +15,7 @@ mod peers;
 mod plan;
 mod rate_limit;
 mod server;
+mod sessions;
 mod threads;
 mod turns;
 
@@ -37,4 +38,5 @@ fn main() {
     plan.compare(&threads, "bare handler again", [bare, again], None);
     cache::run(&plan, &threads, bare);
     rate_limit::run(&plan, &threads, bare);
+    sessions::run(&plan, &threads, bare);
 }

@@ -96,7 +96,7 @@ fn what_is_noted_can_be_chosen() {
             ..Answers::default()
         };
         let mut headers = HeaderMap::new();
-        answers.note(&status, &mut headers);
+        answers.remarks(&status).add_to(&mut headers);
         assert_eq!(headers.contains_key("ratelimit"), fields);
         assert_eq!(headers.contains_key("ratelimit-policy"), fields);
         assert_eq!(headers.contains_key("x-ratelimit-limit"), legacy);

@@ -5,8 +5,8 @@ use tower_keep_store::Reply;
 
 use super::unhex;
 use crate::{
-    lifetimes::{TOMBSTONE, millis},
-    place::{Listed, Replaced, Written},
+    lifetimes::{TOMBSTONE, TRAIL, millis},
+    place::{Ended, Listed, Replaced, Written},
     record::{Found, Record},
 };
 
@@ -16,19 +16,19 @@ pub(in crate::shared) fn found(fields: Reply, left: i64, epoch: Option<&[u8]>, n
     };
     let mut pairs = fields.into_iter();
     let mut record = Record::default();
-    let mut moved = None;
+    let (mut moved, mut waits) = (None, false);
     while let (Some(Reply::Bytes(name)), Some(Reply::Bytes(value))) = (pairs.next(), pairs.next()) {
-        if &name[..] == b"@t" {
-            moved = Some(unhex(&value));
-        } else {
-            read(&mut record, &name, value);
+        match &name[..] {
+            b"@t" => moved = Some(unhex(&value)),
+            b"@w" => waits = true,
+            _ => read(&mut record, &name, value),
         }
     }
     let left = u64::try_from(left).unwrap_or(0);
     match moved {
         // After its grace it remains a sign that somebody has an old ticket.
-        Some(Some(to)) if left > millis(TOMBSTONE) => return Found::Moved(to),
-        Some(_) => return Found::Ended,
+        Some(Some(to)) if waits || left > millis(TRAIL) => return Found::Moved(to),
+        Some(to) => return Found::Ended(to),
         None => {}
     }
     // A record that never ends is none of ours.
@@ -42,7 +42,7 @@ pub(in crate::shared) fn found(fields: Reply, left: i64, epoch: Option<&[u8]>, n
         return if is_over {
             Found::Nothing
         } else {
-            Found::Ended
+            Found::Ended(None)
         };
     }
     Found::Session(record, left)
@@ -56,6 +56,8 @@ fn read(record: &mut Record, name: &[u8], value: Bytes) {
         b"@a" => meta.ends = number(&value),
         b"@i" => meta.issued = number(&value),
         b"@e" => meta.epoch = number(&value),
+        b"@d" => meta.id = unhex(&value).unwrap_or_default(),
+        b"@p" => meta.before = unhex(&value),
         b"@l" => meta.level = u8::try_from(number(&value)).unwrap_or(0),
         b"@u" => meta.user = String::from_utf8(value.to_vec()).ok(),
         [b'.', name @ ..] => {
@@ -104,6 +106,15 @@ pub(in crate::shared) fn replaced(reply: &[u8]) -> Option<Replaced> {
     })
 }
 
+pub(in crate::shared) fn ended(reply: &[u8]) -> Option<Ended> {
+    Some(match reply {
+        b"0" => Ended::Refused,
+        b"1" => Ended::Before,
+        [b'1', digest @ ..] => Ended::Now(unhex(digest)?),
+        _ => return None,
+    })
+}
+
 /// Reads a user's index.
 pub(in crate::shared) fn listed(reply: Reply) -> Vec<Listed> {
     let Reply::List(fields) = reply else {
@@ -111,12 +122,15 @@ pub(in crate::shared) fn listed(reply: Reply) -> Vec<Listed> {
     };
     let mut listed = Vec::new();
     let mut pairs = fields.into_iter();
-    while let (Some(Reply::Bytes(digest)), Some(Reply::Bytes(value))) = (pairs.next(), pairs.next())
-    {
+    while let (Some(Reply::Bytes(id)), Some(Reply::Bytes(value))) = (pairs.next(), pairs.next()) {
         let text = String::from_utf8_lossy(&value);
-        let (created, label) = text.split_once(' ').unwrap_or((&text, ""));
-        if let Some(digest) = unhex(&digest) {
+        let mut parts = text.splitn(3, ' ');
+        let (created, digest) = (parts.next(), parts.next());
+        let (created, label) = (created.unwrap_or(""), parts.next().unwrap_or(""));
+        let digest = digest.and_then(|digest| unhex(digest.as_bytes()));
+        if let (Some(id), Some(digest)) = (unhex(&id), digest) {
             listed.push(Listed {
+                id,
                 digest,
                 created: number(created.as_bytes()),
                 label: label.to_owned(),

@@ -1,8 +1,10 @@
 //! What the scripts are told, what is answered, and how a session lies in its hash.
 //!
 //! Fields of the application begin with a dot; ours with an at sign: `@c` when it began, `@a` when it ends at
-//! the latest, `@i` when its ticket was given, `@u` its user, `@l` how surely, `@e` the user's epoch then, `@s` bytes of the application's
-//! fields; of a session that ended, only `@t`: the digest of the one to which it leads, or nothing.
+//! the latest, `@i` when its ticket was given, `@u` its user, `@l` how surely, `@e` the user's epoch then, `@d` its name in
+//! the user's index, `@p` the session whose place it took, until its ticket is used, `@s` bytes of the application's
+//! fields; of a session that ended, only `@t`: the digest of the one to which it leads, or nothing; and `@w` as long as
+//! nobody has used the ticket of that one.
 
 use std::sync::LazyLock;
 
@@ -12,8 +14,8 @@ mod heard;
 mod told;
 
 pub(super) use self::{
-    heard::{found, is_of_epoch, listed, replaced, written},
-    told::{ending_all, renewal, replacing, writing},
+    heard::{ended, found, is_of_epoch, listed, replaced, written},
+    told::{ending_all, renewal, replacing, revoking, writing},
 };
 
 macro_rules! script {
@@ -33,6 +35,8 @@ pub(super) static REPLACE: LazyLock<Script> =
     LazyLock::new(|| script!("session-replace", "../replace.lua"));
 pub(super) static END_ALL: LazyLock<Script> =
     LazyLock::new(|| script!("session-end-all", "../end_all.lua"));
+pub(super) static REVOKE: LazyLock<Script> =
+    LazyLock::new(|| script!("session-revoke", "../revoke.lua"));
 
 fn hex(digest: [u8; 16]) -> String {
     format!("{:032x}", u128::from_be_bytes(digest))

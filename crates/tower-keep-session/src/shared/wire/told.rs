@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::hex;
 use crate::{
     lifetimes::{LONGEST, Lifetimes, TOMBSTONE, millis},
-    place::{At, Beginning, Operation, Replace, Write},
+    place::{Beginning, Operation, Replace, Write},
     record::Changes,
 };
 
@@ -69,10 +69,10 @@ pub(in crate::shared) fn replacing(
     let is_rotated = new.is_some_and(|new| new.beginning == Beginning::Rotated);
     let tombstone = match new {
         Some(new) if is_rotated => {
-            let lasts = millis(lifetimes.grace + TOMBSTONE);
-            (lasts, hex(new.at.digest))
+            let waits = u8::from(!lifetimes.grace.is_zero());
+            (lifetimes.trail_millis(), hex(new.at.digest), waits)
         }
-        _ => (millis(TOMBSTONE), String::new()),
+        _ => (millis(TOMBSTONE), String::new(), 0),
     };
     let (user, level) = match new.map(|new| &new.beginning) {
         Some(Beginning::Login { user, level }) => (user.as_str(), *level),
@@ -102,11 +102,14 @@ pub(in crate::shared) fn replacing(
     ))
 }
 
-pub(in crate::shared) fn ending_all(keep: Option<&At>, given: u64) -> Vec<u8> {
-    let digest = keep.map_or_else(String::new, |keep| hex(keep.digest));
+pub(in crate::shared) fn ending_all(is_guarded: bool, keeps: bool, given: u64) -> Vec<u8> {
     // A little longer than any session of before can live, by whichever layer's deadlines it does.
     let lives = millis(LONGEST) + 60_000;
-    pack(&(given, lives, u8::from(keep.is_some()), digest))
+    pack(&(given, lives, u8::from(is_guarded), u8::from(keeps)))
+}
+
+pub(in crate::shared) fn revoking(id: [u8; 16], is_guarded: bool) -> Vec<u8> {
+    pack(&(u8::from(is_guarded), hex(id), millis(TOMBSTONE)))
 }
 
 /// Names and values that are set, in turn; and names that go.

@@ -100,8 +100,13 @@ impl Shared {
     }
 
     pub(super) fn is_current(&self) -> bool {
+        self.is_current_at(Instant::now())
+    }
+
+    pub(super) fn is_current_at(&self, now: Instant) -> bool {
         let current = self.current.load(Ordering::Acquire);
-        current != 0 && self.elapsed().saturating_sub(current) <= micros(self.staleness_bound)
+        let now = micros(now.saturating_duration_since(self.started));
+        current != 0 && now.saturating_sub(current) <= micros(self.staleness_bound)
     }
 
     pub(super) async fn append(
@@ -171,10 +176,6 @@ impl Shared {
     fn was_current_at(&self, moment: Instant) {
         let moment = micros(moment.saturating_duration_since(self.started)).max(1);
         self.current.fetch_max(moment, Ordering::AcqRel);
-    }
-
-    fn elapsed(&self) -> u64 {
-        micros(self.started.elapsed())
     }
 }
 

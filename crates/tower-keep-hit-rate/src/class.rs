@@ -1,0 +1,214 @@
+//! What is known of the requests of one class.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tower_keep_store::Outcome;
+
+use crate::{
+    costs::Costs,
+    counts::{Counters, Figure, is_lookup},
+    histogram::Histogram,
+    ladder::Rungs,
+    rules::Rules,
+    ticker::SECOND,
+    verdict::{Standing, Verdict},
+    windows::{Span, Window, Windows},
+};
+
+/// Counts, windows, latencies and the verdict of a class: 52 KiB, whatever its requests.
+#[derive(Debug)]
+pub(crate) struct Class {
+    label: Box<str>,
+    counters: Counters,
+    windows: Windows,
+    pub(crate) latencies: Latencies,
+    pub(crate) rungs: Rungs,
+    standing: Standing,
+    /// Lookups, and those and the time at the last log line.
+    lookups: AtomicU64,
+    logged_lookups: AtomicU64,
+    logged_at: AtomicU64,
+}
+
+/// How long requests took, to the end of the body, by who answered them.
+#[derive(Debug)]
+pub(crate) struct Latencies {
+    pub(crate) hit: Histogram,
+    pub(crate) collapsed: Histogram,
+    pub(crate) miss: Histogram,
+    /// Whatever the origin answered or confirmed: misses too.
+    pub(crate) origin: Histogram,
+}
+
+impl Class {
+    pub(crate) fn new(label: &str, now: u64, rules: &Rules) -> Self {
+        Self {
+            label: label.into(),
+            counters: Counters::default(),
+            windows: Windows::new(now, now.saturating_add(rules.warm_up)),
+            latencies: Latencies {
+                hit: Histogram::new(),
+                collapsed: Histogram::new(),
+                miss: Histogram::new(),
+                origin: Histogram::new(),
+            },
+            rungs: Rungs::default(),
+            standing: Standing::default(),
+            lookups: AtomicU64::new(0),
+            logged_lookups: AtomicU64::new(0),
+            logged_at: AtomicU64::new(now),
+        }
+    }
+
+    pub(crate) fn label(&self) -> &str {
+        &self.label
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    pub(crate) fn read(&self, window: Window, now: u64) -> Span {
+        self.windows.read(window, now, &self.counters)
+    }
+
+    /// The verdict as it stands now.
+    pub(crate) fn verdict(&self, now: u64, rules: &Rules) -> Verdict {
+        if let Some(span) = self.judged(now, rules.thresholds.lookups) {
+            let verdict = rules.thresholds.judge(self.standing.get(), &span.counts);
+            self.standing.set(verdict);
+        }
+        self.standing.get()
+    }
+
+    /// Counts a request. True if it is time for a line in the log.
+    pub(crate) fn count(&self, outcome: Outcome, now: u64, rules: &Rules) -> bool {
+        if self.windows.turn(now, &self.counters) {
+            self.verdict(now, rules);
+        }
+        self.counters.count(outcome);
+        is_lookup(outcome) && self.is_line_due(now)
+    }
+
+    /// Notes how long a request took of which the body went out as a whole.
+    pub(crate) fn time(&self, outcome: Outcome, took: u64, key: u64, costs: &Costs) {
+        match outcome {
+            Outcome::Hit | Outcome::Stale => self.time_hit(took, key, costs),
+            Outcome::Collapsed => {
+                self.latencies.collapsed.add(took);
+                self.add_time(Figure::CollapsedTimed, Figure::CollapsedTime, took);
+            }
+            Outcome::Miss => {
+                costs.remember(key, took);
+                self.latencies.miss.add(took);
+                self.add_time(Figure::MissesTimed, Figure::MissTime, took);
+                self.time_origin(took);
+            }
+            // A confirmation is not what a fetch takes.
+            Outcome::Bypass | Outcome::Revalidated => self.time_origin(took),
+            _ => {}
+        }
+    }
+
+    /// Notes the bytes of a body, whole or not.
+    pub(crate) fn weigh(&self, outcome: Outcome, bytes: u64) {
+        let figure = match outcome {
+            Outcome::Hit | Outcome::Stale | Outcome::Collapsed => Figure::CacheBytes,
+            Outcome::Miss | Outcome::Revalidated | Outcome::Bypass => Figure::OriginBytes,
+            _ => return,
+        };
+        self.counters.add(figure, bytes);
+    }
+
+    fn time_hit(&self, took: u64, key: u64, costs: &Costs) {
+        self.latencies.hit.add(took);
+        match costs.of(key).or_else(|| self.mean_miss()) {
+            Some(cost) => self.counters.add(Figure::Avoided, cost),
+            None => self.counters.add(Figure::Unpriced, 1),
+        }
+        self.add_time(Figure::HitsTimed, Figure::HitTime, took);
+    }
+
+    fn time_origin(&self, took: u64) {
+        self.latencies.origin.add(took);
+        self.add_time(Figure::OriginTimed, Figure::OriginTime, took);
+    }
+
+    fn add_time(&self, timed: Figure, time: Figure, took: u64) {
+        self.counters.add(time, took);
+        self.counters.add(timed, 1);
+    }
+
+    fn mean_miss(&self) -> Option<u64> {
+        let timed = self.counters.get(Figure::MissesTimed);
+        self.counters.get(Figure::MissTime).checked_div(timed)
+    }
+
+    /// The shortest window that has enough lookups.
+    fn judged(&self, now: u64, lookups: u64) -> Option<Span> {
+        [Window::FiveMinutes, Window::Hour, Window::Start]
+            .into_iter()
+            .filter_map(|window| self.windows.read_warm(window, now, &self.counters))
+            .find(|span| span.counts.lookups() >= lookups)
+    }
+
+    /// Every 1000 lookups, at least 10 s apart.
+    fn is_line_due(&self, now: u64) -> bool {
+        let lookups = self.lookups.fetch_add(1, Ordering::Relaxed) + 1;
+        let logged = self.logged_lookups.load(Ordering::Relaxed);
+        let at = self.logged_at.load(Ordering::Relaxed);
+        if lookups.saturating_sub(logged) < LINE_LOOKUPS || now.saturating_sub(at) < LINE_PAUSE {
+            return false;
+        }
+        // One of those who see it writes it.
+        let order = Ordering::Relaxed;
+        let is_ours = self
+            .logged_at
+            .compare_exchange(at, now, order, order)
+            .is_ok();
+        if is_ours {
+            self.logged_lookups.store(lookups, order);
+        }
+        is_ours
+    }
+}
+
+const LINE_LOOKUPS: u64 = 1000;
+const LINE_PAUSE: u64 = 10 * SECOND;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_due_every_thousand_lookups_and_ten_seconds() {
+        let rules = Rules::default();
+        let class = Class::new("a", 0, &rules);
+        let lines = |requests: u64, now: u64| {
+            let due = (0..requests).filter(|_| class.count(Outcome::Hit, now * SECOND, &rules));
+            due.count()
+        };
+        assert_eq!(lines(5000, 9), 0);
+        assert_eq!(lines(999, 10), 1);
+        assert_eq!(lines(5000, 19), 0);
+        assert_eq!(lines(1000, 20), 1);
+        assert_eq!(lines(1, 60), 1);
+        assert_eq!(lines(999, 80), 0);
+        assert_eq!(lines(1, 81), 1);
+        assert!(!class.count(Outcome::Bypass, 1000 * SECOND, &rules));
+    }
+
+    #[test]
+    fn a_hit_is_worth_what_its_own_key_took() {
+        let (costs, rules) = (Costs::new(), Rules::default());
+        let class = Class::new("a", 0, &rules);
+        class.time(Outcome::Hit, 1, 3, &costs);
+        assert_eq!(class.counters.get(Figure::Unpriced), 1);
+        class.time(Outcome::Miss, 1000, 1, &costs);
+        class.time(Outcome::Miss, 3000, 2, &costs);
+        for key in [1, 2, 3] {
+            class.time(Outcome::Hit, 1, key, &costs);
+        }
+        assert_eq!(class.counters.get(Figure::Avoided), 1000 + 3000 + 2000);
+    }
+}

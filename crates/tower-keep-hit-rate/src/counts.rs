@@ -1,0 +1,182 @@
+//! What is counted of a class.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tower_keep_store::Outcome;
+
+/// Counts since the start, which all threads add to and nobody takes from.
+#[derive(Debug, Default)]
+pub(crate) struct Counters([AtomicU64; FIGURES]);
+
+impl Counters {
+    pub(crate) fn count(&self, outcome: Outcome) {
+        self.0[place(outcome)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn add(&self, figure: Figure, amount: u64) {
+        self.0[figure as usize].fetch_add(amount, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self, figure: Figure) -> u64 {
+        self.0[figure as usize].load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn load(&self) -> Counts {
+        Counts(std::array::from_fn(|figure| {
+            self.0[figure].load(Ordering::Relaxed)
+        }))
+    }
+}
+
+/// What else is counted, beside the outcomes. Durations are nanoseconds.
+#[derive(Clone, Copy, Debug)]
+#[repr(usize)]
+pub(crate) enum Figure {
+    /// Hits whose body went out as a whole, and how long they took.
+    HitsTimed = OUTCOMES.len(),
+    HitTime,
+    CollapsedTimed,
+    CollapsedTime,
+    MissesTimed,
+    MissTime,
+    /// Whatever the origin answered: misses too.
+    OriginTimed,
+    OriginTime,
+    /// What timed hits would have taken as misses.
+    Avoided,
+    /// Timed hits of which nobody knows what they would have taken.
+    Unpriced,
+    CacheBytes,
+    OriginBytes,
+    /// Bodies that the client left, and bodies that broke or panicked.
+    Abandoned,
+    Broken,
+}
+
+/// Counts of some time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts([u64; FIGURES]);
+
+impl Counts {
+    pub(crate) fn of(&self, outcome: Outcome) -> u64 {
+        self.0[place(outcome)]
+    }
+
+    pub(crate) fn get(&self, figure: Figure) -> u64 {
+        self.0[figure as usize]
+    }
+
+    /// What was counted since the earlier counts.
+    pub(crate) fn since(&self, earlier: &Self) -> Self {
+        Self(std::array::from_fn(|figure| {
+            self.0[figure].saturating_sub(earlier.0[figure])
+        }))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn requests(&self) -> u64 {
+        OUTCOMES.iter().map(|outcome| self.of(*outcome)).sum()
+    }
+
+    /// Requests for which the cache was asked, and that were not given up.
+    pub(crate) fn lookups(&self) -> u64 {
+        let is_lookup = |outcome: &&Outcome| is_lookup(**outcome);
+        let lookups = OUTCOMES.iter().filter(is_lookup);
+        lookups.map(|outcome| self.of(*outcome)).sum()
+    }
+
+    pub(crate) fn hits(&self) -> u64 {
+        self.of(Outcome::Hit) + self.of(Outcome::Stale)
+    }
+
+    pub(crate) fn hit_rate(&self) -> Option<f64> {
+        ratio(self.hits(), self.lookups())
+    }
+
+    /// Calls that requests waited for. Those of refreshes in the background are not seen from outside.
+    pub(crate) fn origin_calls(&self) -> u64 {
+        let called = [
+            Outcome::Revalidated,
+            Outcome::Miss,
+            Outcome::Bypass,
+            Outcome::Error,
+        ];
+        called.map(|outcome| self.of(outcome)).iter().sum()
+    }
+
+    pub(crate) fn offload(&self) -> Option<f64> {
+        let asked = self.lookups() + self.of(Outcome::Bypass);
+        ratio(self.origin_calls(), asked).map(|called| 1.0 - called)
+    }
+
+    /// The mean of a time, in nanoseconds.
+    pub(crate) fn mean(&self, time: Figure, timed: Figure) -> Option<f64> {
+        ratio(self.get(time), self.get(timed))
+    }
+}
+
+pub(crate) fn is_lookup(outcome: Outcome) -> bool {
+    !matches!(
+        outcome,
+        Outcome::Bypass | Outcome::Rejected | Outcome::Cancelled
+    )
+}
+
+fn ratio(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+fn place(outcome: Outcome) -> usize {
+    // They are numbered from one.
+    (outcome as usize - 1).min(OUTCOMES.len() - 1)
+}
+
+/// All outcomes, in the order of their numbers.
+pub(crate) const OUTCOMES: [Outcome; 9] = [
+    Outcome::Hit,
+    Outcome::Stale,
+    Outcome::Revalidated,
+    Outcome::Collapsed,
+    Outcome::Miss,
+    Outcome::Bypass,
+    Outcome::Error,
+    Outcome::Rejected,
+    Outcome::Cancelled,
+];
+
+const FIGURES: usize = Figure::Broken as usize + 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_outcome_has_a_place_of_its_own() {
+        for (index, outcome) in OUTCOMES.into_iter().enumerate() {
+            assert_eq!(place(outcome), index);
+        }
+    }
+
+    #[test]
+    fn without_lookups_there_is_no_rate() {
+        let counters = Counters::default();
+        for outcome in [Outcome::Bypass, Outcome::Rejected, Outcome::Cancelled] {
+            counters.count(outcome);
+        }
+        let counts = counters.load();
+        assert_eq!(counts.requests(), 3);
+        assert_eq!((counts.lookups(), counts.hit_rate()), (0, None));
+        assert_eq!(counts.offload(), Some(0.0));
+        assert_eq!(Counts::default().offload(), None);
+    }
+
+    #[test]
+    fn those_who_waited_for_another_are_no_hits_but_no_calls_either() {
+        let counters = Counters::default();
+        counters.count(Outcome::Miss);
+        (0..7).for_each(|_| counters.count(Outcome::Collapsed));
+        let counts = counters.load();
+        assert_eq!(counts.hit_rate(), Some(0.0));
+        assert_eq!(counts.offload(), Some(0.875));
+    }
+}

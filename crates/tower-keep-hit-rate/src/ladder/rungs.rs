@@ -1,0 +1,92 @@
+//! What the simulated caches answered for one class.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::Serialize;
+
+use super::{Answers, HUNDREDTHS, LIFETIMES, RUNGS, sample::Sampled};
+
+/// What a lifetime would do for a class, by simulation.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Rung {
+    /// How long every response would be fresh.
+    pub lifetime_seconds: u32,
+    /// The hit rate that it would have.
+    pub hit_rate: f64,
+    /// How old a hit would be in the mean: the most that it is out of date.
+    pub mean_age_seconds: f64,
+}
+
+/// Answers since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Rungs {
+    frequent: Tally,
+    sampled: Tally,
+    /// Requests of keys that are not frequent, in the sample or not.
+    rare: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    requests: AtomicU64,
+    hits: [AtomicU64; RUNGS],
+    ages: [AtomicU64; RUNGS],
+}
+
+impl Rungs {
+    pub(super) fn count_frequent(&self, answers: &Answers) {
+        self.frequent.count(answers, 1);
+    }
+
+    pub(super) fn count_rare(&self, sampled: Option<&Sampled>) {
+        self.rare.fetch_add(1, Ordering::Relaxed);
+        if let Some(sampled) = sampled {
+            self.sampled.count(&sampled.answers, sampled.weight);
+        }
+    }
+
+    /// All lifetimes, the shortest first; nothing where nothing was simulated.
+    pub(crate) fn read(&self) -> Vec<Rung> {
+        let rungs = 0..RUNGS;
+        rungs.filter_map(|rung| self.rung(rung)).collect()
+    }
+
+    fn rung(&self, rung: usize) -> Option<Rung> {
+        let rare = load(&self.rare);
+        let sampled = load(&self.sampled.requests);
+        // What the sample stands for, corrected to what was counted.
+        let scale = if sampled > 0.0 { rare / sampled } else { 0.0 };
+        let all = load(&self.frequent.requests) + rare;
+        let sum = |of: fn(&Tally) -> &[AtomicU64; RUNGS]| {
+            load(&of(&self.frequent)[rung]) + scale * load(&of(&self.sampled)[rung])
+        };
+        let (hits, ages) = (sum(|tally| &tally.hits), sum(|tally| &tally.ages));
+        (all > 0.0).then(|| Rung {
+            lifetime_seconds: LIFETIMES[rung],
+            hit_rate: hits / all,
+            mean_age_seconds: if hits > 0.0 {
+                ages / hits / f64::from(HUNDREDTHS)
+            } else {
+                0.0
+            },
+        })
+    }
+}
+
+impl Tally {
+    fn count(&self, answers: &Answers, weight: u64) {
+        let add = |to: &AtomicU64, amount| to.fetch_add(amount, Ordering::Relaxed);
+        add(&self.requests, weight);
+        for (rung, age) in answers.iter().enumerate() {
+            if let Some(age) = age {
+                add(&self.hits[rung], weight);
+                add(&self.ages[rung], weight * u64::from(*age));
+            }
+        }
+    }
+}
+
+fn load(figure: &AtomicU64) -> f64 {
+    figure.load(Ordering::Relaxed) as f64
+}

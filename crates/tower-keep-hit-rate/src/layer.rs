@@ -1,0 +1,131 @@
+//! The layer and its options.
+
+use std::{borrow::Cow, sync::Arc, time::Duration};
+
+use http::request::Parts;
+use tower_keep_store::{ConfigError, Store};
+use tower_layer::Layer;
+
+use crate::{
+    handle::HitRateHandle, label::Labels, monitor::Monitor, rules::Rules, service::HitRate,
+};
+
+/// Tells of the service that it wraps how caching does. See the [crate documentation](crate).
+///
+/// Clones, and the services that they make, count together.
+#[derive(Clone, Debug)]
+pub struct HitRateLayer {
+    monitor: Arc<Monitor>,
+}
+
+impl HitRateLayer {
+    /// The layer, and the way to read what it has counted.
+    #[must_use]
+    pub fn pair(store: Store) -> (Self, HitRateHandle) {
+        let pair = Self::builder(store).build();
+        pair.expect("the preset makes sense")
+    }
+
+    /// Options first, then [`build`](HitRateLayerBuilder::build).
+    pub fn builder(store: Store) -> HitRateLayerBuilder {
+        HitRateLayerBuilder {
+            store,
+            rules: Rules::default(),
+        }
+    }
+}
+
+impl<S> Layer<S> for HitRateLayer {
+    type Service = HitRate<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        HitRate::new(inner, self.monitor.clone())
+    }
+}
+
+/// Options of a [`HitRateLayer`].
+#[derive(Debug)]
+#[must_use]
+pub struct HitRateLayerBuilder {
+    store: Store,
+    rules: Rules,
+}
+
+impl HitRateLayerBuilder {
+    /// Names the class of a request. What is borrowed from it costs no allocation. Without a name from
+    /// here, and by default, it is axum's route (with the feature `axum`), the method of gRPC, or
+    /// `unmatched`.
+    ///
+    /// There are at most 256 classes; further labels are one class, `other`. Labels are cut after 128
+    /// bytes. Name kinds of requests, never whatever the client sends.
+    pub fn label(
+        mut self,
+        label: impl for<'a> Fn(&'a Parts) -> Option<Cow<'a, str>> + Send + Sync + 'static,
+    ) -> Self {
+        self.rules.labels = Labels::own(label);
+        self
+    }
+
+    /// The hit rate below which a class is to be [tuned](crate::Verdict::Tune). Default: 0.8.
+    pub fn tune_below(mut self, rate: f64) -> Self {
+        self.rules.thresholds.tune = rate;
+        self
+    }
+
+    /// The hit rate above which a class is [excellent](crate::Verdict::Excellent). Default: 0.9.
+    pub fn excellent_above(mut self, rate: f64) -> Self {
+        self.rules.thresholds.excellent = rate;
+        self
+    }
+
+    /// How many lookups a verdict needs, at least one. Default: 200.
+    pub fn least_lookups(mut self, lookups: u64) -> Self {
+        self.rules.thresholds.lookups = lookups;
+        self
+    }
+
+    /// How long a class is not judged after its first request, and what comes in that time is not judged
+    /// later either: a cache that is still empty misses. Default: a minute.
+    pub fn warm_up(mut self, warm_up: Duration) -> Self {
+        self.rules.warm_up = u64::try_from(warm_up.as_nanos()).unwrap_or(u64::MAX);
+        self
+    }
+
+    /// The milliseconds that caching must save in each second to be [worth
+    /// it](crate::Worth::WorthIt). Default: 1.
+    pub fn worth_from(mut self, ms_per_second: f64) -> Self {
+        self.rules.worth = ms_per_second;
+        self
+    }
+
+    /// Tells the paths and queries of the hottest keys, to whoever can read the snapshot. Default: only
+    /// numbers by which they can be told apart, which mean nothing in another process.
+    pub fn allow_key_names(mut self) -> Self {
+        self.rules.named_keys = true;
+        self
+    }
+
+    /// The layer, and the way to read what it has counted.
+    ///
+    /// # Errors
+    ///
+    /// A threshold makes no sense; the error names it.
+    pub fn build(self) -> Result<(HitRateLayer, HitRateHandle), ConfigError> {
+        let thresholds = &self.rules.thresholds;
+        let (tune, excellent) = (thresholds.tune, thresholds.excellent);
+        if !(0.0 < tune && tune <= excellent && excellent < 1.0) {
+            return Err(ConfigError::new(
+                "tune_below, excellent_above: rates between 0 and 1, the second not less than the first",
+            ));
+        }
+        if thresholds.lookups == 0 {
+            return Err(ConfigError::new("least_lookups: at least one"));
+        }
+        if !(self.rules.worth.is_finite() && self.rules.worth >= 0.0) {
+            return Err(ConfigError::new("worth_from: zero or more"));
+        }
+        let monitor = Arc::new(Monitor::new(self.store.clock(), self.rules));
+        let handle = HitRateHandle::new(monitor.clone());
+        Ok((HitRateLayer { monitor }, handle))
+    }
+}

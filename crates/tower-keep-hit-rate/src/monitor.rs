@@ -1,0 +1,126 @@
+//! What a layer's clones, its services and its handle share.
+
+use std::{
+    hash::BuildHasher,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use foldhash::fast::RandomState;
+use http::{header::HOST, request::Parts};
+use tower_keep_store::{Clock, Outcome};
+
+use crate::{
+    class::Class,
+    classes::{ClassId, Classes},
+    costs::Costs,
+    hot_keys::HotKeys,
+    label::Found,
+    ladder::Ladder,
+    line,
+    rules::Rules,
+    ticker::Ticker,
+};
+
+/// Everything that is counted.
+#[derive(Debug)]
+pub(crate) struct Monitor {
+    pub(crate) rules: Rules,
+    pub(crate) ticker: Ticker,
+    pub(crate) classes: Classes,
+    pub(crate) hot_keys: HotKeys,
+    costs: Costs,
+    ladder: Ladder,
+    hasher: RandomState,
+    begun: AtomicU64,
+    ended: AtomicU64,
+}
+
+/// The class of a request that has come.
+#[derive(Debug)]
+pub(crate) enum Membership {
+    Known(ClassId),
+    /// A method that nobody has answered for yet.
+    Claimed(Box<str>),
+}
+
+impl Monitor {
+    pub(crate) fn new(clock: &Clock, rules: Rules) -> Self {
+        Self {
+            ticker: Ticker::new(clock),
+            classes: Classes::new(),
+            hot_keys: HotKeys::new(rules.named_keys),
+            costs: Costs::new(),
+            ladder: Ladder::new(),
+            hasher: RandomState::default(),
+            begun: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
+            rules,
+        }
+    }
+
+    /// Requests that came so far, and those of them that are not over.
+    pub(crate) fn requests(&self) -> (u64, u64) {
+        // In this order what is under way is never less than none.
+        let ended = self.ended.load(Ordering::Acquire);
+        let begun = self.begun.load(Ordering::Acquire);
+        (begun, begun.saturating_sub(ended))
+    }
+
+    pub(crate) fn begin(&self) {
+        self.begun.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn end(&self) {
+        self.ended.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Names the request's class, without an allocation if it is known.
+    pub(crate) fn classify(&self, head: &Parts, now: u64) -> Membership {
+        match self.rules.labels.find(head) {
+            Found::Label(label) if label.is_empty() => Membership::Known(ClassId::Unmatched),
+            Found::Label(label) => {
+                Membership::Known(self.classes.find_or_make(&label, now, &self.rules))
+            }
+            Found::Claimed(method) => match self.classes.find(method) {
+                Some(id) => Membership::Known(id),
+                None => Membership::Claimed(method.into()),
+            },
+            Found::Nothing => Membership::Known(ClassId::Unmatched),
+        }
+    }
+
+    /// Hashes what the request asks for, and counts it among the keys.
+    pub(crate) fn key(&self, head: &Parts, now: u64) -> u64 {
+        let host = match head.uri.authority() {
+            Some(authority) => Some(authority.as_str().as_bytes()),
+            None => head.headers.get(HOST).map(http::HeaderValue::as_bytes),
+        };
+        let target = (host, head.uri.path(), head.uri.query());
+        let key = self.hasher.hash_one(target);
+        let name = head.uri.path_and_query();
+        self.hot_keys
+            .offer(key, name.map_or("", |name| name.as_str()), now);
+        key
+    }
+
+    pub(crate) fn class(&self, id: ClassId, now: u64) -> &Class {
+        self.classes.get(id, now, &self.rules)
+    }
+
+    pub(crate) fn count(&self, id: ClassId, outcome: Outcome, now: u64) {
+        let class = self.class(id, now);
+        if class.count(outcome, now, &self.rules) {
+            line::write(class, now, &self.rules);
+        }
+    }
+
+    pub(crate) fn time(&self, id: ClassId, outcome: Outcome, key: u64, began: u64, now: u64) {
+        let took = now.saturating_sub(began);
+        self.class(id, now).time(outcome, took, key, &self.costs);
+    }
+
+    /// Asks what other lifetimes would have answered.
+    pub(crate) fn simulate(&self, id: ClassId, key: u64, now: u64) {
+        self.ladder.ask(key, now, &self.class(id, now).rungs);
+    }
+}

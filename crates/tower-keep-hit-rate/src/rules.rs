@@ -1,0 +1,28 @@
+//! What the layer was told.
+
+use crate::{label::Labels, ticker::SECOND, verdict::Thresholds};
+
+/// The options of a layer.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    pub(crate) labels: Labels,
+    pub(crate) thresholds: Thresholds,
+    /// How long a class is not judged after its first request, in nanoseconds.
+    pub(crate) warm_up: u64,
+    /// Milliseconds per second that make caching worth it.
+    pub(crate) worth: f64,
+    /// Whether paths may be told.
+    pub(crate) named_keys: bool,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            labels: Labels::default(),
+            thresholds: Thresholds::default(),
+            warm_up: 60 * SECOND,
+            worth: 1.0,
+            named_keys: false,
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What the tests of the layer share: a service that does as it is told, and what was counted of it.
+
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use std::{
+    convert::Infallible,
+    future::{Ready, poll_fn, ready},
+    pin::pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::Full;
+use tower::Service;
+use tower_keep_hit_rate::{HitRateHandle, HitRateLayer, HitRateLayerBuilder, Outcomes};
+use tower_keep_store::{Clock, Outcome, OutcomeCell, Store, Timestamp};
+
+/// What a request says shall become of it, and how long that takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Told(pub(crate) Outcome, pub(crate) Duration);
+
+/// A cache of which the test decides what it does. Time passes on its clock.
+#[derive(Clone, Debug)]
+pub(crate) struct Scripted(pub(crate) Clock);
+
+impl<B> Service<Request<B>> for Scripted {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        if let Some(Told(outcome, time)) = request.extensions().get() {
+            let cell = request.extensions().get::<OutcomeCell>();
+            cell.expect("left by the layer").set(*outcome);
+            self.0.advance(*time);
+        }
+        ready(Ok(Response::new(Full::from("0123456789"))))
+    }
+}
+
+/// A store with a clock that the test moves.
+pub(crate) fn place() -> (Store, Clock) {
+    let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+    (Store::builder().clock(clock.clone()).memory(), clock)
+}
+
+/// A layer whose classes are the first segments of the path.
+pub(crate) fn by_segment(store: Store) -> HitRateLayerBuilder {
+    HitRateLayer::builder(store).label(|head| {
+        let segment = head.uri.path().split('/').nth(1);
+        segment.map(std::borrow::Cow::Borrowed)
+    })
+}
+
+pub(crate) fn get(uri: &str) -> Request<String> {
+    let request = Request::get(uri).header("host", "example.com");
+    request.body(String::new()).expect("a request")
+}
+
+pub(crate) fn told(uri: &str, outcome: Outcome, time: Duration) -> Request<String> {
+    let mut request = get(uri);
+    request.extensions_mut().insert(Told(outcome, time));
+    request
+}
+
+/// Sends a request and reads the answer to its end.
+pub(crate) async fn ask<S, ReqBody, B>(service: &mut S, request: Request<ReqBody>) -> Response<()>
+where
+    S: Service<Request<ReqBody>, Response = Response<B>>,
+    S::Error: std::fmt::Debug,
+    B: Body,
+    B::Error: std::fmt::Debug,
+{
+    poll_fn(|cx| service.poll_ready(cx)).await.expect("ready");
+    let response = service.call(request).await.expect("an answer");
+    let (head, body) = response.into_parts();
+    let mut body = pin!(body);
+    while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+        frame.expect("a whole body");
+    }
+    Response::from_parts(head, ())
+}
+
+/// The outcomes of all classes together.
+pub(crate) fn outcomes(handle: &HitRateHandle) -> Outcomes {
+    let snapshot = handle.snapshot();
+    let all = snapshot
+        .classes
+        .iter()
+        .map(|class| class.since_start.outcomes);
+    all.fold(Outcomes::default(), |mut sum, one| {
+        sum.hit += one.hit;
+        sum.stale += one.stale;
+        sum.revalidated += one.revalidated;
+        sum.collapsed += one.collapsed;
+        sum.miss += one.miss;
+        sum.bypass += one.bypass;
+        sum.error += one.error;
+        sum.rejected += one.rejected;
+        sum.cancelled += one.cancelled;
+        sum
+    })
+}
+
+pub(crate) const MICRO: Duration = Duration::from_micros(1);
+pub(crate) const MILLI: Duration = Duration::from_millis(1);
