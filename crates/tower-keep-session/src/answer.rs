@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Response, StatusCode,
+    HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, SET_COOKIE, VARY},
 };
 
@@ -32,6 +32,20 @@ pub(crate) fn issue(issue: Issue, by: &Transport, now: u64, headers: &mut Header
         }
     }
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // A field for some caches (RFC 9213) would go before that.
+    let targeted: Vec<_> = headers
+        .keys()
+        .filter(|name| is_targeted(name))
+        .cloned()
+        .collect();
+    for name in targeted {
+        headers.remove(name);
+    }
+}
+
+/// Whether some caches obey this field in the place of `Cache-Control`.
+fn is_targeted(name: &HeaderName) -> bool {
+    name.as_str().ends_with("-cache-control") || name.as_str() == "surrogate-control"
 }
 
 /// Says that the response depends on what carries the ticket.
@@ -50,12 +64,23 @@ pub(crate) fn vary(transports: &[Transport], headers: &mut HeaderMap) {
 }
 
 /// How a call is wrapped, if it is one of gRPC: the answer has to be the same way.
-pub(crate) fn grpc(headers: &HeaderMap) -> Option<&'static str> {
+/// Other methods than POST are not gRPC's, whatever they say.
+pub(crate) fn grpc(method: &Method, headers: &HeaderMap) -> Option<&'static str> {
+    if method != Method::POST {
+        return None;
+    }
     let media_type = headers.get(CONTENT_TYPE)?.as_bytes();
     // Before the message's format (`+proto`) and parameters.
     let family = media_type.split(|byte| b"+; \t".contains(byte)).next()?;
     let is = |kind: &&str| family.eq_ignore_ascii_case(kind.as_bytes());
     GRPC.into_iter().find(is)
+}
+
+/// Whether a call of gRPC failed in a way that is a 5xx elsewhere. Only trailers alone say so in time.
+pub(crate) fn has_failed(headers: &HeaderMap) -> bool {
+    let code = headers.get("grpc-status").map(HeaderValue::as_bytes);
+    // Unknown, deadline exceeded, unimplemented, internal, unavailable, data lost.
+    matches!(code, Some(b"2" | b"4" | b"12" | b"13" | b"14" | b"15"))
 }
 
 /// An answer in the place of the handler's: a problem in JSON (RFC 9457), or, for gRPC, trailers alone.

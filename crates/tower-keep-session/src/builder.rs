@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use http::request::Parts;
-use tower_keep_store::{ConfigError, Store};
+use tower_keep_store::{ConfigError, Key, Store};
 
 use crate::{
     cookie::SessionCookie,
@@ -11,6 +11,7 @@ use crate::{
     layer::{SessionLayer, Shared, TokenId},
     lifetimes::Lifetimes,
     manager::Manager,
+    ticket::REALM,
     transport::Transport,
 };
 
@@ -19,6 +20,7 @@ use crate::{
 pub struct SessionLayerBuilder {
     store: Store,
     lifetimes: Lifetimes,
+    realm: Option<String>,
     transports: Vec<Transport>,
     labels: Labels,
     token_id: Option<TokenId>,
@@ -29,13 +31,26 @@ impl SessionLayerBuilder {
         Self {
             store,
             lifetimes: Lifetimes::default(),
+            realm: None,
             transports: Vec::new(),
             labels: Labels::UserAgent,
             token_id: None,
         }
     }
 
-    /// How long a session lives after its last request. Default: 24 hours.
+    /// Keeps sessions and users apart from those of other realms on the same store. **Layers of one realm share
+    /// their sessions, whatever their cookies are called: customer "1" is administrator "1", and has that one's
+    /// session with the same ticket. Where users of one name are not the same person, each layer needs a realm
+    /// of its own** (or a store with a [namespace](tower_keep_store::StoreBuilder::namespace) of its own), and
+    /// so does the layer whose [`sessions`](SessionLayer::sessions) an administrator's tool uses. Tokens that are
+    /// revoked are so in all realms. Default: the one without a name.
+    pub fn realm(mut self, name: impl Into<String>) -> Self {
+        self.realm = Some(name.into());
+        self
+    }
+
+    /// How long a session lives after its last request. Default: 24 hours. Sessions that began with another time
+    /// have this one from their next request on.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.lifetimes.idle = timeout;
         self
@@ -103,6 +118,8 @@ impl SessionLayerBuilder {
     /// The id of the token (`jti`, say) with which a request comes, for those that
     /// [`revoke_token`](crate::Sessions::revoke_token) ends before their time. It is looked up in the same round trip
     /// as the session; with a revoked token nothing is loaded, and none is believed while the store fails.
+    /// A handler that loads no session lets everybody pass, unless an [`IdentifyLayer`](crate::IdentifyLayer)
+    /// around it looks first.
     ///
     /// It is asked for each request. Whether the token is good is for others to say, before or after.
     pub fn token_id(
@@ -130,12 +147,20 @@ impl SessionLayerBuilder {
             let cookie = SessionCookie::default();
             self.transports.push(Transport::Cookie(cookie));
         }
-        for transport in &self.transports {
+        for (i, transport) in self.transports.iter().enumerate() {
             transport.check()?;
+            if self.transports[..i]
+                .iter()
+                .any(|other| transport.is_like(other))
+            {
+                return Err(ConfigError::new("transport: two look in the same place"));
+            }
         }
+        let realm = self.realm.as_deref().filter(|name| !name.is_empty());
+        let realm = realm.map(|name| Key::new(REALM, name.as_bytes()).digest());
         Ok(SessionLayer {
             shared: Arc::new(Shared {
-                manager: Arc::new(Manager::new(self.store, self.lifetimes)),
+                manager: Arc::new(Manager::new(self.store, self.lifetimes, realm)),
                 transports: self.transports.into(),
                 labels: self.labels,
                 token_id: self.token_id,
@@ -149,6 +174,7 @@ impl fmt::Debug for SessionLayerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionLayerBuilder")
             .field("store", &self.store)
+            .field("realm", &self.realm)
             .field("lifetimes", &self.lifetimes)
             .field("transports", &self.transports)
             .finish_non_exhaustive()

@@ -101,7 +101,9 @@ impl<F, B> fmt::Debug for ResponseFuture<F, B> {
 impl Visit {
     /// A response that says that something went wrong changes nothing.
     fn has_to_save<B>(&self, response: &Response<B>) -> bool {
-        !response.status().is_server_error() && self.core.has_to_finish()
+        let is_failed_call = self.grpc.is_some() && answer::has_failed(response.headers());
+        let has_failed = response.status().is_server_error() || is_failed_call;
+        !has_failed && self.core.has_to_finish()
     }
 
     /// The response as the client gets it.

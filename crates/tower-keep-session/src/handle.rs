@@ -39,11 +39,14 @@ impl SessionHandle {
         self.core.has_ticket()
     }
 
-    /// Who is logged in. Finding that out makes no response personal.
+    /// Who is logged in. If somebody is, the response counts as personal: whoever is told may use it.
     pub(crate) async fn identity(&self) -> Result<Option<Identity>, SessionError> {
         self.core.look().await?;
-        let state = self.core.state();
-        Ok(state.record.meta.user.as_deref().map(Identity::new))
+        let user = self.core.state().record.meta.user.clone();
+        if user.is_some() {
+            self.core.load().await?;
+        }
+        Ok(user.as_deref().map(Identity::new))
     }
 
     /// Loads the session: one round trip for the first that asks, none afterwards. A client without one has

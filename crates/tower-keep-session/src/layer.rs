@@ -13,7 +13,8 @@ use crate::{
 
 /// Gives each request the session of its client. See the [crate documentation](crate).
 ///
-/// Clones, and the services that they make, share everything.
+/// Clones, and the services that they make, share everything. Layers on one store share sessions and users, unless
+/// they are of different [realms](SessionLayerBuilder::realm).
 #[derive(Clone, Debug)]
 pub struct SessionLayer {
     pub(crate) shared: Arc<Shared>,

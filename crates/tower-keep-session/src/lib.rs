@@ -3,8 +3,8 @@
 //! # What happens to a request
 //!
 //! 1. The layer looks for a ticket in the request (a [cookie](SessionCookie), or another [`Transport`]) and
-//!    leaves a [`SessionHandle`] in its extensions. That costs no command; a request that has two tickets has
-//!    none, and is [counted](SessionStats::ambiguous).
+//!    leaves a [`SessionHandle`] in its extensions. That costs no command; a request that has two of one
+//!    transport has none, and is [counted](SessionStats::ambiguous). Of several transports, the first counts.
 //! 2. The handler that asks for its [`Session`] loads it: one round trip, once. Without a ticket there is none,
 //!    and nothing is asked; a ticket that leads nowhere is never adopted, creates nothing and gets no cookie.
 //!    From then on reading waits for nobody.
@@ -13,7 +13,8 @@
 //!    store at once, as do [`login`](Session::login), [`logout`](Session::logout) and
 //!    [`rotate`](Session::rotate).
 //! 4. When the response is there, what was noted is told to the store before the client sees the response: the
-//!    fields that differ, in one script, if the session is still there. After a response of 5xx nothing is. If
+//!    fields that differ, in one script, if the session is still there. After a response of 5xx nothing is, nor
+//!    where gRPC says as much before any message (in trailers after one, it says so too late). If
 //!    its [time has come](SessionLayerBuilder::rotate_every), or its client was never told the ticket that a rotation
 //!    gave, the session gets a new ticket in the same script.
 //! 5. The response gets a cookie if there is a new ticket, with `Cache-Control: no-store`, and `Vary` if the
@@ -114,7 +115,8 @@
 //! * **A logout everywhere is one step**, however many sessions there are, and needs no list of them.
 //! * **Tokens of other kinds can end before their time** ([`token_id`](SessionLayerBuilder::token_id),
 //!   [`revoke_token`](Sessions::revoke_token)): remembered until they end by themselves, looked up with the
-//!   session, and not believed while that is not possible.
+//!   session, and not believed while that is not possible. Who loads no session asks nobody: an
+//!   [`IdentifyLayer`] around the routes that tokens open refuses revoked ones whatever their handlers do.
 //! * **A store that fails is never "no session".**
 //!
 //! # When Redis is slow, down or lying
@@ -138,7 +140,7 @@
 //! | `namespace:s:{digest}` | hash: a session without a user | until it ends |
 //! | `namespace:s:{user}:digest` | hash: a session of a user | until it ends |
 //! | the same, after its end | hash: that it ended, or where it went | 60 s; after a rotation as long as the session, until the new ticket is used, then an hour and the grace |
-//! | `namespace:su:{user}:00000000` | string: the user's epoch, once they were logged out everywhere | until no session of before can be there |
+//! | `namespace:su:{user}:00000000` | string: the user's epoch, once they were logged out everywhere | 400 days and a minute: no session of before is there then |
 //! | `namespace:su:{user}:00000001` | hash: the user's sessions by name, each with its label and where it is | as long as a session can |
 //! | `namespace:st:{digest}` | string: a token that was revoked | until it ends by itself, and a minute; 7 days if nobody knows |
 //! | `namespace:log` | stream: tells all processes of ends; see [`InvalidationLog`](tower_keep_store::InvalidationLog) | a day, renewed |
@@ -153,14 +155,15 @@
 //! | changes fields | the read, and 1 script |
 //! | logs in, rotates, logs out | the read, and 1 script; the end is told in the log, without waiting |
 //! | comes first with the ticket of a rotation | the read; `HDEL`, `PEXPIRE`, `HDEL`, without waiting |
-//! | logs a user out everywhere | 1 script |
+//! | logs a user out everywhere | 1 script, after the read if a session asks; told in the log, without waiting |
 //! | lists a user's sessions | 2 |
 //!
 //! # Where it stands
 //!
 //! Inside tracing and limits by address, outside limits by user and caches. An [`IdentifyLayer`] just inside it
-//! tells limits who is logged in. In whichever order it stands with a
-//! cache, a response whose session was looked at is stored for nobody. Browsers send cookies with requests that
+//! tells limits who is logged in. In whichever order it stands with a cache, a response whose session was looked
+//! at is stored for nobody, nor is one of a user who was identified. Layers on one store share their sessions and
+//! users, whatever their cookies are called, unless each has a [realm](SessionLayerBuilder::realm). Browsers send cookies with requests that
 //! other sites make: [`CrossOriginLayer`] refuses those.
 //!
 //! # Cancel safety
@@ -175,7 +178,7 @@
 //! say) is stored by nobody: use what is `async` there, and [`revoked`](Session::revoked) to hear of the end. No ticket
 //! can be told by then: a login, a rotation, or what would begin a session is [refused](SessionError::TooLate). On
 //! the embedded store, sessions are bounded by the store's memory limit; beyond that, the one that would expire
-//! first ends. Redis Cluster is not supported yet.
+//! first ends, those without a user before all others. Redis Cluster is not supported yet.
 //!
 //! # Features
 //!

@@ -57,11 +57,12 @@ impl Lifetimes {
         Ok(())
     }
 
-    /// Whether a session that will end in so many milliseconds unless somebody comes is to be renewed: about
-    /// ten times in an idle time.
+    /// Whether a session that will end in so many milliseconds unless somebody comes is to be given another
+    /// end: about ten times in an idle time.
     pub(crate) fn is_renewal_due(&self, left: u64, now: u64, ends: u64) -> bool {
         let whole = self.idle_millis().min(ends.saturating_sub(now));
-        left < whole - whole / 10
+        // More than it can have by these rules: it began by others.
+        left > self.idle_millis() || left < whole - whole / 10
     }
 
     /// Whether a ticket of this age is to be replaced.
@@ -120,7 +121,7 @@ pub(crate) fn millis(duration: Duration) -> u64 {
 }
 
 /// What browsers let a cookie live at the most (RFC 6265bis §5.5).
-const LONGEST: Duration = Duration::from_secs(400 * 24 * 3600);
+pub(crate) const LONGEST: Duration = Duration::from_secs(400 * 24 * 3600);
 
 const LONGEST_GRACE: Duration = Duration::from_secs(3600);
 

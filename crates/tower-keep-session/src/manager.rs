@@ -23,21 +23,27 @@ pub(crate) struct Manager {
     pub(crate) place: Place,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) counters: Counters,
+    /// The digest of the realm's name, if they are in one.
+    pub(crate) realm: Option<[u8; 16]>,
 }
 
 impl Manager {
-    pub(crate) fn new(store: Store, lifetimes: Lifetimes) -> Self {
+    pub(crate) fn new(store: Store, lifetimes: Lifetimes, realm: Option<[u8; 16]>) -> Self {
         Self {
             place: Place::of(&store),
             store,
             lifetimes,
             counters: Counters::default(),
+            realm,
         }
     }
 
     /// The key from which those of a user are made.
     pub(crate) fn owner(&self, user: &str) -> Key {
         let mut key = self.store.personal_key(OWNER);
+        if let Some(realm) = &self.realm {
+            key.push(realm);
+        }
         key.push(user.as_bytes());
         key.finish()
     }
@@ -176,10 +182,7 @@ impl Manager {
         asks: Option<&At>,
         keeps: bool,
     ) -> Result<bool, SessionError> {
-        let is_done = self
-            .place
-            .end_all(owner, asks, keeps, &self.lifetimes)
-            .await;
+        let is_done = self.place.end_all(owner, asks, keeps).await;
         let is_done = self.heard(is_done)?;
         if is_done {
             self.tell(owner.digest());
@@ -197,9 +200,11 @@ impl fmt::Debug for Manager {
     }
 }
 
-/// What the log calls a session, or a user.
+/// What the log calls a session, or a user: one of a thousand names. Whoever waits looks again when another
+/// of the same name ends; and ends, which anybody can bring about, push nothing out of the log that others
+/// depend on.
 pub(crate) fn target(digest: &[u8; 16]) -> Target {
-    Target::new("session", digest)
+    Target::new("session", &[digest[0], digest[1] & 3])
 }
 
 /// Rotations that are followed, one after the other: more than there can be, but for a store that lies.

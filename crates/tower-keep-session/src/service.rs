@@ -61,6 +61,7 @@ where
 /// Leaves the way to the session in a request.
 fn visit(shared: &Arc<Shared>, head: &mut Parts) -> Visit {
     let (ticket, by) = ticket(shared, head);
+    let ticket = ticket.map(|ticket| ticket.within(shared.manager.realm));
     let personal = head.extensions.get_or_insert_default::<PersonalCell>();
     let personal = personal.clone();
     let label = shared.labels.of(head);
@@ -72,7 +73,7 @@ fn visit(shared: &Arc<Shared>, head: &mut Parts) -> Visit {
         core,
         shared: shared.clone(),
         by,
-        grpc: answer::grpc(&head.headers),
+        grpc: answer::grpc(&head.method, &head.headers),
     }
 }
 

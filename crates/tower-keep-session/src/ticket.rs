@@ -13,6 +13,8 @@ use tower_keep_store::Key;
 pub(crate) struct Ticket {
     secret: [u8; 32],
     owner: Option<[u8; 16]>,
+    /// In which realm it is looked for; the client does not say.
+    realm: Option<[u8; 16]>,
 }
 
 impl Ticket {
@@ -24,7 +26,13 @@ impl Ticket {
         Self {
             secret,
             owner: owner.map(Key::digest),
+            realm: None,
         }
+    }
+
+    /// The same in a realm of this digest, if in one: what it finds there, it finds nowhere else.
+    pub(crate) fn within(self, realm: Option<[u8; 16]>) -> Self {
+        Self { realm, ..self }
     }
 
     /// Reads what a client sent; nothing if it is not a ticket.
@@ -40,6 +48,7 @@ impl Ticket {
                 Some(owner) => Some(decode(owner)?),
                 None => None,
             },
+            realm: None,
         })
     }
 
@@ -55,7 +64,14 @@ impl Ticket {
 
     /// The digest of its secret, which names the session without giving it away.
     pub(crate) fn digest(&self) -> [u8; 16] {
-        Key::new(SESSION, &self.secret).digest()
+        self.hashed().digest()
+    }
+
+    fn hashed(&self) -> Key {
+        match self.realm {
+            Some(realm) => Key::new(SESSION, &[&self.secret[..], &realm].concat()),
+            None => Key::new(SESSION, &self.secret),
+        }
     }
 
     /// The key from which those of the user are made.
@@ -84,6 +100,9 @@ pub(crate) const OWNER: &str = "su";
 
 /// The kind of the records of revoked tokens.
 pub(crate) const TOKEN: &str = "st";
+
+/// The kind of the digests of realms, which are part of keys only.
+pub(crate) const REALM: &str = "sr";
 
 /// Characters of a secret, and of a secret with an owner.
 const SECRET: usize = 43;

@@ -2,7 +2,10 @@
 
 use http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{AUTHORIZATION, COOKIE},
+    header::{
+        AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
+        COOKIE, HOST, SET_COOKIE, TRANSFER_ENCODING, UPGRADE, USER_AGENT, VARY,
+    },
 };
 
 use tower_keep_store::ConfigError;
@@ -28,7 +31,20 @@ impl Transport {
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         match self {
             Self::Cookie(cookie) => cookie.check(),
+            Self::Header(name) if TAKEN.contains(name) => Err(ConfigError::new(format!(
+                "transport: the field {name} has another use"
+            ))),
             Self::Bearer | Self::Header(_) => Ok(()),
+        }
+    }
+
+    /// Whether both look in the same place.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Cookie(one), Self::Cookie(other)) => one.name() == other.name(),
+            (Self::Bearer, Self::Bearer) => true,
+            (Self::Header(one), Self::Header(other)) => one == other,
+            _ => false,
         }
     }
 
@@ -81,5 +97,21 @@ pub(crate) fn value(ticket: &Ticket) -> HeaderValue {
     value.set_sensitive(true);
     value
 }
+
+/// Fields that mean something else in requests or responses.
+static TAKEN: [HeaderName; 12] = [
+    CACHE_CONTROL,
+    CONNECTION,
+    CONTENT_ENCODING,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    COOKIE,
+    HOST,
+    SET_COOKIE,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    USER_AGENT,
+    VARY,
+];
 
 const SESSION_TICKET: HeaderName = HeaderName::from_static("session-ticket");

@@ -23,6 +23,8 @@ pub struct SessionCookie {
     is_secure: bool,
     is_partitioned: bool,
     keys: Vec<Key>,
+    /// Keys were asked for: none at all would be none by mistake.
+    needs_keys: bool,
     is_encrypted: bool,
     fault: Option<ConfigError>,
 }
@@ -86,6 +88,7 @@ impl SessionCookie {
     /// signed. The ticket needs no signature to be safe; with one, made-up tickets do not get as far as the
     /// store.
     pub fn signed_with<K: AsRef<[u8]>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
+        self.needs_keys = true;
         for key in keys {
             match Key::try_from(key.as_ref()) {
                 Ok(key) => self.keys.push(key),
@@ -99,6 +102,10 @@ impl SessionCookie {
     pub fn encrypted(mut self) -> Self {
         self.is_encrypted = true;
         self
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
@@ -142,8 +149,8 @@ impl SessionCookie {
         {
             return fault("a domain has no spaces and semicolons");
         }
-        if self.is_encrypted && self.keys.is_empty() {
-            return fault("encryption needs a key");
+        if (self.is_encrypted || self.needs_keys) && self.keys.is_empty() {
+            return fault("signing and encryption need a key");
         }
         Ok(())
     }
@@ -159,6 +166,7 @@ impl Default for SessionCookie {
             is_secure: true,
             is_partitioned: false,
             keys: Vec::new(),
+            needs_keys: false,
             is_encrypted: false,
             fault: None,
         }

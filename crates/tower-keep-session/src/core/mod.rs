@@ -20,6 +20,7 @@ use crate::{
 };
 
 mod noted;
+mod over;
 mod replace;
 mod write;
 

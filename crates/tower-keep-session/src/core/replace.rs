@@ -12,15 +12,19 @@ impl Core {
     /// Begins a session in the place of the present one, if there is one.
     pub(crate) async fn replace(&self, beginning: Beginning) -> Result<(), SessionError> {
         let _step = self.step.lock().await;
-        let old = {
+        let (old, is_other) = {
             let state = self.state();
             if state.is_read_only {
                 return Err(SessionError::ReadOnly);
             }
-            state.at
+            let is_other = beginning.is_of_another(state.record.meta.user.as_deref());
+            (state.at, is_other)
         };
         let mut noted = Noted::of(self);
-        self.begin(beginning, &noted.changes, old).await?;
+        // What was noted for one user is not for the next.
+        let none = Changes::new();
+        let changes = if is_other { &none } else { &noted.changes };
+        self.begin(beginning, changes, old).await?;
         noted.changes.clear();
         Ok(())
     }
@@ -41,7 +45,7 @@ impl Core {
             Beginning::Rotated => old.and_then(|old| old.owner),
             Beginning::Anonymous => None,
         };
-        let ticket = Ticket::new(owner.as_ref());
+        let ticket = Ticket::new(owner.as_ref()).within(manager.realm);
         let new = New {
             at: At::of(&ticket),
             beginning,
@@ -55,8 +59,11 @@ impl Core {
             };
             let replaced = manager.place.replace(replace, &manager.lifetimes).await;
             match manager.heard(replaced)? {
-                Replaced::Done(record) => {
+                Replaced::Done(record, gave_way) => {
                     self.go_on(&ticket, record);
+                    for digest in gave_way {
+                        manager.tell(digest);
+                    }
                     break;
                 }
                 Replaced::TooMany => return Err(SessionError::TooManySessions),

@@ -103,7 +103,7 @@ impl Embedded {
             if let Some(old) = &replace.old {
                 state.bury(old, Tomb::Ended, now + millis(TOMBSTONE));
             }
-            return Replaced::Done(Record::default());
+            return Replaced::Done(Record::default(), Vec::new());
         };
         let size_before = old.as_ref().map_or(0, |old| size(&old.fields));
         let mut record = begin(old, &new, lifetimes, now);
@@ -112,9 +112,15 @@ impl Embedded {
             return Replaced::TooLarge;
         }
         let is_rotated = new.beginning == Beginning::Rotated;
-        if !is_rotated && !state.has_room(&new.at, replace.old.as_ref(), lifetimes) {
+        let room = if is_rotated {
+            // A rotation begins no further session.
+            Some(Vec::new())
+        } else {
+            state.has_room(&new.at, replace.old.as_ref(), lifetimes)
+        };
+        let Some(gave_way) = room else {
             return Replaced::TooMany;
-        }
+        };
         let mut member = member(&new, &mut record);
         if let Some(old) = replace.old.as_ref().filter(|_| is_rotated) {
             let mut lasts = lifetimes.trail_millis();
@@ -135,18 +141,18 @@ impl Embedded {
         let kind = Kind::Session(Box::new(record.clone()), member);
         state.put(new.at.session, kind, until);
         state.make_room(&new.at.session, self.most_bytes);
-        Replaced::Done(record)
+        Replaced::Done(record, gave_way)
     }
 
     pub(crate) fn end_all(&self, owner: &Key, asks: Option<&At>, keeps: bool) -> bool {
-        let (mut state, _) = self.enter();
+        let (mut state, now) = self.enter();
         if asks.is_some_and(|asks| state.alive(asks).is_none()) {
             return false;
         }
         let keep = asks.filter(|_| keeps);
         for key in state.of_owner(owner) {
             if keep.is_none_or(|keep| keep.session != key) {
-                state.remove(&key);
+                state.put(key, Kind::Tombstone(Tomb::Ended), now + millis(TOMBSTONE));
             }
         }
         true

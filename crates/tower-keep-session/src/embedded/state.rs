@@ -16,6 +16,8 @@ pub(super) struct State {
     sessions: HashMap<Key, Slot>,
     /// By when they expire, so that what has is found.
     order: BTreeMap<(u64, u64), Key>,
+    /// Those without a user, in the same order.
+    of_nobody: BTreeMap<(u64, u64), Key>,
     /// The sessions of each user that has some.
     owners: HashMap<Key, Vec<Key>>,
     pub(super) tokens: Tokens,
@@ -51,6 +53,10 @@ pub(super) struct Member {
 }
 
 impl Kind {
+    fn is_of_nobody(&self) -> bool {
+        matches!(self, Self::Session(_, None))
+    }
+
     fn member(&self) -> Option<&Member> {
         match self {
             Self::Session(_, member) => member.as_ref(),
@@ -104,22 +110,28 @@ impl State {
     }
 
     /// Whether a user may have one more session, in the place of an old one perhaps. Makes room if that is
-    /// allowed.
-    pub(super) fn has_room(&mut self, new: &At, old: Option<&At>, lifetimes: &Lifetimes) -> bool {
+    /// allowed; then, which had to go.
+    pub(super) fn has_room(
+        &mut self,
+        new: &At,
+        old: Option<&At>,
+        lifetimes: &Lifetimes,
+    ) -> Option<Vec<[u8; 16]>> {
         let Some(owner) = &new.owner else {
-            return true;
+            return Some(Vec::new());
         };
         let mut others = self.listed(owner);
         others.retain(|listed| old.is_none_or(|old| old.digest != listed.digest));
         let most = lifetimes.most_per_user as usize;
         let too_many = (others.len() + 1).saturating_sub(most);
         if too_many > 0 && !lifetimes.oldest_gives_way {
-            return false;
+            return None;
         }
-        for listed in others.iter().take(too_many) {
+        others.truncate(too_many);
+        for listed in &others {
             self.remove(&At::of_owner(owner, listed.digest).session);
         }
-        true
+        Some(others.iter().map(|listed| listed.digest).collect())
     }
 
     /// Leaves word that a session ended, or where it went.
@@ -137,6 +149,9 @@ impl State {
         let bytes = kind.bytes();
         self.bytes += bytes;
         self.order.insert(place, key);
+        if kind.is_of_nobody() {
+            self.of_nobody.insert(place, key);
+        }
         self.sessions.insert(key, Slot { kind, place, bytes });
     }
 
@@ -155,9 +170,13 @@ impl State {
 
     pub(super) fn expire_at(&mut self, key: &Key, until: u64) {
         if let Some(slot) = self.sessions.get_mut(key) {
+            let is_of_nobody = self.of_nobody.remove(&slot.place).is_some();
             self.order.remove(&slot.place);
             slot.place.0 = until;
             self.order.insert(slot.place, *key);
+            if is_of_nobody {
+                self.of_nobody.insert(slot.place, *key);
+            }
         }
     }
 
@@ -166,6 +185,7 @@ impl State {
             return;
         };
         self.order.remove(&slot.place);
+        self.of_nobody.remove(&slot.place);
         self.bytes -= slot.bytes;
         let Some(member) = slot.kind.member() else {
             return;
@@ -189,10 +209,12 @@ impl State {
         }
     }
 
-    /// Where memory ends, the session that would expire first goes; not the one just written.
+    /// Where memory ends, the session that would expire first goes, and before all others those of nobody, which
+    /// anybody can make; not the one just written.
     pub(super) fn make_room(&mut self, but: &Key, most_bytes: usize) {
         while self.bytes > most_bytes {
-            let first = self.order.values().find(|key| *key != but).copied();
+            let mut all = self.of_nobody.values().chain(self.order.values());
+            let first = all.find(|key| *key != but).copied();
             let Some(first) = first else {
                 return;
             };
@@ -203,6 +225,7 @@ impl State {
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         let is_empty = self.sessions.is_empty() && self.order.is_empty();
+        let is_empty = is_empty && self.of_nobody.is_empty();
         is_empty && self.owners.is_empty() && self.bytes == 0
     }
 }

@@ -18,6 +18,13 @@ impl Tokens {
     }
 
     pub(super) fn revoke(&mut self, token: Key, until: u64) {
+        if self
+            .revoked
+            .get(&token)
+            .is_some_and(|before| before.0 >= until)
+        {
+            return;
+        }
         self.counter += 1;
         let place = (until, self.counter);
         if let Some(before) = self.revoked.insert(token, place) {

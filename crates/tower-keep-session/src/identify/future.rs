@@ -81,7 +81,7 @@ where
                             inner: then.go_on(identity),
                         },
                         Err(error) => {
-                            let grpc = answer::grpc(then.request.headers());
+                            let grpc = answer::grpc(then.request.method(), then.request.headers());
                             let problem = answer::problem(error.status(), grpc);
                             return Poll::Ready(Ok(problem.map(ResponseBody::own)));
                         }

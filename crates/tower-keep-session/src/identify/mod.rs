@@ -17,8 +17,11 @@ pub use self::{future::IdentifyFuture, service::Identify};
 /// [status](crate::SessionError::status); on routes that go on
 /// [without a session](crate::SessionLayer::allow_anonymous_on_failure), there is no identity.
 ///
-/// A response does not count as personal because of this. A handler whose answer depends on the user looks at
-/// the session, as it would without this layer: then nobody else is given the answer.
+/// A response to a user counts as personal because of this, as if its handler had looked at the session: a
+/// handler that is told may use it, and nobody can tell. So a cache, inside or outside, stores nothing of what
+/// users are answered: put this layer around the routes only that need it. What is answered to those who are
+/// not logged in is stored for all, as ever: a handler that answers users differently under the same address
+/// looks at the session for everybody.
 ///
 /// Needs an inner service that is `Clone`; the instance that was readied is the one that is called.
 #[derive(Clone, Copy, Debug, Default)]

@@ -100,11 +100,10 @@ impl Place {
         owner: &Key,
         asks: Option<&At>,
         keeps: bool,
-        lifetimes: &Lifetimes,
     ) -> Result<bool, StoreError> {
         match self {
             Self::Embedded(embedded) => Ok(embedded.end_all(owner, asks, keeps)),
-            Self::Shared(shared) => shared.end_all(owner, asks, keeps, lifetimes).await,
+            Self::Shared(shared) => shared.end_all(owner, asks, keeps).await,
         }
     }
 

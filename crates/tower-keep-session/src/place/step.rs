@@ -76,10 +76,21 @@ pub(crate) enum Beginning {
     Login { user: String, level: u8 },
 }
 
+impl Beginning {
+    /// Whether it is for another user than the one who was there before.
+    pub(crate) fn is_of_another(&self, before: Option<&str>) -> bool {
+        match (self, before) {
+            (Self::Login { user, .. }, Some(before)) => user != before,
+            _ => false,
+        }
+    }
+}
+
 /// What became of a replacement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Replaced {
-    Done(Record),
+    /// The new session, and those that gave way to it.
+    Done(Record, Vec<[u8; 16]>),
     /// The old session was not there any more.
     Ended,
     TooMany,

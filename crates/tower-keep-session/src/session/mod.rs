@@ -167,7 +167,8 @@ impl<T> Session<T> {
     /// Nobody is logged in, the session has ended itself, or the store failed.
     pub async fn logout_everywhere(&self) -> Result<(), SessionError> {
         self.end_all(false).await?;
-        self.core.end().await
+        self.core.is_over().await;
+        Ok(())
     }
 
     /// Waits until the session has ended: by a logout, wherever, a revocation, or its time. For answers that

@@ -77,6 +77,9 @@ impl Session<Map> {
         for tries in 0..MOST_TRIES {
             let next = change(decode(present.as_ref())?);
             let value = next.as_ref().map(encode).transpose()?;
+            if value.is_none() && present.is_none() && self.is_empty() {
+                return Ok(None);
+            }
             let changes = Changes::from([(name.to_owned(), value)]);
             let expected = Operation::Expect(name.to_owned(), present);
             match self.core.operate(expected, changes).await? {
@@ -88,6 +91,12 @@ impl Session<Map> {
             }
         }
         Err(SessionError::Contended)
+    }
+
+    /// Whether there is no session yet, and there may be one.
+    fn is_empty(&self) -> bool {
+        let state = self.core.state();
+        state.at.is_none() && !state.is_sealed && !state.is_read_only
     }
 
     /// Adds to a whole number (0 if there is none), and says the sum. However many do at the same time, none

@@ -14,14 +14,14 @@ if guarded == 1 and not asks then return '0' end
 local next = plain(math.max(epoch + 1, clock(given)))
 lives = math.max(lives, redis.call('PTTL', KEYS[1]))
 redis.call('SET', KEYS[1], next, 'PX', plain(lives))
-local id = keeps == 1 and asks[3]
+local id, left = keeps == 1 and asks[3], redis.call('PTTL', KEYS[2])
 local entry = id and read(redis.pcall('HGET', KEYS[2], id))
 redis.call('UNLINK', KEYS[2])
 if keeps == 1 then
   redis.call('HSET', KEYS[3], '@e', next)
   if type(entry) == 'string' then
     redis.call('HSET', KEYS[2], id, entry)
-    redis.call('PEXPIRE', KEYS[2], plain(lives))
+    ends_in(KEYS[2], left > 0 and left or lives)
   end
 end
 return '1'

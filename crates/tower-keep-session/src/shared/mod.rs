@@ -75,7 +75,8 @@ impl Shared {
             Some(at) => {
                 let fields = self.read(next()?, &at.session, HASH).await?;
                 let left = next()?.integer().ok_or_else(StoreError::unavailable)?;
-                wire::found(fields, left, epoch.as_deref())
+                let now = self.clock.now().as_micros() / 1000;
+                wire::found(fields, left, epoch.as_deref(), now)
             }
             None => Found::Nothing,
         };
@@ -83,11 +84,18 @@ impl Shared {
     }
 
     pub(crate) async fn revoke_token(&self, token: &Key, lives: u64) -> Result<(), StoreError> {
+        // In this order: one that is there does not end in between. Neither makes it end sooner.
+        let lives = lives.to_string();
+        let extend = Command::new("PEXPIRE").key(token).arg(lives.clone());
         let set = Command::new("SET").key(token).arg("1");
-        let set = set.arg("PX").arg(lives.to_string());
-        match self.run(vec![set]).await?.into_iter().next() {
-            Some(Reply::Bytes(_)) => Ok(()),
-            _ => Err(StoreError::unavailable()),
+        let commands = vec![extend.arg("GT"), set.arg("NX").arg("PX").arg(lives)];
+        let replies = self.run(commands).await?;
+        let is_done =
+            |reply: &Reply| matches!(reply, Reply::Integer(_) | Reply::Bytes(_) | Reply::Nil);
+        if replies.len() == 2 && replies.iter().all(is_done) {
+            Ok(())
+        } else {
+            Err(StoreError::unavailable())
         }
     }
 
@@ -172,11 +180,10 @@ impl Shared {
         owner: &Key,
         asks: Option<&At>,
         keeps: bool,
-        lifetimes: &Lifetimes,
     ) -> Result<bool, StoreError> {
         let epoch = epoch(owner);
         let own = asks.map_or(epoch, |asks| asks.session);
-        let argument = wire::ending_all(asks.is_some(), keeps, self.given(), lifetimes);
+        let argument = wire::ending_all(asks.is_some(), keeps, self.given());
         let keys = [epoch, index(owner), own];
         let reply = self.script(&wire::END_ALL, &keys, &argument).await?;
         Ok(reply == "1")

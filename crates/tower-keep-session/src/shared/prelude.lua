@@ -37,3 +37,11 @@ local function extend(key, lives)
   if redis.call('PTTL', key) < lives then redis.call('PEXPIRE', key, plain(lives)) end
 end
 
+-- Gives a key its end. Where the server refuses that, it is gone: none is left for ever.
+local function ends_in(key, lives)
+  local done = redis.pcall('PEXPIRE', key, plain(lives))
+  if type(done) == 'table' and done.err then
+    redis.call('UNLINK', key)
+    error(done.err)
+  end
+end

@@ -10,7 +10,8 @@
 --   new       {there, owned, rotated, digest, user, level, label}
 --   most, gives_way                   sessions of one user; 1 if the oldest ends for a new one
 --   sets, deletes                     {name, value, …}, {name, …}
--- Answers, packed: what became of it, and all fields of the new session.
+-- Answers, packed: what became of it, and all fields of the new session; as @v, the digests of those that gave
+-- way to it.
 local given, idle, absolute, largest, old, tombstone, new, most, gives_way, sets, deletes =
   unpack(cmsgpack.unpack(ARGV[1]))
 local old_there, old_owned, old_digest = unpack(old)
@@ -46,8 +47,8 @@ for _, name in ipairs(deletes) do fields['.' .. name] = nil end
 for name, value in pairs(fields) do size = size + #name - 1 + #value end
 if new_there == 1 and size > largest and size > size_before then return cmsgpack.pack({'large', {}}) end
 
+local prefix, victims = string.sub(KEYS[4], 1, -33), {}
 if new_there == 1 and new_owned == 1 then
-  local prefix = string.sub(KEYS[4], 1, -33)
   local listed, others = read(redis.pcall('HGETALL', KEYS[6])), {}
   if not listed then redis.call('UNLINK', KEYS[6]) end
   listed = listed or {}
@@ -66,30 +67,33 @@ if new_there == 1 and new_owned == 1 then
   if too_many > 0 and rotated == 0 then
     if gives_way == 0 then return cmsgpack.pack({'many', {}}) end
     table.sort(others, function(a, b) return a[2] < b[2] end)
-    for i = 1, too_many do
-      redis.call('UNLINK', prefix .. others[i][1])
-      redis.call('HDEL', KEYS[6], others[i][3])
-    end
+    for i = 1, too_many do victims[i] = others[i] end
   end
 end
 
 -- Its name in the index, which no rotation changes, and what it is called there.
-local id, called = new_digest, label
-if old_there == 1 then
+local id, called, old_id = new_digest, label, old_owned == 1 and before['@d']
+if old_id then
+  local entry = rotated == 1 and read(redis.pcall('HGET', KEYS[3], old_id))
+  if digest_of(entry) then called = string.match(entry, '^%d+ %x+ (.*)$') end
+  if not is_other then id = old_id end
+end
+
+local function bury_old()
+  if old_there == 0 then return end
   if waits == 1 then lasts = math.max(lasts, math.min(idle, whole(before['@a']) - now)) end
   redis.call('UNLINK', KEYS[1])
   redis.call('HSET', KEYS[1], '@t', moved)
   if waits == 1 then redis.call('HSET', KEYS[1], '@w', '1') end
-  redis.call('PEXPIRE', KEYS[1], plain(lasts))
-  local old_id = before['@d']
-  if old_owned == 1 and old_id then
-    local entry = rotated == 1 and read(redis.pcall('HGET', KEYS[3], old_id))
-    if digest_of(entry) then called = string.match(entry, '^%d+ %x+ (.*)$') end
-    read(redis.pcall('HDEL', KEYS[3], old_id))
-    if not is_other then id = old_id end
-  end
+  ends_in(KEYS[1], lasts)
+  -- Under the same name, the new one is there already.
+  local is_taken = new_owned == 1 and id == old_id and KEYS[3] == KEYS[6]
+  if old_id and not is_taken then read(redis.pcall('HDEL', KEYS[3], old_id)) end
 end
-if new_there == 0 then return cmsgpack.pack({'done', {}}) end
+if new_there == 0 then
+  bury_old()
+  return cmsgpack.pack({'done', {}})
+end
 
 local created, ends = plain(now), plain(now + absolute)
 if rotated == 1 then
@@ -109,13 +113,19 @@ end
 if waits == 1 then add('@p', old_digest) end
 for name, value in pairs(kept) do add(name, value) end
 for name, value in pairs(fields) do add(name, value) end
-redis.call('UNLINK', KEYS[4])
+-- First the new one: what the server refuses, it refuses before anything has ended.
 for i = 1, #flat, 2 do redis.call('HSET', KEYS[4], flat[i], flat[i + 1]) end
-redis.call('PEXPIRE', KEYS[4], plain(math.max(1, math.min(idle, tonumber(ends) - now))))
+ends_in(KEYS[4], math.max(1, math.min(idle, tonumber(ends) - now)))
 if new_owned == 1 then
   -- The epoch outlives every session that bears it.
   extend(KEYS[5], absolute + 60000)
   redis.call('HSET', KEYS[6], id, created .. ' ' .. new_digest .. ' ' .. called)
   extend(KEYS[6], absolute)
+end
+bury_old()
+for _, victim in ipairs(victims) do
+  redis.call('UNLINK', prefix .. victim[1])
+  redis.call('HDEL', KEYS[6], victim[3])
+  add('@v', victim[1])
 end
 return cmsgpack.pack({'done', flat})

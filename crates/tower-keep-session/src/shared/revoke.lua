@@ -14,5 +14,5 @@ local session = string.sub(KEYS[3], 1, -33) .. digest
 if read(redis.pcall('HEXISTS', session, '@a')) ~= 1 then return '1' end
 redis.call('UNLINK', session)
 redis.call('HSET', session, '@t', '')
-redis.call('PEXPIRE', session, plain(lasts))
+ends_in(session, lasts)
 return '1' .. digest

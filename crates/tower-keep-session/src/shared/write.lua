@@ -35,6 +35,7 @@ elseif kind == 'add' then
   answer, result = 'sum', redis.call('HGET', key, '.' .. field)
   bytes = bytes + #result - (value and #value or -#field)
 elseif kind == 'take' then
+  if not value and #sets == 0 and #deletes == 0 then return cmsgpack.pack({'taken', false}) end
   bytes = bytes - length(field)
   answer, result = 'taken', value
 end

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, convert::Infallible, rc::Rc};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use tower::{ServiceExt, service_fn};
 use tower_keep_session::{ResponseBody, Session, SessionError, SessionHandle, SessionLayer};
@@ -20,6 +20,7 @@ pub(crate) struct Browser {
     layer: SessionLayer,
     pub(crate) cookie: Option<String>,
     pub(crate) headers: HeaderMap,
+    pub(crate) method: Method,
 }
 
 impl Browser {
@@ -28,6 +29,7 @@ impl Browser {
             layer: layer.clone(),
             cookie: None,
             headers: HeaderMap::new(),
+            method: Method::GET,
         }
     }
 
@@ -123,6 +125,7 @@ impl Browser {
 
     fn request(&self) -> Request<()> {
         let mut request = Request::new(());
+        *request.method_mut() = self.method.clone();
         *request.headers_mut() = self.headers.clone();
         if let Some(cookie) = &self.cookie {
             let line = cookie.parse().expect("a cookie");

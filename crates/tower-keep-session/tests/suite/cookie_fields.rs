@@ -1,7 +1,7 @@
 //! Cookie fields as clients send them.
 
 use http::{HeaderValue, StatusCode, header};
-use tower_keep_session::Session;
+use tower_keep_session::{Session, SessionCookie, SessionLayerBuilder, Transport};
 
 use crate::common::{Browser, Side, fields, on_both_stores};
 
@@ -89,6 +89,36 @@ async fn what_is_no_ticket_costs_nothing_and_gets_nothing(side: Side) {
         let stats = server.command_stats();
         assert!(!stats.contains_key("hgetall"), "{stats:?}");
     }
+}
+
+#[test]
+fn what_contradicts_itself_is_found_when_the_layer_is_built() {
+    let side = Side::embedded();
+    let none: [[u8; 64]; 0] = [];
+    let cookie = |name| Transport::Cookie(SessionCookie::named(name));
+    let unsigned = SessionCookie::default().signed_with(none);
+    let bad = [
+        ("two of one name", vec![cookie("id"), cookie("id")]),
+        ("two bearers", vec![Transport::Bearer, Transport::Bearer]),
+        ("a ring without a key", vec![Transport::Cookie(unsigned)]),
+        (
+            "a field that the layer writes itself",
+            vec![Transport::Header(header::CACHE_CONTROL)],
+        ),
+        (
+            "a cookie that is none",
+            vec![Transport::Header(header::COOKIE)],
+        ),
+    ];
+    let built = bad.into_iter().filter_map(|(what, transports)| {
+        let builder = side.builder();
+        let builder = transports
+            .into_iter()
+            .fold(builder, SessionLayerBuilder::transport);
+        builder.build().is_ok().then_some(what)
+    });
+    let built: Vec<_> = built.collect();
+    assert_eq!(built, [""; 0]);
 }
 
 on_both_stores!(

@@ -173,12 +173,44 @@ async fn a_logout_everywhere_is_one_script_however_many_sessions_there_are() {
         Browser::new(&layer).login("ada").await;
     }
     let server = side.server().expect("the side with a server");
+    // The first of all may have to bring the script along.
+    let sessions = layer.sessions();
+    sessions.revoke_all("grace").await.expect("revokes");
     reset(server);
-    layer.sessions().revoke_all("ada").await.expect("revokes");
+    sessions.revoke_all("ada").await.expect("revokes");
     assert_eq!(scripts(server), 1);
     let stats = server.command_stats();
     assert!(
         !stats.contains_key("hgetall") && !stats.contains_key("hexists"),
         "{stats:?}"
     );
+}
+
+/// A value that was not there when the session was loaded: the flash message that most pages do not have.
+#[tokio::test(flavor = "multi_thread")]
+async fn to_look_for_a_message_that_is_not_there_writes_nothing() {
+    let side = Side::redis();
+    let mut browser = Browser::new(&side.layer());
+    browser.login("ada").await;
+    let server = side.server().expect("the side with a server");
+    server.reset_stats();
+    let take = async |session: Session| session.take::<String>("flash").await.expect("nothing");
+    assert_eq!(browser.does(take).await, None);
+    let stats = server.command_stats();
+    assert!(!stats.contains_key("hset"), "{stats:?}");
+}
+
+/// One script after the read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sessions_own_logout_everywhere_is_one_script() {
+    let side = Side::redis();
+    let mut browser = Browser::new(&side.layer());
+    browser.login("ada").await;
+    browser.user().await;
+    let server = side.server().expect("the side with a server");
+    server.reset_stats();
+    let out = async |session: Session| session.logout_everywhere().await.expect("logs out");
+    browser.does(out).await;
+    let stats = server.command_stats();
+    assert_eq!(stats["hgetall"], 1, "{stats:?}");
 }

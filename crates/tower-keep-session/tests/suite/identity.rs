@@ -49,7 +49,7 @@ async fn who_is_logged_in_is_told_and_nobody_else(side: Side) {
     let cookie = browser.cookie.clone();
     assert_eq!(
         told(&layer, cookie.as_deref()).await,
-        Ok(("ada".to_owned(), false))
+        Ok(("ada".to_owned(), true))
     );
     browser
         .does(async |session| session.logout().await.expect("logs out"))

@@ -100,6 +100,10 @@ async fn a_renewal_brings_nothing_back(side: Side) {
     }
 }
 
+fn is_epoch(key: &str) -> bool {
+    key.starts_with("keep:su:") && key.ends_with(":00000000")
+}
+
 async fn after_everything_expired_nothing_is_left(side: Side) {
     let layer = side.layer();
     let mut browsers = Vec::new();
@@ -124,11 +128,16 @@ async fn after_everything_expired_nothing_is_left(side: Side) {
     browsers[4].login("ada").await;
     for key in side.keys() {
         let lives = side.lives(&key);
-        assert!(lives > 0 && lives <= 31 * 24 * 3_600_000, "{key}: {lives}");
+        // A user's epoch outlives the sessions of any layer.
+        let days = if is_epoch(&key) { 401 } else { 31 };
+        let most = days * 24 * 3_600_000;
+        assert!(lives > 0 && lives <= most, "{key}: {lives}");
     }
     side.advance(DAY);
     assert_eq!(side.sessions(), [""; 0]);
     side.advance(30 * DAY);
+    assert!(side.keys().iter().all(|key| is_epoch(key)));
+    side.advance(371 * DAY);
     assert_eq!(side.keys(), [""; 0]);
     assert_eq!(layer.sessions().list("ada").await.expect("a list"), []);
 }
@@ -172,6 +181,25 @@ async fn renewed(side: &Side, browser: &Browser, lives: Duration) {
     .await;
 }
 
+/// The next version of the application has a shorter idle time.
+async fn a_shorter_idle_time_holds_for_sessions_that_are_there(side: Side) {
+    let mut browser = Browser::new(&side.layer());
+    browser.login("ada").await;
+    let strict = side
+        .builder()
+        .idle_timeout(Duration::from_secs(900))
+        .build();
+    let mut browser = browser.at(&strict.expect("makes sense"));
+    assert_eq!(browser.user().await.as_deref(), Some("ada"));
+    if side.server().is_some() {
+        // Nobody waits for a renewal.
+        let key = side.session();
+        eventually(LONG, async || side.lives(&key) <= 900_000).await;
+    }
+    side.advance(Duration::from_secs(3600));
+    assert_eq!(browser.user().await, None);
+}
+
 on_both_stores!(
     a_session_ends_a_day_after_its_last_request,
     a_session_ends_thirty_days_after_its_login_however_often_it_is_used,
@@ -179,4 +207,5 @@ on_both_stores!(
     reading_a_lot_writes_ten_times_in_an_idle_time,
     a_renewal_brings_nothing_back,
     after_everything_expired_nothing_is_left,
+    a_shorter_idle_time_holds_for_sessions_that_are_there,
 );

@@ -3,13 +3,16 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod answers;
 mod caps;
 mod cookie_fields;
 mod cookies;
 mod cost;
 mod ends;
+mod epochs;
 mod everywhere;
 mod failing;
+mod flood;
 mod garbage;
 mod hostile;
 mod identity;
@@ -19,12 +22,14 @@ mod outage;
 mod periodic;
 mod planted;
 mod races;
+mod realms;
 mod refused;
 mod revival;
 mod rotation;
 mod sizes;
 mod streams;
 mod tokens;
+mod told_pages;
 mod transports;
 mod types;
 mod under_way;

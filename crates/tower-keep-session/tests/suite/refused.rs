@@ -1,10 +1,10 @@
 //! The server answers, and refuses.
 
 use http::StatusCode;
-use tower_keep_session::Session;
+use tower_keep_session::{Session, SessionError};
 
 use crate::{
-    common::Side,
+    common::{Browser, Side},
     outage::{asks, hasty},
 };
 
@@ -53,4 +53,27 @@ async fn a_server_without_scripts_is_told_them_again() {
     side.command(&["SCRIPT", "FLUSH"]);
     browser.set("a", 2).await;
     assert_eq!(browser.get("a").await, Some(2));
+}
+
+/// A script does all or nothing, also where the server lets it do only half.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_is_refused_ends_nothing_and_leaves_no_key_for_ever() {
+    let side = Side::redis();
+    let mut browser = Browser::new(&side.layer());
+    browser.set("cart", 1).await;
+    side.command(&["ACL", "SETUSER", "default", "-pexpire"]);
+    let login = async |session: Session| session.login("ada", 1).await;
+    let refused = browser.does(login).await;
+    assert!(
+        matches!(refused, Err(SessionError::Store(_))),
+        "{refused:?}"
+    );
+    side.command(&["ACL", "SETUSER", "default", "+@all"]);
+    let eternal: Vec<_> = side
+        .keys()
+        .into_iter()
+        .filter(|key| side.lives(key) == -1)
+        .collect();
+    assert_eq!(eternal, [""; 0]);
+    assert_eq!(browser.get("cart").await, Some(1));
 }

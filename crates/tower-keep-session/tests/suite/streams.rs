@@ -85,10 +85,26 @@ async fn a_server_that_is_down_ends_no_stream() {
     assert!(early.is_err(), "it goes on");
 }
 
+/// The oldest session ends for a new one; its streams are told, as of any other end.
+async fn a_stream_hears_that_its_session_gave_way(side: Side) {
+    let layer = side.builder().sessions_per_user(1).build();
+    let layer = layer.expect("makes sense");
+    let mut first = Browser::new(&layer);
+    first.login("ada").await;
+    let mut revoked = first.does(async |session| session.revoked()).await;
+    let early = timeout(Duration::from_millis(50), &mut revoked).await;
+    assert!(early.is_err(), "it waits");
+    Browser::new(&layer).login("ada").await;
+    assert_eq!(first.user().await, None);
+    let heard = timeout(Duration::from_secs(5), revoked).await;
+    assert!(heard.is_ok(), "hears of it within a millisecond or two");
+}
+
 on_both_stores!(
     a_stream_hears_of_a_logout,
     a_stream_hears_of_a_revocation_and_of_a_logout_everywhere,
     a_rotation_ends_no_stream_and_a_logout_after_it_does,
     the_logout_of_others_ends_no_stream,
     where_there_is_no_session_there_is_nothing_to_wait_for,
+    a_stream_hears_that_its_session_gave_way,
 );

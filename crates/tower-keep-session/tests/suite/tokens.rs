@@ -1,9 +1,13 @@
 //! Tokens that end before their time.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    convert::Infallible,
+    time::{Duration, SystemTime},
+};
 
-use http::{HeaderValue, StatusCode};
-use tower_keep_session::{Session, SessionError, SessionHandle, SessionLayer};
+use http::{HeaderValue, Request, StatusCode};
+use tower::{Layer, ServiceExt, service_fn};
+use tower_keep_session::{IdentifyLayer, Session, SessionError, SessionHandle, SessionLayer};
 
 use crate::common::{Browser, LONG, Side, Wire, on_both_stores};
 
@@ -112,6 +116,29 @@ async fn with_a_revoked_token_no_session_is_read(side: Side) {
     assert_eq!(SessionError::Revoked.status(), StatusCode::UNAUTHORIZED);
 }
 
+/// The handler need not look: whoever identifies did.
+async fn a_revoked_token_does_not_get_past_whoever_identifies(side: Side) {
+    let layer = layer(&side);
+    let handler = service_fn(async |_: Request<()>| Ok::<_, Infallible>(Wire::default()));
+    let ask = async |layered: bool| {
+        let request = Request::get("/").header("x-token", "t").body(());
+        let request = request.expect("a request");
+        let answer = if layered {
+            let service = layer.layer(IdentifyLayer::new().layer(handler));
+            service.oneshot(request).await.expect("answers").status()
+        } else {
+            let service = layer.layer(handler);
+            service.oneshot(request).await.expect("answers").status()
+        };
+        answer.as_u16()
+    };
+    assert_eq!(ask(true).await, 200);
+    let sessions = layer.sessions();
+    sessions.revoke_token("t", None).await.expect("revokes");
+    assert_eq!(ask(true).await, 401);
+    assert_eq!(ask(false).await, 200, "nobody asks");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn session_and_token_are_one_round_trip() {
     let side = Side::redis();
@@ -168,4 +195,5 @@ on_both_stores!(
     where_nobody_knows_its_end_it_is_remembered_for_a_week,
     what_is_over_by_itself_is_not_remembered,
     with_a_revoked_token_no_session_is_read,
+    a_revoked_token_does_not_get_past_whoever_identifies,
 );

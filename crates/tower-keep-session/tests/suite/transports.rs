@@ -1,6 +1,6 @@
 //! Tickets in cookies, as bearers, and in fields of any name: in HTTP, and in the metadata of gRPC.
 
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use tower_keep_session::{Session, SessionCookie, SessionLayer, Transport};
 
 use crate::common::{Answer, Browser, Side, fields, on_both_stores};
@@ -125,6 +125,7 @@ async fn a_call_that_could_not_be_stored_is_answered_as_grpc(side: Side) {
     let ticket = field(&client.set("a", 1).await, "x-session");
     client.headers.insert(FIELD, ticket);
     let mut other = client.clone();
+    client.method = Method::POST;
     client.headers.insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/grpc+proto"),

@@ -5,7 +5,7 @@ use tokio::sync::Barrier;
 use tower_keep_session::Session;
 use tower_keep_test_support::{Random, seed};
 
-use crate::common::{Browser, Side, on_both_stores};
+use crate::common::{Browser, Side, fields, on_both_stores};
 
 async fn changes_of_different_fields_are_all_kept(side: Side) {
     let layers = [side.layer(), side.layer()];
@@ -104,6 +104,16 @@ async fn a_response_of_5xx_changes_nothing(side: Side) {
     assert_eq!(browser.get("a").await, Some(1));
 }
 
+async fn an_update_that_puts_nothing_in_creates_nothing(side: Side) {
+    let mut browser = Browser::new(&side.layer());
+    let (result, answer) = browser
+        .visit(async |session: Session| session.update("flash", |old: Option<i64>| old).await)
+        .await;
+    assert_eq!(result.expect("nothing to do"), None);
+    assert_eq!(fields(&answer, "set-cookie"), [""; 0]);
+    assert_eq!(side.keys(), [""; 0]);
+}
+
 /// 64 at once, as `increment` is promised to bear.
 async fn of_many_updates_at_once_none_is_refused(side: Side) {
     let layers = [side.layer(), side.layer()];
@@ -135,5 +145,6 @@ on_both_stores!(
     whatever_the_schedule_each_field_has_its_last_value,
     what_is_set_to_what_it_was_is_not_written_over_what_others_wrote,
     a_response_of_5xx_changes_nothing,
+    an_update_that_puts_nothing_in_creates_nothing,
     of_many_updates_at_once_none_is_refused,
 );

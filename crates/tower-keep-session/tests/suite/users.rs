@@ -73,10 +73,24 @@ async fn who_is_not_logged_in_has_no_list(side: Side) {
     }
 }
 
+/// What a request noted for one user is not for the next either.
+async fn what_was_noted_for_one_user_is_not_for_the_next(side: Side) {
+    let mut browser = Browser::new(&side.layer());
+    browser.login("ada").await;
+    browser
+        .does(async |session: Session| {
+            session.set("draft of ada", &1).expect("is noted");
+            session.login("grace", 1).await.expect("logs in");
+        })
+        .await;
+    assert_eq!(browser.get("draft of ada").await, None);
+}
+
 on_both_stores!(
     a_user_sees_all_devices_the_oldest_first,
     one_device_is_revoked_and_no_other,
     revoking_this_device_is_a_logout,
     a_device_of_somebody_else_cannot_be_revoked,
     who_is_not_logged_in_has_no_list,
+    what_was_noted_for_one_user_is_not_for_the_next,
 );

@@ -5,12 +5,12 @@ use tower_keep_store::Reply;
 
 use super::unhex;
 use crate::{
-    lifetimes::{TRAIL, millis},
+    lifetimes::{TOMBSTONE, TRAIL, millis},
     place::{Ended, Listed, Replaced, Written},
     record::{Found, Record},
 };
 
-pub(in crate::shared) fn found(fields: Reply, left: i64, epoch: Option<&[u8]>) -> Found {
+pub(in crate::shared) fn found(fields: Reply, left: i64, epoch: Option<&[u8]>, now: u64) -> Found {
     let Reply::List(fields) = fields else {
         return Found::Nothing;
     };
@@ -32,8 +32,18 @@ pub(in crate::shared) fn found(fields: Reply, left: i64, epoch: Option<&[u8]>) -
         None => {}
     }
     // A record that never ends is none of ours.
-    if record.meta.ends == 0 || left == 0 || record.meta.epoch < number(epoch.unwrap_or_default()) {
+    if record.meta.ends == 0 || left == 0 {
         return Found::Nothing;
+    }
+    let epoch = number(epoch.unwrap_or_default());
+    if record.meta.epoch < epoch {
+        // An epoch is the time of the logout: what is left of the session stands for a tombstone.
+        let is_over = epoch.saturating_add(millis(TOMBSTONE)) <= now;
+        return if is_over {
+            Found::Nothing
+        } else {
+            Found::Ended(None)
+        };
     }
     Found::Session(record, left)
 }
@@ -79,12 +89,16 @@ pub(in crate::shared) fn written(reply: &[u8]) -> Option<Written> {
 pub(in crate::shared) fn replaced(reply: &[u8]) -> Option<Replaced> {
     let (answer, flat): (String, Vec<Value>) = rmp_serde::from_slice(reply).ok()?;
     let mut record = Record::default();
+    let mut gave_way = Vec::new();
     let mut values = flat.into_iter().map(Value::bytes);
     while let (Some(Some(name)), Some(Some(value))) = (values.next(), values.next()) {
-        read(&mut record, &name, value);
+        match &name[..] {
+            b"@v" => gave_way.extend(unhex(&value)),
+            _ => read(&mut record, &name, value),
+        }
     }
     Some(match answer.as_str() {
-        "done" => Replaced::Done(record),
+        "done" => Replaced::Done(record, gave_way),
         "ended" => Replaced::Ended,
         "many" => Replaced::TooMany,
         "large" => Replaced::TooLarge,

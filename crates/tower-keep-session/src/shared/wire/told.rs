@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::hex;
 use crate::{
-    lifetimes::{Lifetimes, TOMBSTONE, millis},
+    lifetimes::{LONGEST, Lifetimes, TOMBSTONE, millis},
     place::{Beginning, Operation, Replace, Write},
     record::Changes,
 };
@@ -102,14 +102,9 @@ pub(in crate::shared) fn replacing(
     ))
 }
 
-pub(in crate::shared) fn ending_all(
-    is_guarded: bool,
-    keeps: bool,
-    given: u64,
-    lifetimes: &Lifetimes,
-) -> Vec<u8> {
-    // A little longer than any session of before can live.
-    let lives = lifetimes.absolute_millis() + 60_000;
+pub(in crate::shared) fn ending_all(is_guarded: bool, keeps: bool, given: u64) -> Vec<u8> {
+    // A little longer than any session of before can live, by whichever layer's deadlines it does.
+    let lives = millis(LONGEST) + 60_000;
     pack(&(given, lives, u8::from(is_guarded), u8::from(keeps)))
 }
 
