@@ -1,13 +1,14 @@
 //! What a request costs in allocations: the same on every machine, so a bound can be a test.
 
+mod common;
+
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::Response;
-use http_body::Body;
+use common::{allocations, allocations_after};
+
 use tokio::runtime::Builder;
-use tower::{Layer, Service};
-use tower_keep_bench::{Bare, Request, exchange, get, head, now, options, revalidating};
+use tower::Layer;
+use tower_keep_bench::{Bare, exchange, get, head, options, revalidating};
 use tower_keep_cache::{Cache, CacheLayer};
 use tower_keep_store::{Clock, Store, Timestamp};
 
@@ -24,8 +25,8 @@ fn no_request_allocates_more_than_its_bound() {
         ("bypass (OPTIONS)", options(PATH), SAME, 0, 1),
     ] {
         let (cached, clock) = cached();
-        let bare = allocations(Bare::new(), &request, || {});
-        let through = allocations(cached, &request, || clock.advance(passing));
+        let bare = allocations(Bare::new(), &request);
+        let through = allocations_after(|| clock.advance(passing), cached, &request);
         let target_met = if through <= bare + target {
             "met"
         } else {
@@ -48,27 +49,6 @@ fn cached() -> (Cache<Bare>, Clock) {
     let runtime = builder.enable_time().build().expect("a runtime");
     runtime.block_on(exchange(&mut cached.clone(), get(PATH)));
     (cached, clock)
-}
-
-/// Those of one request, its answer read to the end. Making the request is not counted.
-fn allocations<S, B>(mut service: S, request: &Request, before: impl Fn()) -> u64
-where
-    S: Service<Request, Response = Response<B>>,
-    S::Error: std::fmt::Debug,
-    B: Body<Data = Bytes>,
-    B::Error: std::fmt::Debug,
-{
-    // An entry remembers its fields when it is asked for the second time.
-    let [_first, _second, third, fourth] = [(); 4].map(|()| {
-        let request = request.clone();
-        before();
-        let exchanging = || {
-            now(exchange(&mut service, request));
-        };
-        allocation_counter::measure(exchanging).count_total
-    });
-    assert_eq!(third, fourth, "the same request costs the same");
-    fourth
 }
 
 const PATH: &str = "/items/7";

@@ -1,15 +1,14 @@
 //! What a limit costs in allocations: the same on every machine, so a bound can be a test.
 
+mod common;
+
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::Response;
-use http_body::Body;
+use common::allocations;
+
 use tokio::runtime::Builder;
-use tower::{Layer, Service};
-use tower_keep_bench::{
-    Bare, Request, SharedLimits, exchange, from_address, from_merchant, now, plenty,
-};
+use tower::Layer;
+use tower_keep_bench::{Bare, SharedLimits, from_address, from_merchant, now, plenty};
 use tower_keep_rate_limit::{Key, Policy, Quota, RateLimitLayer, Subject};
 use tower_keep_store::Store;
 
@@ -90,25 +89,6 @@ fn in_memory<const N: usize>(policies: [Policy; N]) -> RateLimitLayer {
         builder = builder.policy(policy);
     }
     builder.build().expect("makes sense")
-}
-
-/// Those of one request, its answer read to the end. Making the request is not counted.
-fn allocations<S, B>(mut service: S, request: &Request) -> u64
-where
-    S: Service<Request, Response = Response<B>>,
-    S::Error: std::fmt::Debug,
-    B: Body<Data = Bytes>,
-    B::Error: std::fmt::Debug,
-{
-    let [_first, second, third] = [(); 3].map(|()| {
-        let request = request.clone();
-        let exchanging = || {
-            now(exchange(&mut service, request));
-        };
-        allocation_counter::measure(exchanging).count_total
-    });
-    assert_eq!(second, third, "the same request costs the same");
-    third
 }
 
 const ONE: u64 = 4;

@@ -1,13 +1,11 @@
 //! What a session costs in allocations: the same on every machine, so a bound can be a test.
 
-use bytes::Bytes;
-use http::Response;
-use http_body::Body;
+mod common;
+
+use common::allocations;
 use tokio::runtime::Builder;
-use tower::{Layer, Service};
-use tower_keep_bench::{
-    Bare, Reads, Request, SharedSessions, exchange, get, now, signed_in, with_cookie,
-};
+use tower::Layer;
+use tower_keep_bench::{Bare, Reads, SharedSessions, exchange, get, now, signed_in, with_cookie};
 use tower_keep_session::SessionLayer;
 use tower_keep_store::Store;
 
@@ -67,25 +65,6 @@ fn a_read_on_redis_allocates_little_more_than_the_bare_commands() {
 fn of_each(mut exchanging: impl FnMut()) -> u64 {
     let all = allocation_counter::measure(|| (0..MANY).for_each(|_| exchanging()));
     (all.count_total + MANY / 2) / MANY
-}
-
-/// Those of one request, its answer read to the end. Making the request is not counted.
-fn allocations<S, B>(mut service: S, request: &Request) -> u64
-where
-    S: Service<Request, Response = Response<B>>,
-    S::Error: std::fmt::Debug,
-    B: Body<Data = Bytes>,
-    B::Error: std::fmt::Debug,
-{
-    let [_first, second, third] = [(); 3].map(|()| {
-        let request = request.clone();
-        let exchanging = || {
-            now(exchange(&mut service, request));
-        };
-        allocation_counter::measure(exchanging).count_total
-    });
-    assert_eq!(second, third, "the same request costs the same");
-    third
 }
 
 const UNTOUCHED: u64 = 6;
