@@ -8,7 +8,7 @@ use std::{
 use bb8_redis::bb8::{ErrorSink, ManageConnection};
 use redis::{
     AsyncConnectionConfig, Client, ErrorKind, ProtocolVersion, PushInfo, PushKind, RedisError,
-    Script, io::tcp::TcpSettings,
+    Script, aio::MultiplexedConnection, io::tcp::TcpSettings,
 };
 use tokio::task::JoinSet;
 
@@ -42,6 +42,53 @@ impl Manager {
     }
 }
 
+impl Manager {
+    /// Gives the server the scripts that it does not know. One that is not there in time is sent in full with
+    /// its first use: a server far away need not take in all of them before it is of any use.
+    ///
+    /// # Errors
+    ///
+    /// The connection broke, or nothing was heard: a server that accepts and then hangs must not hold the pool's
+    /// place for ever.
+    async fn prepare(&self, connection: &MultiplexedConnection) -> Result<(), RedisError> {
+        let scripts = self
+            .scripts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if scripts.is_empty() {
+            return Ok(());
+        }
+        let mut asking = redis::cmd("SCRIPT");
+        asking.arg("EXISTS");
+        for script in &scripts {
+            asking.arg(script.get_hash());
+        }
+        let mut asked = connection.clone();
+        let known = asking.query_async::<Vec<bool>>(&mut asked);
+        let known = match tokio::time::timeout(CONNECT_TIMEOUT, known).await {
+            Ok(known) => known?,
+            Err(_) => return Err((ErrorKind::Io, "preparing the connection timed out").into()),
+        };
+        // All at once, not one after another.
+        let mut loading = JoinSet::new();
+        for (script, is_known) in scripts.into_iter().zip(known) {
+            if !is_known {
+                let mut connection = connection.clone();
+                loading.spawn(async move { script.load_async(&mut connection).await });
+            }
+        }
+        let loaded = async {
+            while let Some(loaded) = loading.join_next().await {
+                loaded.map_err(|_| (ErrorKind::Io, "preparing the connection ended"))??;
+            }
+            Ok(())
+        };
+        let loaded = tokio::time::timeout(LOAD_TIMEOUT, loaded).await;
+        loaded.unwrap_or(Ok(()))
+    }
+}
+
 impl ManageConnection for Manager {
     type Connection = Link;
     type Error = RedisError;
@@ -63,28 +110,7 @@ impl ManageConnection for Manager {
             .client
             .get_multiplexed_async_connection_with_config(&config)
             .await?;
-        let preparing = async {
-            let scripts = self
-                .scripts
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone();
-            // All at once: one after another, a server far away would never be ready in time.
-            let mut loading = JoinSet::new();
-            for script in scripts {
-                let mut connection = connection.clone();
-                loading.spawn(async move { script.load_async(&mut connection).await });
-            }
-            while let Some(loaded) = loading.join_next().await {
-                loaded.map_err(|_| (ErrorKind::Io, "preparing the connection ended"))??;
-            }
-            Ok::<_, RedisError>(())
-        };
-        // A server that accepts and then hangs must not hold the pool's place for ever.
-        match tokio::time::timeout(CONNECT_TIMEOUT, preparing).await {
-            Ok(result) => result?,
-            Err(_) => return Err((ErrorKind::Io, "preparing the connection timed out").into()),
-        }
+        self.prepare(&connection).await?;
         Ok(Link { connection, health })
     }
 
@@ -122,3 +148,6 @@ enum Unheard {}
 /// Longest time to connect, and bb8's pause between attempts (at most half of it): what bounds how
 /// soon a server that came back is noticed.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_millis(250);
+
+/// Longest time that the first connection to a server waits for it to take in scripts.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(1);
