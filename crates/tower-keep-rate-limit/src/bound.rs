@@ -34,10 +34,16 @@ impl Bound {
         }
     }
 
-    /// Whether permits for it can be had in advance. Not for a shadow, whose very refusals are to be counted:
-    /// what a permit lets through nobody decides.
+    /// Whether what was seen to be refused stays so until its time.
+    pub(crate) fn only_time_gives_back(&self) -> bool {
+        !self.is_returnable && self.rule.only_time_gives_back()
+    }
+
+    /// Whether permits for it can be had in advance. Only where units come back evenly: elsewhere permits of many
+    /// callers, each with a few, could all be used beside a whole new window. Not for a shadow, whose very refusals
+    /// are to be counted: what a permit lets through nobody decides.
     pub(crate) fn is_leasable(&self) -> bool {
-        !self.is_shadow && !self.is_returnable && self.rule.only_time_gives_back()
+        !self.is_shadow && !self.is_returnable && matches!(self.rule, Rule::Gcra(_))
     }
 }
 

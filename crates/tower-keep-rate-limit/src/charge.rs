@@ -63,8 +63,7 @@ impl Charge {
         if self.bound.is_shadow || self.cost == 0 {
             return false;
         }
-        let only_time_gives_back = self.bound.is_leasable();
-        record.banned(now) > 0 || only_time_gives_back && self.wait(record, now) > 0
+        record.banned(now) > 0 || self.bound.only_time_gives_back() && self.wait(record, now) > 0
     }
 
     /// How often it passes now, if a unit counts as `factor`.

@@ -184,7 +184,7 @@ impl RateLimitHandle {
         let deadline = self.limits.store.step_deadline();
         let place = &self.limits.place;
         place
-            .ban(&charge.bucket, &charge.bound.rule, terms, deadline)
+            .ban(&charge.bucket, charge.rule(), terms, deadline)
             .await?;
         Ok(())
     }

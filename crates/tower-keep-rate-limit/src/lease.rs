@@ -18,7 +18,6 @@ use tokio::time::Instant;
 use crate::{
     buckets::Seen,
     charge::{Charge, Charges, Records},
-    rule::Rule,
 };
 
 /// The permits that this process has in advance.
@@ -54,16 +53,10 @@ pub(crate) struct Permits {
 pub(crate) fn life(charges: &Charges, epsilon: f64) -> Option<Duration> {
     let life = |charge: &Charge| {
         let window = charge.bound.quota.window();
-        is_leasable(charge).then(|| window.mul_f64(epsilon))
+        charge.bound.is_leasable().then(|| window.mul_f64(epsilon))
     };
     let lives = charges.iter().map(life);
     lives.reduce(|one, other| Some(one?.min(other?)))?
-}
-
-/// Only where units come back evenly: elsewhere permits of many callers, each with a few, could all be used beside
-/// a whole new window.
-fn is_leasable(charge: &Charge) -> bool {
-    charge.bound.is_leasable() && matches!(charge.bound.rule, Rule::Gcra(_))
 }
 
 impl Leases {

@@ -138,11 +138,11 @@ impl Known<'_> {
         let state = &self.record.state;
         let banned = self.record.banned(self.now);
         let available = match banned {
-            0 => charge.bound.rule.available(state, self.now) / self.factor,
+            0 => charge.rule().available(state, self.now) / self.factor,
             _ => 0,
         };
         let left = available.saturating_sub(u64::from(charge.keep));
-        let until = |units| banned.max(charge.bound.rule.wait(state, self.now, units));
+        let until = |units| banned.max(charge.rule().wait(state, self.now, units));
         let refused_for = is_refused.then(|| until(charge.needed() * self.factor));
         let (standing, wait) = match refused_for {
             Some(wait) if wait > 0 || charge.bound.is_shadow => (Standing::Refused, wait),
@@ -156,7 +156,7 @@ impl Known<'_> {
             bound: charge.bound.clone(),
             remaining: u32::try_from(left).unwrap_or(u32::MAX),
             standing,
-            reset: Duration::from_micros(until(charge.bound.rule.most_at_once())),
+            reset: Duration::from_micros(until(charge.rule().most_at_once())),
             wait: Duration::from_micros(wait),
         }
     }

@@ -154,7 +154,7 @@ impl Hub {
     /// Decides by this process's share, from what it last knew: a unit is as many times dearer as there are
     /// processes.
     pub(crate) fn share(&self, charges: &Charges, want: u64) -> Decision {
-        let now = self.now_at_most(Instant::now()).unwrap_or_else(system_time);
+        let now = self.now_or_system();
         let factor = u64::from(self.processes.count());
         let mut locked = self
             .buckets
@@ -162,7 +162,7 @@ impl Hub {
         for charge in charges {
             let bucket = locked.entry(&charge.bucket, now);
             bucket.outages = NOT_TOLD;
-            if let Rule::Slots(_) = charge.bound.rule {
+            if charge.is_for_slots() {
                 // Held here, and as many by each of the others.
                 bucket.record.state = State::Slots(self.holdings.count(&charge.bucket) * factor);
             }
@@ -217,9 +217,9 @@ impl Hub {
         rule: &Rule,
         store: &Store,
     ) -> Result<(), StoreError> {
+        let deadline = store.step_deadline();
         if rule.only_time_gives_back() {
             let argument = wire::reset(rule, self.given());
-            let deadline = store.step_deadline();
             self.server
                 .run(&wire::BAN, &[*bucket], &argument, deadline)
                 .await?;
@@ -229,7 +229,7 @@ impl Hub {
         if let Some(known) = self.buckets.lock([bucket].into_iter()).get(bucket) {
             known.denials = Denials::default();
         }
-        self.tell(bucket, store.step_deadline()).await
+        self.tell(bucket, deadline).await
     }
 
     pub(crate) async fn ban(
@@ -260,7 +260,7 @@ impl Hub {
 
     /// Of what is not known it is assumed that nothing was used: not of this bucket, for so long.
     fn keep_in_mind(&self, bucket: &Key, length: Duration) {
-        let now = self.now_at_most(Instant::now()).unwrap_or_else(system_time);
+        let now = self.now_or_system();
         let seen = self.see();
         let mut locked = self.buckets.lock([bucket].into_iter());
         let is_new = locked.get(bucket).is_none();
@@ -328,7 +328,7 @@ impl Hub {
             // What is said of the others has to be true as well.
             let bucket = locked.get(&charge.bucket)?;
             let is_so = bucket.outages == outages
-                && charge.bound.rule.is_plausible(&bucket.record.state, now)
+                && charge.rule().is_plausible(&bucket.record.state, now)
                 && self.holds(&mut bucket.seen, std::slice::from_ref(charge));
             if !is_so {
                 return None;
@@ -460,6 +460,7 @@ impl Hub {
             && !self.was_reset(key, known.seen)
     }
 
+    /// The server's time now; this machine's, before the server was heard of.
     fn now_or_system(&self) -> u64 {
         self.now_at_most(Instant::now()).unwrap_or_else(system_time)
     }
