@@ -1,10 +1,21 @@
-//! A connection like the store's own.
+//! Stores on a server, and a connection like their own.
+
+use std::time::Duration;
 
 use redis::{
     AsyncConnectionConfig, Client, ProtocolVersion, aio::MultiplexedConnection,
     io::tcp::TcpSettings,
 };
-use tower_keep_test_support::RedisServer;
+use tower_keep_store::Store;
+use tower_keep_test_support::{RedisServer, eventually};
+
+/// A store on the server that follows its log.
+pub(crate) async fn store_on(server: &RedisServer) -> Store {
+    let store = Store::builder().deadline(PATIENCE).connect(&server.url());
+    let store = store.expect("a good URL");
+    eventually(PATIENCE, async || store.log().is_current()).await;
+    store
+}
 
 /// As the store's own connections, without pool, deadline and breaker.
 pub(crate) async fn connect(server: &RedisServer) -> MultiplexedConnection {
@@ -24,3 +35,6 @@ pub(crate) async fn connect(server: &RedisServer) -> MultiplexedConnection {
         .await
         .expect("a server that accepts")
 }
+
+/// Generous: a time-out would be measured as an answer without the server.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);

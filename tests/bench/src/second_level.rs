@@ -4,10 +4,13 @@ use std::{collections::HashMap, time::Duration};
 
 use tower::Layer;
 use tower_keep_cache::{Cache, CacheLayer, Class, Classes};
-use tower_keep_store::Store;
 use tower_keep_test_support::{RedisServer, Reply, eventually};
 
-use crate::{Bare, BareGet, Request, connection::connect, exchange, get};
+use crate::{
+    Bare, BareGet, Request,
+    connection::{PATIENCE, connect, store_on},
+    exchange, get,
+};
 
 /// A Redis server, a cache in front of it whose first level never answers, and a handler that reads
 /// the same records without it.
@@ -33,11 +36,7 @@ impl SecondLevel {
     /// If `redis-server` is not on the `PATH`.
     pub async fn start(tasks: usize) -> Self {
         let server = RedisServer::start();
-        let store = Store::builder()
-            .deadline(PATIENCE)
-            .connect(&server.url())
-            .expect("a good URL");
-        eventually(PATIENCE, async || store.log().is_current()).await;
+        let store = store_on(&server).await;
         let class = Class::fresh_for(Duration::from_secs(86_400)).first_level(false);
         let layer = CacheLayer::builder(store)
             .classes(Classes::new().class("second-level", class))
@@ -89,6 +88,3 @@ fn records(server: &RedisServer) -> Vec<String> {
         other => panic!("KEYS answers with a list, not {other:?}"),
     }
 }
-
-/// Generous: a time-out would be measured as a miss.
-const PATIENCE: Duration = Duration::from_secs(10);

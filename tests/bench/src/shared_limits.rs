@@ -1,14 +1,12 @@
 //! Limits on a real Redis, and the bare calls of scripts on the same.
 
-use std::time::Duration;
-
 use tower_keep_rate_limit::{Key, Policy, Quota, RateLimitLayer, RateLimitLayerBuilder};
 use tower_keep_store::Store;
-use tower_keep_test_support::{RedisServer, eventually};
+use tower_keep_test_support::RedisServer;
 
 use crate::{
     BareScript,
-    connection::connect,
+    connection::{connect, store_on},
     evalsha::{TEXTBOOK, TRIVIAL},
     request::MERCHANT,
 };
@@ -29,11 +27,7 @@ impl SharedLimits {
     /// If `redis-server` is not on the `PATH`.
     pub async fn start() -> Self {
         let server = RedisServer::start();
-        let store = Store::builder()
-            .deadline(PATIENCE)
-            .connect(&server.url())
-            .expect("a good URL");
-        eventually(PATIENCE, async || store.log().is_current()).await;
+        let store = store_on(&server).await;
         Self { store, server }
     }
 
@@ -74,6 +68,3 @@ pub fn plenty(name: &'static str) -> Policy {
 pub fn scarce(name: &'static str) -> Policy {
     Policy::new(name, Quota::per_minute(100)).by(Key::header(MERCHANT))
 }
-
-/// Generous: a time-out would be measured as a decision without the server.
-const PATIENCE: Duration = Duration::from_secs(10);

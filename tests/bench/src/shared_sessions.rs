@@ -1,14 +1,17 @@
 //! Sessions on a real Redis, and the bare read of the same records.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use http::{Response, header::SET_COOKIE};
 use tower::{Layer, Service, service_fn};
 use tower_keep_session::{Session, SessionHandle, SessionLayer};
-use tower_keep_store::Store;
-use tower_keep_test_support::{RedisServer, Reply, eventually};
+use tower_keep_test_support::{RedisServer, Reply};
 
-use crate::{BarePipeline, Request, connection::connect, get};
+use crate::{
+    BarePipeline, Request,
+    connection::{connect, store_on},
+    get,
+};
 
 /// A Redis server, and sessions of three fields on it: one for each client, without a user, and one of a user.
 #[derive(Debug)]
@@ -32,11 +35,7 @@ impl SharedSessions {
     /// If `redis-server` is not on the `PATH`.
     pub async fn start(clients: usize) -> Self {
         let server = RedisServer::start();
-        let store = Store::builder()
-            .deadline(PATIENCE)
-            .connect(&server.url())
-            .expect("a good URL");
-        eventually(PATIENCE, async || store.log().is_current()).await;
+        let store = store_on(&server).await;
         let layer = SessionLayer::new(store);
         let (mut cookies, mut keys) = (Vec::new(), HashMap::new());
         for _ in 0..clients {
@@ -104,6 +103,3 @@ fn records(server: &RedisServer) -> Vec<String> {
         other => panic!("KEYS answers with a list, not {other:?}"),
     }
 }
-
-/// Generous: a time-out would be measured as a failure.
-const PATIENCE: Duration = Duration::from_secs(10);

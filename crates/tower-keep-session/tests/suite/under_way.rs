@@ -72,9 +72,7 @@ async fn who_was_never_told_a_new_ticket_is_given_one(side: Side) {
     let mut browser = Browser::new(&layer);
     browser.login("ada").await;
     let mut deaf = browser.clone();
-    browser
-        .does(async |session| session.rotate().await.expect("rotates"))
-        .await;
+    rotate(&mut browser).await;
     side.advance(AFTER_GRACE);
     let before = deaf.cookie.clone();
     assert_eq!(deaf.user().await.as_deref(), Some("ada"));
@@ -93,9 +91,7 @@ async fn a_slow_request_loses_no_write_to_a_rotation(side: Side) {
     let mut slow = browser.clone();
     let (_, answer) = slow
         .visit(async |session: Session| {
-            browser
-                .does(async |session| session.rotate().await.expect("rotates"))
-                .await;
+            rotate(&mut browser).await;
             side.advance(AFTER_GRACE);
             session.set("result", &1).expect("is noted");
         })
@@ -111,9 +107,7 @@ async fn a_slow_logout_ends_a_session_that_was_rotated_meanwhile(side: Side) {
     let mut slow = browser.clone();
     let result = slow
         .does(async |session: Session| {
-            browser
-                .does(async |session| session.rotate().await.expect("rotates"))
-                .await;
+            rotate(&mut browser).await;
             side.advance(AFTER_GRACE);
             session.logout().await
         })
@@ -129,9 +123,7 @@ async fn without_grace_a_rotation_ends_no_stream(side: Side) {
     let mut revoked = browser.does(async |session| session.revoked()).await;
     let early = timeout(Duration::from_millis(50), &mut revoked).await;
     assert!(early.is_err(), "it waits");
-    browser
-        .does(async |session| session.rotate().await.expect("rotates"))
-        .await;
+    rotate(&mut browser).await;
     let early = timeout(Duration::from_millis(300), &mut revoked).await;
     assert!(early.is_err(), "it goes on");
 }
@@ -143,9 +135,7 @@ async fn without_grace_a_write_under_way_is_not_lost(side: Side) {
     let mut other = browser.clone();
     other
         .does(async |session: Session| {
-            browser
-                .does(async |session| session.rotate().await.expect("rotates"))
-                .await;
+            rotate(&mut browser).await;
             session.set("a", &1).expect("is noted");
         })
         .await;
@@ -158,9 +148,7 @@ async fn a_request_under_way_follows_any_number_of_rotations(side: Side) {
     let mut slow = browser.clone();
     slow.does(async |session: Session| {
         for _ in 0..9 {
-            browser
-                .does(async |session| session.rotate().await.expect("rotates"))
-                .await;
+            rotate(&mut browser).await;
         }
         session.set("a", &1).expect("is noted");
     })
@@ -177,6 +165,13 @@ async fn what_nobody_can_be_told_of_any_more_is_refused(side: Side) {
     side.advance(AFTER_GRACE);
     let user = browser.user().await;
     assert!(rotated.is_err() || user.is_some(), "{rotated:?} {user:?}");
+}
+
+/// As another request of the same client does it.
+async fn rotate(browser: &mut Browser) {
+    browser
+        .does(async |session| session.rotate().await.expect("rotates"))
+        .await;
 }
 
 on_both_stores!(
