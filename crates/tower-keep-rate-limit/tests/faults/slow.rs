@@ -12,9 +12,9 @@ use crate::{
 };
 
 /// Each way: an answer takes more than half of the deadline.
-const LATENCY: Duration = Duration::from_millis(60);
+const LATENCY: Duration = Duration::from_millis(100);
 
-const DEADLINE: Duration = Duration::from_millis(200);
+const DEADLINE: Duration = Duration::from_millis(380);
 
 /// A server far away, and a store on it.
 async fn far_away() -> (RedisServer, TcpProxy, Store) {
