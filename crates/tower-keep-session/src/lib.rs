@@ -119,6 +119,12 @@
 //!   [`IdentifyLayer`] around the routes that tokens open refuses revoked ones whatever their handlers do.
 //! * **A store that fails is never "no session".**
 //!
+//! # What it tells
+//!
+//! Whoever [observes](tower_keep_store::Store::observe) the store hears of every load for a client that has a
+//! ticket: *hit* if there is a session, *miss* if there is none (any more), *rejected* if its token was revoked,
+//! *error* if the store did not answer.
+//!
 //! # When Redis is slow, down or lying
 //!
 //! No request waits longer than the store's deadline (50 ms) for a step. [`SessionHandle::load`] then fails,
