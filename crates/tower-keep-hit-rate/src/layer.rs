@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use http::request::Parts;
-use tower_keep_store::{ConfigError, Store};
+use tower_keep_store::{ConfigError, Observer, Store};
 use tower_layer::Layer;
 
 use crate::{
@@ -124,7 +124,10 @@ impl HitRateLayerBuilder {
         if !(self.rules.worth.is_finite() && self.rules.worth >= 0.0) {
             return Err(ConfigError::new("worth_from: zero or more"));
         }
-        let monitor = Arc::new(Monitor::new(self.store.clock(), self.rules));
+        let (clock, evictions) = (self.store.clock(), self.store.evictions().clone());
+        let monitor = Arc::new(Monitor::new(clock, evictions, self.rules));
+        let observer: Arc<dyn Observer> = monitor.clone();
+        self.store.observe(&observer);
         let handle = HitRateHandle::new(monitor.clone());
         Ok((HitRateLayer { monitor }, handle))
     }

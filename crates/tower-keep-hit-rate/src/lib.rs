@@ -134,13 +134,13 @@
 mod body;
 mod class;
 mod classes;
-mod costs;
 mod counts;
 mod figures;
 mod future;
 mod handle;
 mod histogram;
 mod hot_keys;
+mod kind;
 mod label;
 mod ladder;
 mod layer;
@@ -162,11 +162,12 @@ pub use self::{
     figures::{Latency, Outcomes, WindowSnapshot},
     future::ResponseFuture,
     handle::HitRateHandle,
+    kind::Kind,
     ladder::Rung,
     layer::{HitRateLayer, HitRateLayerBuilder},
     ledger::{Ledger, Worth},
     service::HitRate,
-    snapshot::{ClassSnapshot, HotKey, Snapshot},
+    snapshot::{ClassSnapshot, EvictionsSnapshot, HotKey, Snapshot},
     verdict::Verdict,
 };
 pub use tower_keep_store::ConfigError;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use http::{Extensions, Method, Response, StatusCode, header::CONTENT_LENGTH, request::Parts};
 use http_body::Body;
-use tower_keep_store::{Outcome, OutcomeCell};
+use tower_keep_store::{Outcome, OutcomeCell, Told};
 
 use crate::{
     classes::ClassId,
     counts::{Figure, is_lookup},
+    kind::Kind,
     label::proves_method,
     monitor::{Membership, Monitor},
 };
@@ -28,7 +29,9 @@ pub(crate) struct Recorder {
     is_head: bool,
     /// The inner service, its future or its body is at work: if this is dropped now, that has panicked.
     is_inside: bool,
-    counted: Option<(ClassId, Outcome)>,
+    /// What it was counted as, and when its head was there.
+    counted: Option<(ClassId, Told)>,
+    answered: u64,
     /// Bytes that have come, and those that were promised.
     bytes: u64,
     promised: Option<u64>,
@@ -50,6 +53,7 @@ impl Recorder {
             is_head: head.method == Method::HEAD,
             is_inside: true,
             counted: None,
+            answered: now,
             bytes: 0,
             promised: None,
             is_over: false,
@@ -70,14 +74,18 @@ impl Recorder {
 
     /// The answer has begun. True if that was all.
     pub(crate) fn answered<B: Body>(&mut self, response: &Response<B>) -> bool {
-        let told = self.cell.get().or_else(|| {
-            let cell = response.extensions().get::<OutcomeCell>()?;
-            cell.get()
-        });
+        if self.cell.get().is_none()
+            && let Some(theirs) = response.extensions().get::<OutcomeCell>()
+            && theirs.get().is_some()
+        {
+            self.cell = theirs.clone();
+        }
+        let told = self.cell.told();
         let now = self.monitor.ticker.now();
         let id = self.id(proves_method(response.headers()), now);
-        self.count(id, told.unwrap_or(Outcome::Bypass), now);
-        if self.is_cacheable && told.is_none_or(is_lookup) {
+        self.answered = now;
+        self.count(id, told.unwrap_or(Outcome::Bypass.into()), now);
+        if self.is_cacheable && told.is_none_or(|told| is_lookup(told.outcome)) {
             self.monitor.simulate(id, self.key, now);
         }
         self.promised = self.promised(response);
@@ -90,8 +98,8 @@ impl Recorder {
     /// The inner service has failed.
     pub(crate) fn failed(&mut self) {
         let now = self.monitor.ticker.now();
-        let outcome = self.cell.get().unwrap_or(Outcome::Error);
-        self.count(self.id(false, now), outcome, now);
+        let told = self.cell.told().unwrap_or(Outcome::Error.into());
+        self.count(self.id(false, now), told, now);
         self.is_over = true;
     }
 
@@ -115,25 +123,33 @@ impl Recorder {
 impl Recorder {
     fn end(&mut self, now: u64) {
         self.weigh();
-        if let Some((id, outcome)) = self.counted {
-            self.monitor.time(id, outcome, self.key, self.began, now);
+        if let Some((id, told)) = self.known() {
+            let [to_head, took] = [self.answered, now].map(|at| at.saturating_sub(self.began));
+            self.monitor.class(id, now).time(told, to_head, took);
         }
         self.is_over = true;
     }
 
-    fn count(&mut self, id: ClassId, outcome: Outcome, now: u64) {
-        self.counted = Some((id, outcome));
-        self.monitor.count(id, outcome, now);
+    fn count(&mut self, id: ClassId, told: Told, now: u64) {
+        self.counted = Some((id, told));
+        self.monitor.count(id, told, now);
+    }
+
+    /// What it was counted as, with what became known since.
+    fn known(&self) -> Option<(ClassId, Told)> {
+        let (id, counted) = self.counted?;
+        let told = self
+            .cell
+            .told()
+            .filter(|told| told.outcome == counted.outcome);
+        Some((id, told.unwrap_or(counted)))
     }
 
     /// The class; a method that was claimed becomes one when it is proved.
     fn id(&self, is_proved: bool, now: u64) -> ClassId {
-        let classes = &self.monitor.classes;
         match &self.membership {
             Membership::Known(id) => *id,
-            Membership::Claimed(method) if is_proved => {
-                classes.find_or_make(method, now, &self.monitor.rules)
-            }
+            Membership::Claimed(method) if is_proved => self.monitor.make(Kind::Http, method, now),
             Membership::Claimed(_) => ClassId::Unmatched,
         }
     }
@@ -150,9 +166,9 @@ impl Recorder {
     }
 
     fn weigh(&self) {
-        if let Some((id, outcome)) = self.counted {
+        if let Some((id, told)) = self.known() {
             let class = self.monitor.class(id, self.began);
-            class.weigh(outcome, self.bytes);
+            class.weigh(told, self.bytes);
         }
     }
 
@@ -171,8 +187,12 @@ impl Recorder {
             Outcome::Cancelled
         };
         let now = self.monitor.ticker.now();
-        let outcome = self.cell.get().unwrap_or(unsaid);
-        self.count(self.id(false, now), outcome, now);
+        let told = self.cell.told().unwrap_or_else(|| match unsaid {
+            Outcome::Error => unsaid.into(),
+            // What it had called by then, it has called.
+            _ => Told::from(unsaid).origin_calls(self.cell.origin_calls()),
+        });
+        self.count(self.id(false, now), told, now);
     }
 
     /// A server may stop asking once it has all the bytes that were promised.
