@@ -150,6 +150,7 @@ mod monitor;
 mod prometheus;
 mod recorder;
 mod rules;
+mod server_timing;
 mod service;
 mod snapshot;
 mod ticker;

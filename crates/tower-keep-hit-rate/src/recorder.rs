@@ -1,6 +1,6 @@
 //! One request, from its coming to the end of its answer.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::{Extensions, Method, Response, StatusCode, header::CONTENT_LENGTH, request::Parts};
 use http_body::Body;
@@ -12,6 +12,7 @@ use crate::{
     kind::Kind,
     label::proves_method,
     monitor::{Membership, Monitor},
+    server_timing,
 };
 
 /// Counts a request once, whatever becomes of it. What was not said by when it is dropped is said then.
@@ -27,6 +28,8 @@ pub(crate) struct Recorder {
     is_cacheable: bool,
     /// Its answer has no body on the wire.
     is_head: bool,
+    /// Its answer tells what took how long.
+    is_timed: bool,
     /// The inner service, its future or its body is at work: if this is dropped now, that has panicked.
     is_inside: bool,
     /// What it was counted as, and when its head was there.
@@ -51,6 +54,7 @@ impl Recorder {
             began: now,
             is_cacheable: head.method == Method::GET || head.method == Method::HEAD,
             is_head: head.method == Method::HEAD,
+            is_timed: false,
             is_inside: true,
             counted: None,
             answered: now,
@@ -58,7 +62,8 @@ impl Recorder {
             promised: None,
             is_over: false,
         };
-        // A closure of somebody else's runs here; one that panics is counted, too.
+        // Closures of somebody else's run here; one that panics is counted, too.
+        recorder.is_timed = recorder.monitor.rules.server_timing.is_asked(head);
         recorder.membership = recorder.monitor.classify(head, now);
         recorder.key = recorder.monitor.key(head, now);
         recorder
@@ -73,7 +78,7 @@ impl Recorder {
     }
 
     /// The answer has begun. True if that was all.
-    pub(crate) fn answered<B: Body>(&mut self, response: &Response<B>) -> bool {
+    pub(crate) fn answered<B: Body>(&mut self, response: &mut Response<B>) -> bool {
         if self.cell.get().is_none()
             && let Some(theirs) = response.extensions().get::<OutcomeCell>()
             && theirs.get().is_some()
@@ -87,6 +92,10 @@ impl Recorder {
         self.count(id, told.unwrap_or(Outcome::Bypass.into()), now);
         if self.is_cacheable && told.is_none_or(|told| is_lookup(told.outcome)) {
             self.monitor.simulate(id, self.key, now);
+        }
+        if let Some((_, told)) = self.counted.filter(|_| self.is_timed) {
+            let to_head = Duration::from_nanos(now.saturating_sub(self.began));
+            server_timing::add(response.headers_mut(), told, to_head);
         }
         self.promised = self.promised(response);
         if response.body().is_end_stream() || self.promised == Some(0) {
