@@ -2,11 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{Extensions, Method, Response, StatusCode, header::CONTENT_LENGTH, request::Parts};
+use http::{Method, Response, StatusCode, header::CONTENT_LENGTH, request::Parts};
 use http_body::Body;
 use tower_keep_store::{Outcome, OutcomeCell, Told};
 
 use crate::{
+    cell::RequestCell,
     classes::ClassId,
     counts::{Figure, is_lookup},
     kind::Kind,
@@ -19,7 +20,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Recorder {
     monitor: Arc<Monitor>,
-    cell: OutcomeCell,
+    cell: RequestCell,
     membership: Membership,
     /// The hash of what it asked for.
     key: u64,
@@ -48,7 +49,7 @@ impl Recorder {
         monitor.begin();
         let mut recorder = Self {
             monitor,
-            cell: leave_cell(&mut head.extensions),
+            cell: RequestCell::of(&mut head.extensions),
             membership: Membership::Known(ClassId::Unmatched),
             key: 0,
             began: now,
@@ -83,7 +84,7 @@ impl Recorder {
             && let Some(theirs) = response.extensions().get::<OutcomeCell>()
             && theirs.get().is_some()
         {
-            self.cell = theirs.clone();
+            self.cell = theirs.clone().into();
         }
         let told = self.cell.told();
         let now = self.monitor.ticker.now();
@@ -226,16 +227,4 @@ impl Drop for Recorder {
         }
         self.monitor.end();
     }
-}
-
-/// The cell of the request: that of a layer further out, which asks the same, unless it holds the word of an
-/// earlier try; else a new one.
-fn leave_cell(extensions: &mut Extensions) -> OutcomeCell {
-    let theirs = extensions.get::<OutcomeCell>();
-    if let Some(cell) = theirs.filter(|cell| cell.get().is_none()) {
-        return cell.clone();
-    }
-    let cell = OutcomeCell::default();
-    extensions.insert(cell.clone());
-    cell
 }
