@@ -12,8 +12,10 @@ use tower_keep_store::{Outcome, Told};
 /// Who is told.
 #[derive(Clone, Default)]
 pub(crate) struct ServerTiming {
-    asks: Option<Arc<dyn Fn(&Parts) -> bool + Send + Sync>>,
+    asks: Option<Arc<Predicate>>,
 }
+
+type Predicate = dyn Fn(&Parts) -> bool + Send + Sync;
 
 impl ServerTiming {
     pub(crate) fn when(asks: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
