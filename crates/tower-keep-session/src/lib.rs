@@ -137,24 +137,27 @@
 //!
 //! | key | type | time to live |
 //! |---|---|---|
-//! | `namespace:s:{digest}` | hash: a session without a user | until it ends |
-//! | `namespace:s:{user}:digest` | hash: a session of a user | until it ends |
-//! | the same, after its end | hash: that it ended, or where it went | 60 s; after a rotation as long as the session, until the new ticket is used, then an hour and the grace |
+//! | `namespace:s:{digest}` | string: a session without a user | until it ends |
+//! | `namespace:s:{user}:digest` | string: a session of a user | until it ends |
+//! | the same, after its end | string: that it ended, or where it went | 60 s; after a rotation as long as the session, until the new ticket is used, then an hour and the grace |
 //! | `namespace:su:{user}:00000000` | string: the user's epoch, once they were logged out everywhere | 400 days and a minute: no session of before is there then |
 //! | `namespace:su:{user}:00000001` | hash: the user's sessions by name, each with its label and where it is | as long as a session can |
 //! | `namespace:st:{digest}` | string: a token that was revoked | until it ends by itself, and a minute; 7 days if nobody knows |
 //! | `namespace:log` | stream: tells all processes of ends; see [`InvalidationLog`](tower_keep_store::InvalidationLog) | a day, renewed |
 //!
-//! Digests of users begin with the store's [secret](tower_keep_store::StoreBuilder::secret). Values are JSON,
-//! and lie there as they are, as do names of users.
+//! Digests of users begin with the store's [secret](tower_keep_store::StoreBuilder::secret). A session is one
+//! string, because that is what can be read fastest: a few numbers, and a map (msgpack) of its values. Those are JSON,
+//! and lie there as they are, as do names of users. A script that changes some of them leaves the others as it finds
+//! them, also those of later versions. It writes the whole string, whatever it changes: what is large, and changes
+//! often, does not belong in a session.
 //!
 //! | request | round trips |
 //! |---|---|
 //! | does not look at the session, or has no ticket | 0 |
-//! | reads, whatever and how often | 1: `HGETALL`, `PTTL`, with a user `GET`, with a token `EXISTS` |
+//! | reads, whatever and how often | 1: `GET` (with a user `MGET`, of the epoch too), `PTTL`, with a token `EXISTS` |
 //! | changes fields | the read, and 1 script |
 //! | logs in, rotates, logs out | the read, and 1 script; the end is told in the log, without waiting |
-//! | comes first with the ticket of a rotation | the read; `HDEL`, `PEXPIRE`, `HDEL`, without waiting |
+//! | comes first with the ticket of a rotation | the read; 1 script, without waiting |
 //! | logs a user out everywhere | 1 script, after the read if a session asks; told in the log, without waiting |
 //! | lists a user's sessions | 2 |
 //!

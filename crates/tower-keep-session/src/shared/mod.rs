@@ -35,6 +35,7 @@ impl Shared {
         for script in [
             &wire::WRITE,
             &wire::RENEW,
+            &wire::SETTLE,
             &wire::REPLACE,
             &wire::END_ALL,
             &wire::REVOKE,
@@ -54,33 +55,42 @@ impl Shared {
         at: Option<&At>,
         token: Option<&Key>,
     ) -> Result<Loaded, StoreError> {
-        let owner = at.and_then(|at| at.owner.as_ref());
-        let mut commands = Vec::with_capacity(4);
+        let mut commands = Vec::with_capacity(3);
         commands.extend(token.map(|token| Command::new("EXISTS").key(token)));
-        // The epoch first: a session that is kept while all others end is never older than what was read.
-        commands.extend(owner.map(|owner| Command::new("GET").key(&epoch(owner))));
-        commands.extend(at.map(|at| Command::new("HGETALL").key(&at.session)));
-        commands.extend(at.map(|at| Command::new("PTTL").key(&at.session)));
+        if let Some(at) = at {
+            commands.push(match &at.owner {
+                Some(owner) => Command::new("MGET").key(&epoch(owner)).key(&at.session),
+                None => Command::new("GET").key(&at.session),
+            });
+            commands.push(Command::new("PTTL").key(&at.session));
+        }
         let mut replies = self.run(commands).await?.into_iter();
         let mut next = || replies.next().ok_or_else(StoreError::malformed);
         let is_revoked = match token {
             Some(_) => next()?.integer().ok_or_else(StoreError::unavailable)? != 0,
             None => false,
         };
-        let epoch = match owner {
-            Some(owner) => self.read(next()?, &epoch(owner), STRING).await?.bytes(),
-            None => None,
+        let Some(at) = at else {
+            return Ok(Loaded {
+                found: Found::Nothing,
+                is_revoked,
+            });
         };
-        let found = match at {
-            Some(at) => {
-                let fields = self.read(next()?, &at.session, HASH).await?;
-                let left = next()?.integer().ok_or_else(StoreError::unavailable)?;
-                let now = self.clock.now().as_micros() / 1000;
-                wire::found(fields, left, epoch.as_deref(), now)
-            }
-            None => Found::Nothing,
+        let (epoch, text) = match (&at.owner, next()?) {
+            // To this command, a key of another type is an absent one.
+            (Some(_), Reply::List(both)) => match <[Reply; 2]>::try_from(both) {
+                Ok([epoch, text]) => (epoch.bytes(), text.bytes()),
+                Err(_) => return Err(StoreError::malformed()),
+            },
+            (Some(_), _) => return Err(StoreError::unavailable()),
+            (None, reply) => (None, self.read(reply, &at.session, STRING).await?.bytes()),
         };
-        Ok(Loaded { found, is_revoked })
+        let left = next()?.integer().ok_or_else(StoreError::unavailable)?;
+        let now = self.clock.now().as_micros() / 1000;
+        Ok(Loaded {
+            found: wire::found(text, left, epoch.as_deref(), now),
+            is_revoked,
+        })
     }
 
     pub(crate) async fn revoke_token(&self, token: &Key, lives: u64) -> Result<(), StoreError> {
@@ -126,16 +136,11 @@ impl Shared {
     }
 
     pub(crate) fn settle(&self, at: &At, before: &At, lifetimes: &Lifetimes) {
-        let (myself, session) = (self.clone(), at.session);
-        let lasts = lifetimes.trail_millis().to_string();
-        let commands = vec![
-            Command::new("HDEL").key(&before.session).arg("@w"),
-            Command::new("PEXPIRE").key(&before.session).arg(lasts),
-            Command::new("HDEL").key(&session).arg("@p"),
-        ];
+        let (myself, keys) = (self.clone(), [at.session, before.session]);
+        let argument = wire::settling(before.digest, lifetimes);
         self.server.spawn(async move {
             // What fails is tried again by the next request.
-            let _settled_or_not = myself.run(commands).await;
+            let _settled_or_not = myself.script(&wire::SETTLE, &keys, &argument).await;
         });
     }
 
@@ -211,7 +216,7 @@ impl Shared {
             Command::new("HGETALL").key(&index(owner)),
             Command::new("GET").key(&epoch(owner)),
         ];
-        commands.extend(asks.map(|at| Command::new("HGET").key(&at.session).arg("@e")));
+        commands.extend(asks.map(head));
         let mut replies = self.run(commands).await?.into_iter();
         let listed = replies.next().ok_or_else(StoreError::malformed)?;
         let listed = wire::listed(self.read(listed, &index(owner), HASH).await?);
@@ -219,15 +224,14 @@ impl Shared {
         let epoch = self.read(at_epoch, &epoch(owner), STRING).await?.bytes();
         if let Some(asks) = asks {
             let of = replies.next().ok_or_else(StoreError::malformed)?;
-            let of = self.read(of, &asks.session, HASH).await?;
+            let of = self.read(of, &asks.session, STRING).await?;
             if !wire::is_of_epoch(&of, epoch.as_deref()) {
                 return Ok(None);
             }
         }
-        let looks = listed.iter().map(|listed| {
-            let at = At::of_owner(owner, listed.digest);
-            Command::new("HGET").key(&at.session).arg("@e")
-        });
+        let looks = listed
+            .iter()
+            .map(|listed| head(&At::of_owner(owner, listed.digest)));
         let looks: Vec<_> = looks.collect();
         if looks.is_empty() {
             return Ok(Some(listed));
@@ -260,6 +264,11 @@ impl Shared {
             0
         }
     }
+}
+
+/// Asks for the beginning of a session: its end and its epoch.
+fn head(at: &At) -> Command {
+    Command::new("GETRANGE").key(&at.session).arg("0").arg("32")
 }
 
 /// What the server calls the types of our keys.

@@ -26,11 +26,40 @@ end
 -- Where the index of a user says that a session is: 'created digest label'.
 local function digest_of(entry) return type(entry) == 'string' and string.match(entry, '^%d+ (%x+) ') end
 
--- The end and the name of a session that asks for something; nothing if it has ended itself.
-local function asks_of(key, epoch)
-  local system = read(redis.pcall('HMGET', key, '@a', '@e', '@d'))
-  if system and whole(system[1]) and (whole(system[2]) or 0) >= epoch then return system end
+-- Whether a session is there, and no sign that one ended.
+local function is_there(key) return read(redis.pcall('GETRANGE', key, 0, 0)) == 's' end
+
+-- The session in a text: its end, its epoch, its fields by name, and how large those of the application are;
+-- nothing in a text that is none.
+local function open(text)
+  if type(text) ~= 'string' then return end
+  local ends, epoch, packed = string.match(text, '^s(%d+) (%d+) (.*)$')
+  ends, epoch = whole(ends), whole(epoch)
+  if not ends or not epoch then return end
+  local is_good, fields, more = pcall(cmsgpack.unpack, packed)
+  if not is_good or type(fields) ~= 'table' or more ~= nil then return end
+  local size = 0
+  for name, value in pairs(fields) do
+    if type(name) ~= 'string' or type(value) ~= 'string' then return end
+    if string.sub(name, 1, 1) == '.' then size = size + #name - 1 + #value end
+  end
+  return {ends = ends, epoch = epoch, fields = fields, size = size}
 end
+
+-- The session of a key; nothing if there is none, or if it was ended with all others of its user.
+local function find(key, epoch)
+  local session = open(read(redis.pcall('GET', key)))
+  if session and session.epoch >= epoch then return session end
+end
+
+-- The text of a session.
+local function close(session)
+  local head = 's' .. plain(session.ends) .. ' ' .. plain(session.epoch) .. ' '
+  return head .. cmsgpack.pack(session.fields)
+end
+
+-- Writes a record, and gives it its end in the same step.
+local function put(key, text, lives) redis.call('SET', key, text, 'PX', plain(lives)) end
 
 -- Lets a key live so long at least.
 local function extend(key, lives)

@@ -3,7 +3,8 @@
 --
 -- KEYS[1]: the session. ARGV[1], packed: given (milliseconds; 0 for the server's time), idle.
 local given, idle = unpack(cmsgpack.unpack(ARGV[1]))
-local ends = whole(read(redis.pcall('HGET', KEYS[1], '@a')))
+local head = read(redis.pcall('GETRANGE', KEYS[1], 0, 31))
+local ends = whole(head and string.match(head, '^s(%d+) '))
 if not ends then return '0' end
 local lives = math.max(1, math.min(idle, ends - clock(given)))
 local left = redis.call('PTTL', KEYS[1])

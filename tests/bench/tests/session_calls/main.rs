@@ -201,8 +201,8 @@ impl Table {
 }
 
 const CLIENTS: usize = 20;
-const READ: [&str; 2] = ["hgetall", "pttl"];
-const READ_OF_USER: [&str; 3] = ["get", "hgetall", "pttl"];
+const READ: [&str; 2] = ["get", "pttl"];
+const READ_OF_USER: [&str; 2] = ["mget", "pttl"];
 /// Half of the idle time, in milliseconds.
 const HALF_A_DAY: i64 = 43_200_000;
 const LONG: Duration = Duration::from_secs(10);

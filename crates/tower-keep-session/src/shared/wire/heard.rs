@@ -3,39 +3,32 @@
 use bytes::Bytes;
 use tower_keep_store::Reply;
 
-use super::unhex;
+use super::{packed, unhex};
 use crate::{
     lifetimes::{TOMBSTONE, TRAIL, millis},
     place::{Ended, Listed, Replaced, Written},
     record::{Found, Record},
 };
 
-pub(in crate::shared) fn found(fields: Reply, left: i64, epoch: Option<&[u8]>, now: u64) -> Found {
-    let Reply::List(fields) = fields else {
+/// What a string says of a session that lives for so many milliseconds.
+pub(in crate::shared) fn found(
+    text: Option<Bytes>,
+    left: i64,
+    epoch: Option<&[u8]>,
+    now: u64,
+) -> Found {
+    let Some(text) = text else {
         return Found::Nothing;
     };
-    let mut pairs = fields.into_iter();
-    let mut record = Record::default();
-    let (mut moved, mut waits) = (None, false);
-    while let (Some(Reply::Bytes(name)), Some(Reply::Bytes(value))) = (pairs.next(), pairs.next()) {
-        match &name[..] {
-            b"@t" => moved = Some(unhex(&value)),
-            b"@w" => waits = true,
-            _ => read(&mut record, &name, value),
-        }
-    }
     let left = u64::try_from(left).unwrap_or(0);
-    match moved {
-        // After its grace it remains a sign that somebody has an old ticket.
-        Some(Some(to)) if waits || left > millis(TRAIL) => return Found::Moved(to),
-        Some(to) => return Found::Ended(to),
-        None => {}
+    if let [b't', tombstone @ ..] = &text[..] {
+        return buried(tombstone, left);
     }
     // A record that never ends is none of ours.
-    if record.meta.ends == 0 || left == 0 {
+    let Some(record) = record(&text).filter(|_| left > 0) else {
         return Found::Nothing;
-    }
-    let epoch = number(epoch.unwrap_or_default());
+    };
+    let epoch = number(epoch.unwrap_or_default()).unwrap_or(0);
     if record.meta.epoch < epoch {
         // An epoch is the time of the logout: what is left of the session stands for a tombstone.
         let is_over = epoch.saturating_add(millis(TOMBSTONE)) <= now;
@@ -48,23 +41,47 @@ pub(in crate::shared) fn found(fields: Reply, left: i64, epoch: Option<&[u8]>, n
     Found::Session(record, left)
 }
 
-/// Takes one field of the hash in. One that cannot be read leaves the others as they are.
+fn buried(tombstone: &[u8], left: u64) -> Found {
+    let (to, waits) = match tombstone {
+        [to @ .., b'w'] => (unhex(to), true),
+        to => (unhex(to), false),
+    };
+    match to {
+        // After its grace it remains a sign that somebody has an old ticket.
+        Some(to) if waits || left > millis(TRAIL) => Found::Moved(to),
+        to => Found::Ended(to),
+    }
+}
+
+/// The session in a string; nothing if it is none, or one of a layout that nobody knows yet.
+fn record(text: &Bytes) -> Option<Record> {
+    let [b's', rest @ ..] = &text[..] else {
+        return None;
+    };
+    let mut parts = rest.splitn(3, |byte| *byte == b' ');
+    let mut record = Record::default();
+    record.meta.ends = number(parts.next()?).filter(|ends| *ends > 0)?;
+    record.meta.epoch = number(parts.next()?)?;
+    let fields = text.slice_ref(parts.next()?);
+    packed::each(&fields, |name, value| read(&mut record, name, value))?;
+    Some(record)
+}
+
+/// Takes one field in. One that cannot be read leaves the others as they are.
 fn read(record: &mut Record, name: &[u8], value: Bytes) {
     let meta = &mut record.meta;
     match name {
-        b"@c" => meta.created = number(&value),
-        b"@a" => meta.ends = number(&value),
-        b"@i" => meta.issued = number(&value),
-        b"@e" => meta.epoch = number(&value),
-        b"@d" => meta.id = unhex(&value).unwrap_or_default(),
-        b"@p" => meta.before = unhex(&value),
-        b"@l" => meta.level = u8::try_from(number(&value)).unwrap_or(0),
-        b"@u" => meta.user = String::from_utf8(value.to_vec()).ok(),
         [b'.', name @ ..] => {
             if let Ok(name) = std::str::from_utf8(name) {
                 record.fields.insert(name.to_owned(), value);
             }
         }
+        b"@c" => meta.created = number(&value).unwrap_or(0),
+        b"@i" => meta.issued = number(&value).unwrap_or(0),
+        b"@d" => meta.id = unhex(&value).unwrap_or_default(),
+        b"@p" => meta.before = unhex(&value),
+        b"@l" => meta.level = number(&value).map_or(0, |level| u8::try_from(level).unwrap_or(0)),
+        b"@u" => meta.user = String::from_utf8(value.to_vec()).ok(),
         _ => {}
     }
 }
@@ -87,18 +104,18 @@ pub(in crate::shared) fn written(reply: &[u8]) -> Option<Written> {
 }
 
 pub(in crate::shared) fn replaced(reply: &[u8]) -> Option<Replaced> {
-    let (answer, flat): (String, Vec<Value>) = rmp_serde::from_slice(reply).ok()?;
-    let mut record = Record::default();
-    let mut gave_way = Vec::new();
-    let mut values = flat.into_iter().map(Value::bytes);
-    while let (Some(Some(name)), Some(Some(value))) = (values.next(), values.next()) {
-        match &name[..] {
-            b"@v" => gave_way.extend(unhex(&value)),
-            _ => read(&mut record, &name, value),
-        }
-    }
+    let (answer, text, gave_way): (String, Value, Vec<Value>) =
+        rmp_serde::from_slice(reply).ok()?;
     Some(match answer.as_str() {
-        "done" => Replaced::Done(record, gave_way),
+        "done" => {
+            let record = match text.bytes() {
+                Some(text) => record(&text)?,
+                None => Record::default(),
+            };
+            let gave_way = gave_way.into_iter().filter_map(Value::bytes);
+            let gave_way = gave_way.filter_map(|digest| unhex(&digest));
+            Replaced::Done(record, gave_way.collect())
+        }
         "ended" => Replaced::Ended,
         "many" => Replaced::TooMany,
         "large" => Replaced::TooLarge,
@@ -132,7 +149,7 @@ pub(in crate::shared) fn listed(reply: Reply) -> Vec<Listed> {
             listed.push(Listed {
                 id,
                 digest,
-                created: number(created.as_bytes()),
+                created: number(created.as_bytes()).unwrap_or(0),
                 label: label.to_owned(),
             });
         }
@@ -141,12 +158,16 @@ pub(in crate::shared) fn listed(reply: Reply) -> Vec<Listed> {
     listed
 }
 
-/// Whether a session whose epoch this is has not been ended with all others of its user.
-pub(in crate::shared) fn is_of_epoch(reply: &Reply, epoch: Option<&[u8]>) -> bool {
-    match reply {
-        Reply::Bytes(of) => number(of) >= number(epoch.unwrap_or_default()),
-        _ => false,
-    }
+/// Whether a session whose string begins like this has not been ended with all others of its user.
+pub(in crate::shared) fn is_of_epoch(head: &Reply, epoch: Option<&[u8]>) -> bool {
+    let Reply::Bytes(head) = head else {
+        return false;
+    };
+    let Some(head) = head.strip_prefix(b"s") else {
+        return false;
+    };
+    let of = head.split(|byte| *byte == b' ').nth(1).and_then(number);
+    of.is_some_and(|of| of >= number(epoch.unwrap_or_default()).unwrap_or(0))
 }
 
 /// A string or nothing, as the scripts pack it.
@@ -169,9 +190,9 @@ impl Value {
     }
 }
 
-/// 0 for what is no number; the scripts read numbers in the same way.
-fn number(text: &[u8]) -> u64 {
+/// Nothing for what is no number; the scripts read numbers in the same way.
+fn number(text: &[u8]) -> Option<u64> {
     let is_whole = text.len() <= 15 && text.iter().all(u8::is_ascii_digit);
     let text = std::str::from_utf8(text).ok().filter(|_| is_whole);
-    text.and_then(|text| text.parse().ok()).unwrap_or(0)
+    text.and_then(|text| text.parse().ok())
 }
