@@ -131,7 +131,8 @@
 //! does no harm to others; fields of other versions are left alone. A command that the server refuses (no
 //! permission, loading, out of memory) is a failure, not an absence. A server that was restarted empty, or
 //! fails over and loses the last writes, loses logins; it may lose a logout too: have replicas confirm what
-//! must not be lost, and let nothing be evicted (`maxmemory-policy noeviction`).
+//! must not be lost. One that evicts ends sessions; all of a user's if it evicts the user's epoch, so that none comes
+//! back. But it also brings tokens back that were revoked: let nothing be evicted (`maxmemory-policy noeviction`).
 //!
 //! # In Redis
 //!
@@ -140,7 +141,7 @@
 //! | `namespace:s:{digest}` | string: a session without a user | until it ends |
 //! | `namespace:s:{user}:digest` | string: a session of a user | until it ends |
 //! | the same, after its end | string: that it ended, or where it went | 60 s; after a rotation as long as the session, until the new ticket is used, then an hour and the grace |
-//! | `namespace:su:{user}:00000000` | string: the user's epoch, once they were logged out everywhere | 400 days and a minute: no session of before is there then |
+//! | `namespace:su:{user}:00000000` | string: the user's epoch: what began before it is over, and everything without it | a minute longer than a session can; after a logout everywhere, 400 days and a minute: no session of before is there then |
 //! | `namespace:su:{user}:00000001` | hash: the user's sessions by name, each with its label and where it is | as long as a session can |
 //! | `namespace:st:{digest}` | string: a token that was revoked | until it ends by itself, and a minute; 7 days if nobody knows |
 //! | `namespace:log` | stream: tells all processes of ends; see [`InvalidationLog`](tower_keep_store::InvalidationLog) | a day, renewed |

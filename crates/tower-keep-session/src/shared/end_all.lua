@@ -11,7 +11,7 @@ local epoch = epoch_of(KEYS[1])
 local asks = guarded == 1 and find(KEYS[3], epoch)
 if guarded == 1 and not asks then return '0' end
 -- Later than any before, even if the one before was lost.
-local next = math.max(epoch + 1, clock(given))
+local next = math.max((epoch or 0) + 1, clock(given))
 lives = math.max(lives, redis.call('PTTL', KEYS[1]))
 put(KEYS[1], plain(next), lives)
 local id, left = keeps == 1 and asks.fields['@d'], redis.call('PTTL', KEYS[2])
@@ -22,7 +22,7 @@ if keeps == 1 then
   redis.call('SET', KEYS[3], close(asks), 'KEEPTTL')
   if type(entry) == 'string' then
     redis.call('HSET', KEYS[2], id, entry)
-    ends_in(KEYS[2], left > 0 and left or lives)
+    extend(KEYS[2], left > 0 and left or lives)
   end
 end
 return '1'

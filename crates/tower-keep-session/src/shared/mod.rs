@@ -79,7 +79,7 @@ impl Shared {
         let (epoch, text) = match (&at.owner, next()?) {
             // To this command, a key of another type is an absent one.
             (Some(_), Reply::List(both)) => match <[Reply; 2]>::try_from(both) {
-                Ok([epoch, text]) => (epoch.bytes(), text.bytes()),
+                Ok([epoch, text]) => (Some(epoch.bytes()), text.bytes()),
                 Err(_) => return Err(StoreError::malformed()),
             },
             (Some(_), _) => return Err(StoreError::unavailable()),
@@ -88,7 +88,7 @@ impl Shared {
         let left = next()?.integer().ok_or_else(StoreError::unavailable)?;
         let now = self.clock.now().as_micros() / 1000;
         Ok(Loaded {
-            found: wire::found(text, left, epoch.as_deref(), now),
+            found: wire::found(text, left, epoch, now),
             is_revoked,
         })
     }

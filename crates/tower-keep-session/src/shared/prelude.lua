@@ -13,8 +13,8 @@ local function read(reply)
   if not string.find(reply.err, 'WRONGTYPE', 1, true) then error(reply.err) end
 end
 
--- The user's epoch: sessions of an earlier one are over.
-local function epoch_of(key) return whole(read(redis.pcall('GET', key))) or 0 end
+-- The user's epoch: sessions of an earlier one are over. Nothing if it was lost: then all are.
+local function epoch_of(key) return whole(read(redis.pcall('GET', key))) end
 
 -- Milliseconds since 1970: as given, or the server's own.
 local function clock(given)
@@ -46,10 +46,11 @@ local function open(text)
   return {ends = ends, epoch = epoch, fields = fields, size = size}
 end
 
--- The session of a key; nothing if there is none, or if it was ended with all others of its user.
+-- The session of a key; nothing if there is none, or if it was ended with all others of its user. Those of nobody
+-- are of the epoch 0.
 local function find(key, epoch)
   local session = open(read(redis.pcall('GET', key)))
-  if session and session.epoch >= epoch then return session end
+  if session and epoch and session.epoch >= epoch then return session end
 end
 
 -- The text of a session.
@@ -61,16 +62,13 @@ end
 -- Writes a record, and gives it its end in the same step.
 local function put(key, text, lives) redis.call('SET', key, text, 'PX', plain(lives)) end
 
--- Lets a key live so long at least.
+-- Lets a key live so long at least. Where the server refuses that to one without an end, it is gone: none is left
+-- for ever.
 local function extend(key, lives)
-  if redis.call('PTTL', key) < lives then redis.call('PEXPIRE', key, plain(lives)) end
-end
-
--- Gives a key its end. Where the server refuses that, it is gone: none is left for ever.
-local function ends_in(key, lives)
-  local done = redis.pcall('PEXPIRE', key, plain(lives))
+  local left = redis.call('PTTL', key)
+  local done = left < lives and redis.pcall('PEXPIRE', key, plain(lives))
   if type(done) == 'table' and done.err then
-    redis.call('UNLINK', key)
+    if left < 0 then redis.call('UNLINK', key) end
     error(done.err)
   end
 end

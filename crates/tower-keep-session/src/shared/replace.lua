@@ -21,7 +21,9 @@ local function answer(what) return cmsgpack.pack({what, false, {}}) end
 
 local before, nothing = nil, {fields = {}, size = 0}
 if old_there == 1 then
-  before = find(KEYS[1], old_owned == 1 and epoch_of(KEYS[2]) or 0)
+  local epoch = 0
+  if old_owned == 1 then epoch = epoch_of(KEYS[2]) end
+  before = find(KEYS[1], epoch)
   if not before then return answer('ended') end
 end
 before = before or nothing
@@ -87,7 +89,9 @@ if new_there == 0 then
   return answer('done')
 end
 
-local session = {ends = now + absolute, epoch = new_owned == 1 and epoch_of(KEYS[5]) or 0, fields = fields}
+-- A later one than any session of before bears, should the epoch have been lost.
+local epoch = new_owned == 1 and (epoch_of(KEYS[5]) or now) or 0
+local session = {ends = now + absolute, epoch = epoch, fields = fields}
 if rotated == 1 then
   session.ends = before.ends
 else
@@ -101,7 +105,7 @@ local text = close(session)
 put(KEYS[4], text, math.max(1, math.min(idle, session.ends - now)))
 if new_owned == 1 then
   -- The epoch outlives every session that bears it.
-  extend(KEYS[5], absolute + 60000)
+  put(KEYS[5], plain(epoch), math.max(absolute + 60000, redis.call('PTTL', KEYS[5])))
   redis.call('HSET', KEYS[6], id, plain(whole(fields['@c']) or now) .. ' ' .. new_digest .. ' ' .. called)
   extend(KEYS[6], absolute)
 end

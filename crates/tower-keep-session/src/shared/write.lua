@@ -10,7 +10,9 @@
 --   operation {}, {'expect', name, value or false}, {'add', name, by}, {'take', name}
 -- Answers, packed: what became of it, and a value.
 local given, idle, largest, owned, sets, deletes, operation = unpack(cmsgpack.unpack(ARGV[1]))
-local session = find(KEYS[1], owned == 1 and epoch_of(KEYS[2]) or 0)
+local epoch = 0
+if owned == 1 then epoch = epoch_of(KEYS[2]) end
+local session = find(KEYS[1], epoch)
 if not session then return cmsgpack.pack({'ended', false}) end
 local fields, bytes = session.fields, session.size
 

@@ -1,5 +1,7 @@
 //! What somebody else, or another version, wrote into a session's record.
 
+use std::time::Duration;
+
 use tower_keep_session::Session;
 use tower_keep_test_support::Reply;
 
@@ -168,18 +170,10 @@ async fn garbage_in_what_is_ours_harms_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_index_or_epoch_of_another_type_is_written_over() {
+async fn an_index_of_another_type_is_written_over() {
     let side = Side::redis();
     let mut browser = logged_in(&side).await;
-    for key in side.keys() {
-        if key.starts_with("keep:su:") {
-            side.command(&["DEL", &key]);
-            side.command(&["SET", &key, "garbage", "PX", "100000"]);
-            let epoch = key.replace(":00000001", ":00000000");
-            side.command(&["LPUSH", &epoch, "garbage"]);
-            side.command(&["PEXPIRE", &epoch, "100000"]);
-        }
-    }
+    spoil(&side, ":00000001");
     assert_eq!(browser.user().await.as_deref(), Some("ada"));
     browser.set("visits", 2).await;
     let list = async |session: Session| session.list().await.expect("a list").len();
@@ -192,4 +186,31 @@ async fn an_index_or_epoch_of_another_type_is_written_over() {
         .await
         .expect("revokes");
     assert_eq!(browser.user().await, None);
+}
+
+/// Nobody knows then who was logged out everywhere: everybody is.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_epoch_of_another_type_ends_sessions_and_is_written_over() {
+    let side = Side::redis();
+    let mut browser = logged_in(&side).await;
+    spoil(&side, ":00000000");
+    assert_no_session(&mut browser, "epoch").await;
+    spoil(&side, ":00000000");
+    browser.login("ada").await;
+    let sessions = side.layer().sessions();
+    assert_eq!(sessions.list("ada").await.expect("a list").len(), 1);
+    spoil(&side, ":00000000");
+    sessions.revoke_all("ada").await.expect("revokes");
+    assert_eq!(browser.user().await, None);
+}
+
+/// Puts something else in the place of what is known of the user.
+fn spoil(side: &Side, end: &str) {
+    let keys = side.keys().into_iter();
+    side.clock.advance(Duration::from_secs(1));
+    for key in keys.filter(|key| key.starts_with("keep:su:") && key.ends_with(end)) {
+        side.command(&["DEL", &key]);
+        side.command(&["LPUSH", &key, "garbage"]);
+        side.command(&["PEXPIRE", &key, "100000"]);
+    }
 }

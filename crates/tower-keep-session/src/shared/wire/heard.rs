@@ -10,11 +10,11 @@ use crate::{
     record::{Found, Record},
 };
 
-/// What a string says of a session that lives for so many milliseconds.
+/// What a string says of a session that lives for so many milliseconds; of a user's, the epoch says more.
 pub(in crate::shared) fn found(
     text: Option<Bytes>,
     left: i64,
-    epoch: Option<&[u8]>,
+    epoch: Option<Option<Bytes>>,
     now: u64,
 ) -> Found {
     let Some(text) = text else {
@@ -28,7 +28,14 @@ pub(in crate::shared) fn found(
     let Some(record) = record(&text).filter(|_| left > 0) else {
         return Found::Nothing;
     };
-    let epoch = number(epoch.unwrap_or_default()).unwrap_or(0);
+    let epoch = match epoch {
+        None => 0,
+        Some(epoch) => match epoch.as_deref().and_then(number) {
+            Some(epoch) => epoch,
+            // Whether it was ended with all others, nobody knows.
+            None => return Found::Nothing,
+        },
+    };
     if record.meta.epoch < epoch {
         // An epoch is the time of the logout: what is left of the session stands for a tombstone.
         let is_over = epoch.saturating_add(millis(TOMBSTONE)) <= now;
@@ -167,7 +174,8 @@ pub(in crate::shared) fn is_of_epoch(head: &Reply, epoch: Option<&[u8]>) -> bool
         return false;
     };
     let of = head.split(|byte| *byte == b' ').nth(1).and_then(number);
-    of.is_some_and(|of| of >= number(epoch.unwrap_or_default()).unwrap_or(0))
+    of.zip(epoch.and_then(number))
+        .is_some_and(|(of, epoch)| of >= epoch)
 }
 
 /// A string or nothing, as the scripts pack it.
