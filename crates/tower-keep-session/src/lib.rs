@@ -127,7 +127,7 @@
 //! only be read. What was noted and cannot be stored turns the response into a 503; for gRPC, into status 14.
 //! After a time-out it may have been stored, or be stored yet: as a whole, and only if the session is there.
 //!
-//! A record of the wrong type, without an end, or that is not one, is no session. A field that cannot be read
+//! A record of the wrong type, or that is not one, is no session. A field that cannot be read
 //! does no harm to others; fields of other versions are left alone. A command that the server refuses (no
 //! permission, loading, out of memory) is a failure, not an absence. A server that was restarted empty, or
 //! fails over and loses the last writes, loses logins; it may lose a logout too: have replicas confirm what
@@ -152,10 +152,15 @@
 //! them, also those of later versions. It writes the whole string, whatever it changes: what is large, and changes
 //! often, does not belong in a session.
 //!
+//! The string says until when the session stays, so that a read need not ask. The server's clock counts: how far it is
+//! from this process's is learned from renewals. To a process that finds a session overdue, because clocks differ by
+//! more than it still has to live or because somebody made its key last (`PERSIST`), the server says what is so.
+//!
 //! | request | round trips |
 //! |---|---|
 //! | does not look at the session, or has no ticket | 0 |
-//! | reads, whatever and how often | 1: `GET` (with a user `MGET`, of the epoch too), `PTTL`, with a token `EXISTS` |
+//! | reads, whatever and how often | 1: `GET`, with a user `MGET` of the epoch too, with a token `EXISTS` |
+//! | reads with a ticket from before a rotation | as many again for each step there, and perhaps a `PTTL` |
 //! | changes fields | the read, and 1 script |
 //! | logs in, rotates, logs out | the read, and 1 script; the end is told in the log, without waiting |
 //! | comes first with the ticket of a rotation | the read; 1 script, without waiting |

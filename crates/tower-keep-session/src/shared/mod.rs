@@ -5,7 +5,10 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -28,6 +31,8 @@ pub(crate) struct Shared {
     deadline: Duration,
     /// What is being renewed: one command is enough, however many requests ask for it.
     renewing: Arc<Mutex<HashSet<Key>>>,
+    /// Milliseconds by which the server's clock was ahead of ours, when it was last heard of.
+    ahead: Arc<AtomicI64>,
 }
 
 impl Shared {
@@ -47,6 +52,7 @@ impl Shared {
             clock: store.clock().clone(),
             deadline: store.step_deadline(),
             renewing: Arc::default(),
+            ahead: Arc::default(),
         }
     }
 
@@ -55,14 +61,13 @@ impl Shared {
         at: Option<&At>,
         token: Option<&Key>,
     ) -> Result<Loaded, StoreError> {
-        let mut commands = Vec::with_capacity(3);
+        let mut commands = Vec::with_capacity(2);
         commands.extend(token.map(|token| Command::new("EXISTS").key(token)));
         if let Some(at) = at {
             commands.push(match &at.owner {
                 Some(owner) => Command::new("MGET").key(&epoch(owner)).key(&at.session),
                 None => Command::new("GET").key(&at.session),
             });
-            commands.push(Command::new("PTTL").key(&at.session));
         }
         let mut replies = self.run(commands).await?.into_iter();
         let mut next = || replies.next().ok_or_else(StoreError::malformed);
@@ -85,12 +90,30 @@ impl Shared {
             (Some(_), _) => return Err(StoreError::unavailable()),
             (None, reply) => (None, self.read(reply, &at.session, STRING).await?.bytes()),
         };
-        let left = next()?.integer().ok_or_else(StoreError::unavailable)?;
-        let now = self.clock.now().as_micros() / 1000;
-        Ok(Loaded {
-            found: wire::found(text, left, epoch, now),
-            is_revoked,
-        })
+        let found = match text {
+            Some(text) => self.found(&at.session, &text, epoch).await?,
+            None => Found::Nothing,
+        };
+        Ok(Loaded { found, is_revoked })
+    }
+
+    /// What the text of a session says; the server is asked again only where that is not all.
+    async fn found(
+        &self,
+        session: &Key,
+        text: &Bytes,
+        epoch: Option<Option<Bytes>>,
+    ) -> Result<Found, StoreError> {
+        let epoch = epoch.as_ref().map(Option::as_ref);
+        let now = self.now().saturating_add_signed(self.ahead.load(Relaxed));
+        if let Some(found) = wire::found(text, None, epoch, now) {
+            return Ok(found);
+        }
+        let left = self.run(vec![Command::new("PTTL").key(session)]).await?;
+        let left = left.first().and_then(Reply::integer);
+        let left = left.ok_or_else(StoreError::unavailable)?;
+        let found = wire::found(text, Some(left), epoch, now);
+        found.ok_or_else(StoreError::malformed)
     }
 
     pub(crate) async fn revoke_token(&self, token: &Key, lives: u64) -> Result<(), StoreError> {
@@ -129,8 +152,11 @@ impl Shared {
         }
         let argument = wire::renewal(self.given(), lifetimes);
         self.server.spawn(async move {
+            let asked = myself.now();
             // What fails is tried again by the next request.
-            let _renewed_or_not = myself.script(&wire::RENEW, &[session], &argument).await;
+            if let Ok(time) = myself.script(&wire::RENEW, &[session], &argument).await {
+                myself.learn(&time, asked);
+            }
             myself.renewing().remove(&session);
         });
     }
@@ -142,6 +168,20 @@ impl Shared {
             // What fails is tried again by the next request.
             let _settled_or_not = myself.script(&wire::SETTLE, &keys, &argument).await;
         });
+    }
+
+    /// Learns the server's time, by which it judges what is due.
+    fn learn(&self, time: &[u8], asked: u64) {
+        if self.clock.is_manual() {
+            return;
+        }
+        if let Some(ahead) = wire::ahead(time, asked) {
+            self.ahead.store(ahead, Relaxed);
+        }
+    }
+
+    fn now(&self) -> u64 {
+        self.clock.now().as_micros() / 1000
     }
 
     fn renewing(&self) -> MutexGuard<'_, HashSet<Key>> {
@@ -259,7 +299,7 @@ impl Shared {
     /// The time for scripts to go by; 0 for the server's own.
     fn given(&self) -> u64 {
         if self.clock.is_manual() {
-            self.clock.now().as_micros() / 1000
+            self.now()
         } else {
             0
         }

@@ -29,13 +29,13 @@ local function digest_of(entry) return type(entry) == 'string' and string.match(
 -- Whether a session is there, and no sign that one ended.
 local function is_there(key) return read(redis.pcall('GETRANGE', key, 0, 0)) == 's' end
 
--- The session in a text: its end, its epoch, its fields by name, and how large those of the application are;
--- nothing in a text that is none.
+-- The session in a text: when it ends at the latest, its epoch, until when it stays if nobody comes, its fields by
+-- name, and how large those of the application are; nothing in a text that is none.
 local function open(text)
   if type(text) ~= 'string' then return end
-  local ends, epoch, packed = string.match(text, '^s(%d+) (%d+) (.*)$')
-  ends, epoch = whole(ends), whole(epoch)
-  if not ends or not epoch then return end
+  local ends, epoch, stays, packed = string.match(text, '^s(%d+) (%d+) (%d+) (.*)$')
+  ends, epoch, stays = whole(ends), whole(epoch), whole(stays)
+  if not ends or not epoch or not stays then return end
   local is_good, fields, more = pcall(cmsgpack.unpack, packed)
   if not is_good or type(fields) ~= 'table' or more ~= nil then return end
   local size = 0
@@ -43,7 +43,7 @@ local function open(text)
     if type(name) ~= 'string' or type(value) ~= 'string' then return end
     if string.sub(name, 1, 1) == '.' then size = size + #name - 1 + #value end
   end
-  return {ends = ends, epoch = epoch, fields = fields, size = size}
+  return {ends = ends, epoch = epoch, stays = stays, fields = fields, size = size}
 end
 
 -- The session of a key; nothing if there is none, or if it was ended with all others of its user. Those of nobody
@@ -55,12 +55,21 @@ end
 
 -- The text of a session.
 local function close(session)
-  local head = 's' .. plain(session.ends) .. ' ' .. plain(session.epoch) .. ' '
-  return head .. cmsgpack.pack(session.fields)
+  local head = {'s' .. plain(session.ends), plain(session.epoch), plain(session.stays), ''}
+  return table.concat(head, ' ') .. cmsgpack.pack(session.fields)
 end
 
 -- Writes a record, and gives it its end in the same step.
 local function put(key, text, lives) redis.call('SET', key, text, 'PX', plain(lives)) end
+
+-- Writes a session, which stays for so long if nobody comes, and never beyond its end; its text.
+local function keep(key, session, idle, now)
+  local lives = math.max(1, math.min(idle, session.ends - now))
+  session.stays = now + lives
+  local text = close(session)
+  put(key, text, lives)
+  return text
+end
 
 -- Lets a key live so long at least. Where the server refuses that to one without an end, it is gone: none is left
 -- for ever.

@@ -101,8 +101,7 @@ fields['@i'] = plain(now)
 fields['@d'] = new_owned == 1 and id or nil
 fields['@p'] = waits == 1 and old_digest or nil
 -- First the new one: what the server refuses, it refuses before anything has ended.
-local text = close(session)
-put(KEYS[4], text, math.max(1, math.min(idle, session.ends - now)))
+local text = keep(KEYS[4], session, idle, now)
 if new_owned == 1 then
   -- The epoch outlives every session that bears it.
   put(KEYS[5], plain(epoch), math.max(absolute + 60000, redis.call('PTTL', KEYS[5])))

@@ -71,5 +71,5 @@ end
 for i = 1, #sets, 2 do set(sets[i], sets[i + 1]) end
 for _, name in ipairs(deletes) do set(name, nil) end
 if bytes > largest and bytes > session.size then return cmsgpack.pack({'large', false}) end
-put(KEYS[1], close(session), math.max(1, math.min(idle, session.ends - clock(given))))
+keep(KEYS[1], session, idle, clock(given))
 return cmsgpack.pack({answer, result})

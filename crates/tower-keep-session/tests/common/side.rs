@@ -134,11 +134,11 @@ impl Side {
 }
 
 const HELD: &str = "
-    local packed = string.match(redis.call('GET', KEYS[1]), '^s%d+ %d+ (.*)$')
+    local packed = string.match(redis.call('GET', KEYS[1]), '^s%d+ %d+ %d+ (.*)$')
     return cmsgpack.unpack(packed)[ARGV[1]]";
 
 const PLANT: &str = "
-    local head, packed = string.match(redis.call('GET', KEYS[1]), '^(s%d+ %d+ )(.*)$')
+    local head, packed = string.match(redis.call('GET', KEYS[1]), '^(s%d+ %d+ %d+ )(.*)$')
     local held = cmsgpack.unpack(packed)
     held[ARGV[1]] = ARGV[2]
     return redis.call('SET', KEYS[1], head .. cmsgpack.pack(held), 'KEEPTTL')";

@@ -37,7 +37,7 @@ async fn assert_no_session(browser: &mut Browser, what: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_is_none_is_no_session() {
     let side = Side::redis();
-    let plants: [&[&[&str]]; 12] = [
+    let plants: [&[&[&str]]; 13] = [
         &[&["DEL", "KEY"], &["LPUSH", "KEY", "a"]],
         &[&["DEL", "KEY"], &["SADD", "KEY", "@a"]],
         &[&["DEL", "KEY"], &["ZADD", "KEY", "1", "@a"]],
@@ -52,7 +52,8 @@ async fn a_record_that_is_none_is_no_session() {
         &[&["SETRANGE", "KEY", "1", " "]],
         &[&["SETRANGE", "KEY", "14", "x"]],
         &[&["SETRANGE", "KEY", "16", "x"]],
-        &[&["SETRANGE", "KEY", "17", "x"]],
+        &[&["SETRANGE", "KEY", "28", "x"]],
+        &[&["SETRANGE", "KEY", "30", "x"]],
         &[&["APPEND", "KEY", "x"]],
     ];
     for commands in plants {
@@ -84,14 +85,15 @@ async fn a_text_that_is_no_record_is_no_session() {
         "s",
         "s1900000000000",
         "s1900000000000 0",
-        "s1900000000000 0 ",
-        "s1900000000000 0 garbage",
-        "s1900000000000 0 7",
-        "s-1 0 \0",
-        "snan 0 \0",
-        "sinf 0 \0",
-        "s0x7fffffffff 0 \0",
-        "s99999999999999999999 0 \0",
+        "s1900000000000 0 1900000000000",
+        "s1900000000000 0 1900000000000 ",
+        "s1900000000000 0 1900000000000 garbage",
+        "s1900000000000 0 1900000000000 7",
+        "s1900000000000 0 nan \0",
+        "s-1 0 1900000000000 \0",
+        "snan 0 1900000000000 \0",
+        "s0x7fffffffff 0 1900000000000 \0",
+        "s99999999999999999999 0 1900000000000 \0",
         &format!("s{long}"),
         &format!("t{long}"),
         "t",
@@ -125,11 +127,17 @@ async fn a_record_that_was_cut_is_no_session() {
     }
 }
 
+/// It ends when it would have ended, and nobody uses it until then more than others.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_without_an_end_is_no_session() {
+async fn a_record_that_was_made_to_last_is_no_session_after_its_time() {
     let side = Side::redis();
     let mut browser = logged_in(&side).await;
-    side.command(&["PERSIST", &side.session()]);
+    let key = side.session();
+    side.command(&["PERSIST", &key]);
+    assert_eq!(browser.user().await.as_deref(), Some("ada"));
+    side.clock.advance(DAY);
+    assert_eq!(side.lives(&key), -1);
+    side.command(&["PERSIST", &key.replace(":s:", ":su:")]);
     assert_no_session(&mut browser, "PERSIST").await;
 }
 
@@ -203,6 +211,8 @@ async fn an_epoch_of_another_type_ends_sessions_and_is_written_over() {
     sessions.revoke_all("ada").await.expect("revokes");
     assert_eq!(browser.user().await, None);
 }
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Puts something else in the place of what is known of the user.
 fn spoil(side: &Side, end: &str) {

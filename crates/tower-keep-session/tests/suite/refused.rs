@@ -11,7 +11,7 @@ use crate::{
 /// The server answers, and says no: whatever it refuses, that is not "no session".
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_refuses_a_command_is_a_503() {
-    for refused in ["-mget", "-pttl"] {
+    for refused in ["-mget", "-@read"] {
         let side = Side::redis();
         let (_, mut browser) = hasty(&side).await;
         side.command(&["ACL", "SETUSER", "default", refused]);

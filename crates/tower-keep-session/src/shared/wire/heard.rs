@@ -10,84 +10,92 @@ use crate::{
     record::{Found, Record},
 };
 
-/// What a string says of a session that lives for so many milliseconds; of a user's, the epoch says more.
+/// What a string says of a session; of a user's, the epoch says more. How many milliseconds its key lives need not be
+/// known in most cases; nothing where it has to be.
 pub(in crate::shared) fn found(
-    text: Option<Bytes>,
-    left: i64,
-    epoch: Option<Option<Bytes>>,
+    text: &Bytes,
+    left: Option<i64>,
+    epoch: Option<Option<&Bytes>>,
     now: u64,
-) -> Found {
-    let Some(text) = text else {
-        return Found::Nothing;
-    };
-    let left = u64::try_from(left).unwrap_or(0);
+) -> Option<Found> {
+    let left = left.map(|left| u64::try_from(left).unwrap_or(0));
     if let [b't', tombstone @ ..] = &text[..] {
         return buried(tombstone, left);
     }
-    // A record that never ends is none of ours.
-    let Some(record) = record(&text).filter(|_| left > 0) else {
-        return Found::Nothing;
+    let Some((record, stays)) = record(text) else {
+        return Some(Found::Nothing);
     };
+    // Whoever finds it overdue has another clock than the server, or it is to live for ever: then it is none of ours.
+    let left = left.or_else(|| stays.checked_sub(now).filter(|left| *left > 0))?;
+    if left == 0 {
+        return Some(Found::Nothing);
+    }
     let epoch = match epoch {
         None => 0,
-        Some(epoch) => match epoch.as_deref().and_then(number) {
+        Some(epoch) => match epoch.and_then(|epoch| number(epoch)) {
             Some(epoch) => epoch,
             // Whether it was ended with all others, nobody knows.
-            None => return Found::Nothing,
+            None => return Some(Found::Nothing),
         },
     };
-    if record.meta.epoch < epoch {
-        // An epoch is the time of the logout: what is left of the session stands for a tombstone.
-        let is_over = epoch.saturating_add(millis(TOMBSTONE)) <= now;
-        return if is_over {
-            Found::Nothing
-        } else {
-            Found::Ended(None)
-        };
+    if record.meta.epoch >= epoch {
+        return Some(Found::Session(record, left));
     }
-    Found::Session(record, left)
+    // An epoch is the time of the logout: what is left of the session stands for a tombstone.
+    let is_over = epoch.saturating_add(millis(TOMBSTONE)) <= now;
+    Some(if is_over {
+        Found::Nothing
+    } else {
+        Found::Ended(None)
+    })
 }
 
-fn buried(tombstone: &[u8], left: u64) -> Found {
-    let (to, waits) = match tombstone {
-        [to @ .., b'w'] => (unhex(to), true),
-        to => (unhex(to), false),
+fn buried(tombstone: &[u8], left: Option<u64>) -> Option<Found> {
+    if let [to @ .., b'w'] = tombstone {
+        return Some(unhex(to).map_or(Found::Ended(None), Found::Moved));
+    }
+    let Some(to) = unhex(tombstone) else {
+        return Some(Found::Ended(None));
     };
-    match to {
-        // After its grace it remains a sign that somebody has an old ticket.
-        Some(to) if waits || left > millis(TRAIL) => Found::Moved(to),
-        to => Found::Ended(to),
-    }
+    // After its grace it remains a sign that somebody has an old ticket.
+    Some(if left? > millis(TRAIL) {
+        Found::Moved(to)
+    } else {
+        Found::Ended(Some(to))
+    })
 }
 
-/// The session in a string; nothing if it is none, or one of a layout that nobody knows yet.
-fn record(text: &Bytes) -> Option<Record> {
+/// The session in a string, and until when it stays if nobody comes; nothing if it is none, or one of a layout that
+/// nobody knows yet.
+fn record(text: &Bytes) -> Option<(Record, u64)> {
     let [b's', rest @ ..] = &text[..] else {
         return None;
     };
-    let mut parts = rest.splitn(3, |byte| *byte == b' ');
+    let mut parts = rest.splitn(4, |byte| *byte == b' ');
     let mut record = Record::default();
     record.meta.ends = number(parts.next()?).filter(|ends| *ends > 0)?;
     record.meta.epoch = number(parts.next()?)?;
-    let fields = text.slice_ref(parts.next()?);
-    packed::each(&fields, |name, value| read(&mut record, name, value))?;
-    Some(record)
+    let stays = number(parts.next()?)?;
+    packed::each(parts.next()?, |name, value| {
+        read(&mut record, name, value, text);
+    })?;
+    Some((record, stays))
 }
 
-/// Takes one field in. One that cannot be read leaves the others as they are.
-fn read(record: &mut Record, name: &[u8], value: Bytes) {
+/// Takes one field of the text in. One that cannot be read leaves the others as they are.
+fn read(record: &mut Record, name: &[u8], value: &[u8], text: &Bytes) {
     let meta = &mut record.meta;
     match name {
         [b'.', name @ ..] => {
             if let Ok(name) = std::str::from_utf8(name) {
-                record.fields.insert(name.to_owned(), value);
+                record.fields.insert(name.to_owned(), text.slice_ref(value));
             }
         }
-        b"@c" => meta.created = number(&value).unwrap_or(0),
-        b"@i" => meta.issued = number(&value).unwrap_or(0),
-        b"@d" => meta.id = unhex(&value).unwrap_or_default(),
-        b"@p" => meta.before = unhex(&value),
-        b"@l" => meta.level = number(&value).map_or(0, |level| u8::try_from(level).unwrap_or(0)),
+        b"@c" => meta.created = number(value).unwrap_or(0),
+        b"@i" => meta.issued = number(value).unwrap_or(0),
+        b"@d" => meta.id = unhex(value).unwrap_or_default(),
+        b"@p" => meta.before = unhex(value),
+        b"@l" => meta.level = number(value).map_or(0, |level| u8::try_from(level).unwrap_or(0)),
         b"@u" => meta.user = String::from_utf8(value.to_vec()).ok(),
         _ => {}
     }
@@ -116,7 +124,7 @@ pub(in crate::shared) fn replaced(reply: &[u8]) -> Option<Replaced> {
     Some(match answer.as_str() {
         "done" => {
             let record = match text.bytes() {
-                Some(text) => record(&text)?,
+                Some(text) => record(&text)?.0,
                 None => Record::default(),
             };
             let gave_way = gave_way.into_iter().filter_map(Value::bytes);
@@ -128,6 +136,12 @@ pub(in crate::shared) fn replaced(reply: &[u8]) -> Option<Replaced> {
         "large" => Replaced::TooLarge,
         _ => return None,
     })
+}
+
+/// By how many milliseconds the server's clock was ahead, when it was asked at this time.
+pub(in crate::shared) fn ahead(reply: &[u8], asked: u64) -> Option<i64> {
+    let (server, own) = (number(reply)?, asked);
+    i64::try_from(i128::from(server) - i128::from(own)).ok()
 }
 
 pub(in crate::shared) fn ended(reply: &[u8]) -> Option<Ended> {

@@ -1,7 +1,7 @@
 //! What the scripts are told, what is answered, and how a session lies in its string.
 //!
-//! `s`, when it ends at the latest, its user's epoch when it began, and a map of msgpack from names to values, all of
-//! them text: `s1800000000000 0 {…}`. Names of the application's fields begin with a dot; ours with an at sign: `@c` when
+//! `s`, when it ends at the latest, its user's epoch when it began, until when it stays if nobody comes, and a map of
+//! msgpack from names to values, all of them text: `s1800000000000 0 1800000000000 {…}`. Names of the application's fields begin with a dot; ours with an at sign: `@c` when
 //! it began, `@i` when its ticket was given, `@u` its user, `@l` how surely, `@d` its name in the user's index, `@p` the
 //! session whose place it took, until its ticket is used. One string, because a server gives it out, and a client reads
 //! it, in half the time of a hash.
@@ -18,7 +18,7 @@ mod packed;
 mod told;
 
 pub(super) use self::{
-    heard::{ended, found, is_of_epoch, listed, replaced, written},
+    heard::{ahead, ended, found, is_of_epoch, listed, replaced, written},
     told::{ending_all, renewal, replacing, revoking, settling, writing},
 };
 
