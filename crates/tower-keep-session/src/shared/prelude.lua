@@ -29,19 +29,23 @@ local function digest_of(entry) return type(entry) == 'string' and string.match(
 -- Whether a session is there, and no sign that one ended.
 local function is_there(key) return read(redis.pcall('GETRANGE', key, 0, 0)) == 's' end
 
+-- What names of the application's fields begin with.
+local DOT = string.byte('.')
+
 -- The session in a text: when it ends at the latest, its epoch, until when it stays if nobody comes, its fields by
 -- name, and how large those of the application are; nothing in a text that is none.
 local function open(text)
   if type(text) ~= 'string' then return end
-  local ends, epoch, stays, packed = string.match(text, '^s(%d+) (%d+) (%d+) (.*)$')
+  local ends, epoch, stays, at = string.match(text, '^s(%d+) (%d+) (%d+) ()')
   ends, epoch, stays = whole(ends), whole(epoch), whole(stays)
   if not ends or not epoch or not stays then return end
-  local is_good, fields, more = pcall(cmsgpack.unpack, packed)
-  if not is_good or type(fields) ~= 'table' or more ~= nil then return end
+  -- -1 where nothing comes after it.
+  local is_good, rest, fields = pcall(cmsgpack.unpack_one, text, at - 1)
+  if not is_good or rest ~= -1 or type(fields) ~= 'table' then return end
   local size = 0
   for name, value in pairs(fields) do
     if type(name) ~= 'string' or type(value) ~= 'string' then return end
-    if string.sub(name, 1, 1) == '.' then size = size + #name - 1 + #value end
+    if string.byte(name) == DOT then size = size + #name - 1 + #value end
   end
   return {ends = ends, epoch = epoch, stays = stays, fields = fields, size = size}
 end

@@ -33,14 +33,14 @@ local was = before.fields
 local is_other = rotated == 0 and was['@u'] and was['@u'] ~= user
 local fields, size = {}, 0
 for name, value in pairs(was) do
-  local is_of_application = string.sub(name, 1, 1) == '.'
+  local is_of_application = string.byte(name) == DOT
   -- A later version knows what it has added of ours.
   if is_of_application and not is_other or not is_of_application and rotated == 1 then fields[name] = value end
 end
 for i = 1, #sets, 2 do fields['.' .. sets[i]] = sets[i + 1] end
 for _, name in ipairs(deletes) do fields['.' .. name] = nil end
 for name, value in pairs(fields) do
-  if string.sub(name, 1, 1) == '.' then size = size + #name - 1 + #value end
+  if string.byte(name) == DOT then size = size + #name - 1 + #value end
 end
 if new_there == 1 and size > largest and size > before.size then return answer('large') end
 
