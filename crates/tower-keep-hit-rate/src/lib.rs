@@ -156,6 +156,8 @@ mod ticker;
 mod verdict;
 mod wilson;
 mod windows;
+#[cfg(test)]
+mod workloads;
 
 pub use self::{
     body::ResponseBody,
