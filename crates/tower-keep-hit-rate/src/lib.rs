@@ -136,6 +136,7 @@ mod class;
 mod classes;
 mod costs;
 mod counts;
+mod curve;
 mod figures;
 mod future;
 mod handle;
@@ -161,6 +162,7 @@ mod workloads;
 
 pub use self::{
     body::ResponseBody,
+    curve::CurvePoint,
     figures::{Latency, Outcomes, WindowSnapshot},
     future::ResponseFuture,
     handle::HitRateHandle,

@@ -13,6 +13,7 @@ use crate::{
     class::Class,
     classes::{ClassId, Classes},
     costs::Costs,
+    curve::Curve,
     hot_keys::HotKeys,
     label::Found,
     ladder::Ladder,
@@ -28,6 +29,7 @@ pub(crate) struct Monitor {
     pub(crate) ticker: Ticker,
     pub(crate) classes: Classes,
     pub(crate) hot_keys: HotKeys,
+    pub(crate) curve: Curve,
     costs: Costs,
     ladder: Ladder,
     hasher: RandomState,
@@ -49,6 +51,7 @@ impl Monitor {
             ticker: Ticker::new(clock),
             classes: Classes::new(),
             hot_keys: HotKeys::new(rules.named_keys),
+            curve: Curve::new(),
             costs: Costs::new(),
             ladder: Ladder::new(),
             hasher: RandomState::default(),
@@ -119,8 +122,16 @@ impl Monitor {
         self.class(id, now).time(outcome, took, key, &self.costs);
     }
 
-    /// Asks what other lifetimes would have answered.
+    /// Notes the size of a body that the origin sent, and that a cache would hold.
+    pub(crate) fn measure(&self, outcome: Outcome, bytes: u64) {
+        if matches!(outcome, Outcome::Miss | Outcome::Bypass) && bytes > 0 {
+            self.curve.weigh(bytes);
+        }
+    }
+
+    /// Asks what other lifetimes and other sizes would have answered.
     pub(crate) fn simulate(&self, id: ClassId, key: u64, now: u64) {
+        self.curve.ask(key);
         self.ladder.ask(key, now, &self.class(id, now).rungs);
     }
 }

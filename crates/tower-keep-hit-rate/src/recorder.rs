@@ -24,6 +24,8 @@ pub(crate) struct Recorder {
     began: u64,
     /// A cache might answer it.
     is_cacheable: bool,
+    /// Simulated caches were asked for it.
+    is_simulated: bool,
     /// Its answer has no body on the wire.
     is_head: bool,
     /// The inner service, its future or its body is at work: if this is dropped now, that has panicked.
@@ -47,6 +49,7 @@ impl Recorder {
             key: 0,
             began: now,
             is_cacheable: head.method == Method::GET || head.method == Method::HEAD,
+            is_simulated: false,
             is_head: head.method == Method::HEAD,
             is_inside: true,
             counted: None,
@@ -79,6 +82,7 @@ impl Recorder {
         self.count(id, told.unwrap_or(Outcome::Bypass), now);
         if self.is_cacheable && told.is_none_or(is_lookup) {
             self.monitor.simulate(id, self.key, now);
+            self.is_simulated = true;
         }
         self.promised = self.promised(response);
         if response.body().is_end_stream() || self.promised == Some(0) {
@@ -117,6 +121,9 @@ impl Recorder {
         self.weigh();
         if let Some((id, outcome)) = self.counted {
             self.monitor.time(id, outcome, self.key, self.began, now);
+            if self.is_simulated {
+                self.monitor.measure(outcome, self.bytes);
+            }
         }
         self.is_over = true;
     }
