@@ -34,8 +34,8 @@ pub struct Snapshot {
     /// more than the keys that were seen. By all requests that a cache might have answered, those of late
     /// counting more. Empty before there were 1024 of them.
     pub curve: Vec<CurvePoint>,
-    /// The smallest size that has 95 % of the hits that a cache without bounds would have. `None` where there
-    /// is no curve, or nothing was asked for twice.
+    /// The smallest size that has 95 % of the hits that a cache without bounds would have, and a sixteenth more
+    /// where it is an estimate. `None` where there is no curve, or nothing was asked for twice.
     pub enough_entries: Option<u64>,
 }
 

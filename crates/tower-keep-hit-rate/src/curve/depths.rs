@@ -5,7 +5,7 @@ use super::{LEVELS, stack::Found};
 /// Counts by level and depth, halved now and then.
 #[derive(Debug)]
 pub(super) struct Depths {
-    /// For each level, in buckets that are 1/8 wide at most.
+    /// For each level, in buckets an eighth as wide as they are deep, or less.
     found: Box<[[f32; BUCKETS]; LEVELS]>,
     /// Requests of keys that were not in, by the last level on which these are sampled.
     missing: [f32; LEVELS],
@@ -44,16 +44,16 @@ impl Depths {
         let mut rates = [0.0; BUCKETS];
         let mut remaining = 1.0;
         let mut at_risk = sums.iter().sum::<f64>() + sum(&self.missing);
-        for level in 0..LEVELS {
+        for ((found, sum), missing) in self.found.iter().zip(sums).zip(self.missing) {
             if at_risk < 1.0 {
                 break;
             }
             let share = remaining / at_risk;
-            for (rate, count) in rates.iter_mut().zip(&self.found[level]) {
+            for (rate, count) in rates.iter_mut().zip(found) {
                 *rate += share * f64::from(*count);
             }
-            remaining -= share * sums[level];
-            at_risk -= sums[level] + f64::from(self.missing[level]);
+            remaining -= share * sum;
+            at_risk -= sum + f64::from(missing);
         }
         let mut reached = 0.0;
         rates.map(|rate| {
@@ -90,7 +90,7 @@ fn sum(counts: &[f32]) -> f64 {
 }
 
 /// As many as the deepest level needs.
-pub(super) const BUCKETS: usize = 192;
+pub(super) const BUCKETS: usize = 176;
 
 #[cfg(test)]
 mod tests {

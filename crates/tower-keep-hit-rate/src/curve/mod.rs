@@ -27,7 +27,7 @@ pub use point::CurvePoint;
 use stack::{Stack, lowest};
 use waiting::Waiting;
 
-/// The stack and what was found in it: 380 KiB.
+/// The stack and what was found in it: 436 KiB.
 #[derive(Debug)]
 pub(crate) struct Curve {
     waiting: Waiting,
