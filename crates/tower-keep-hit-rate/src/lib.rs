@@ -95,13 +95,15 @@
 //!
 //! The curve is of caches that give up what was not asked for the longest (LRU), and in which nothing grows too
 //! old: where entries expire before they are given up, read it together with the ladder. It is exact up to 1536
-//! entries, however many keys there are, and beyond them within 0.01 of a replay in the mean (measured on nine workloads,
-//! from seeds; a size at which everything is found at once, as in a loop of pages, is right within some 5 %).
-//! Requests of late count more: whenever as many have come as there are keys, at least 65 536 and at most a
-//! million, those before count half. Bytes are entries times the mean body that the origin sent, without heads.
+//! entries, however many keys there are, and beyond them within 0.01 of a replay in the mean (measured on nine
+//! workloads, from seeds; a size at which much is found at once, as in a loop of pages, is right within some
+//! 5 %). Keys that twelve million others have come after are forgotten. Requests of late count more: whenever as
+//! many have come as there are keys, at least 65 536 and at most a million, those before count half. Bytes are
+//! entries times the mean body that the origin sent, without heads.
+//!
 //! A request leaves its key for the curve in a ring of 512 and waits for nobody. Where the one that works them
 //! off falls behind, as when it is suspended under a million requests a second, the next ones are left out,
-//! whatever their keys.
+//! whatever their keys; with a third of all left out the mean error was 0.003.
 //!
 //! What a hit saves is what its key took when it was last fetched *here*; one that another process fetched, or
 //! that 16 384 others have pushed out, counts as the mean of its class. Variants of a resource count as one
