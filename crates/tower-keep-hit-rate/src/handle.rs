@@ -6,7 +6,8 @@ use crate::{monitor::Monitor, prometheus, snapshot::Snapshot};
 
 /// Reads what a [`HitRateLayer`](crate::HitRateLayer) has counted. Clones read the same.
 ///
-/// Reading waits for nobody, and holds no request up for longer than a copy of a class's counts.
+/// Reading holds no request up for longer than a copy of a class's counts, and waits for none for longer than
+/// it takes to lay 512 keys on a stack.
 #[derive(Clone, Debug)]
 pub struct HitRateHandle {
     monitor: Arc<Monitor>,

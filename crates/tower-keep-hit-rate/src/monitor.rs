@@ -17,6 +17,7 @@ use crate::{
     class::Class,
     classes::{ClassId, Classes},
     counts::is_lookup,
+    curve::Curve,
     hot_keys::HotKeys,
     kind::Kind,
     label::Found,
@@ -35,6 +36,7 @@ pub(crate) struct Monitor {
     pub(crate) hot_keys: HotKeys,
     /// What this process has let go of.
     pub(crate) evictions: Arc<Evictions>,
+    pub(crate) curve: Curve,
     ladder: Ladder,
     hasher: RandomState,
     begun: AtomicU64,
@@ -56,6 +58,7 @@ impl Monitor {
             classes: Classes::new(),
             hot_keys: HotKeys::new(rules.named_keys),
             evictions,
+            curve: Curve::new(),
             ladder: Ladder::new(),
             hasher: RandomState::default(),
             begun: AtomicU64::new(0),
@@ -123,8 +126,16 @@ impl Monitor {
         }
     }
 
-    /// Asks what other lifetimes would have answered.
+    /// Notes the size of a body that the origin sent, and that a cache would hold.
+    pub(crate) fn measure(&self, outcome: Outcome, bytes: u64) {
+        if matches!(outcome, Outcome::Miss | Outcome::Bypass) && bytes > 0 {
+            self.curve.weigh(bytes);
+        }
+    }
+
+    /// Asks what other lifetimes and other sizes would have answered.
     pub(crate) fn simulate(&self, id: ClassId, key: u64, now: u64) {
+        self.curve.ask(key);
         self.ladder.ask(key, now, &self.class(id, now).rungs);
     }
 }
