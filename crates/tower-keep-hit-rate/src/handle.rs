@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{monitor::Monitor, prometheus, snapshot::Snapshot};
+use crate::{export::prometheus, monitor::Monitor, snapshot::Snapshot};
 
 /// Reads what a [`HitRateLayer`](crate::HitRateLayer) has counted. Clones read the same.
 ///

@@ -163,7 +163,10 @@ async fn prometheus_is_told_counts_that_agree() {
         "tower_keep_origin_calls_total{class=\"jobs\",kind=\"http\"} 1",
         "tower_keep_misses_not_stored_total{class=\"jobs\",kind=\"http\"} 0",
         "tower_keep_evictions_total{level=\"embedded\",reason=\"expired\"} 0",
+        "tower_keep_hit_head_seconds_total{class=\"jobs\",kind=\"http\"} 0.003",
+        "tower_keep_request_duration_seconds_bucket{class=\"jobs\",kind=\"http\",answer=\"hit\",le=\"+Inf\"} 2",
         "tower_keep_requests_in_flight 0",
+        "tower_keep_uptime_seconds 0.033",
     ] {
         assert!(
             text.lines().any(|it| it == line),
