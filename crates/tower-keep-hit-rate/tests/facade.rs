@@ -19,7 +19,12 @@ type Seen = HashMap<String, (MetricKind, String, f64)>;
 
 fn seen(snapshotter: &Snapshotter) -> Seen {
     let all = snapshotter.snapshot().into_vec().into_iter();
-    let of = |(key, _, help, value): (metrics_util::CompositeKey, _, Option<metrics::SharedString>, _)| {
+    let of = |(key, _, help, value): (
+        metrics_util::CompositeKey,
+        _,
+        Option<metrics::SharedString>,
+        _,
+    )| {
         let (kind, key) = key.into_parts();
         let labels = key.labels().map(|label| (label.key(), label.value()));
         let value = match value {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use opentelemetry::metrics::MeterProvider;
 use opentelemetry_sdk::metrics::{
     InMemoryMetricExporter, PeriodicReader, SdkMeterProvider,
-    data::{AggregatedMetrics, Metric, MetricData, ResourceMetrics},
+    data::{AggregatedMetrics, Metric, MetricData, ResourceMetrics, ScopeMetrics},
 };
 use tower::Layer;
 use tower_keep_hit_rate::HitRateHandle;
@@ -36,7 +36,7 @@ impl Sdk {
         self.provider.force_flush().expect("exports");
         let all = self.exporter.get_finished_metrics().expect("exported");
         let metrics = all.iter().flat_map(ResourceMetrics::scope_metrics);
-        let metrics = metrics.flat_map(|scope| scope.metrics());
+        let metrics = metrics.flat_map(ScopeMetrics::metrics);
         metrics.flat_map(points).collect()
     }
 }

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Counters first: rates are for the reader to make.
-pub(crate) const METRICS: [Metric; 12] = [
+pub(crate) const METRICS: [Metric; 13] = [
     Metric {
         name: "tower_keep_requests_total",
         help: "Requests, and lookups of other kinds, by what became of them.",
@@ -62,6 +62,13 @@ pub(crate) const METRICS: [Metric; 12] = [
         unit: Seconds,
         kind: MetricKind::Counter,
         source: Source::Figure(Figure::Avoided),
+    },
+    Metric {
+        name: "tower_keep_hits_unpriced_total",
+        help: "Hits of which nobody knows what the origin would have taken.",
+        unit: Count("request"),
+        kind: MetricKind::Counter,
+        source: Source::Figure(Figure::Unpriced),
     },
     Metric {
         name: "tower_keep_hit_head_seconds_total",
