@@ -122,7 +122,7 @@ async fn those_who_wait_are_told_what_it_took_and_made_no_call() {
         eventually(LONG, async || gate.waiters() == 1).await;
         // The follower is polled once, and waits.
         let mut follower = Box::pin(ask(&cache, get("/a")));
-        assert!(futures_poll(&mut follower).await.is_none());
+        assert!(poll_once(&mut follower).await.is_none());
         gate.open();
         assert_eq!(
             leader.await.expect("no panic"),
@@ -234,6 +234,7 @@ async fn a_request_that_is_cancelled_at_the_origin_has_called_it() {
 async fn a_miss_that_is_not_stored_says_so() {
     let place = Place::memory();
     type Fields = &'static [(&'static str, &'static str)];
+    type Case = (Fields, fn() -> ScriptedBody, bool);
     let plain: Fields = &[("cache-control", "max-age=60")];
     let long = || ScriptedBody::frames(vec![vec![0_u8; 1 << 20]; 40]).unknown_length();
     let short = || ScriptedBody::full("x");
@@ -242,7 +243,7 @@ async fn a_miss_that_is_not_stored_says_so() {
         trailers.insert("set-cookie", "a=b".parse().expect("a value"));
         ScriptedBody::full("x").trailers(trailers)
     };
-    let cases: [(Fields, fn() -> ScriptedBody, bool); 5] = [
+    let cases: [Case; 5] = [
         (plain, short, false),
         (&[("cache-control", "no-store")], short, true),
         (
@@ -428,7 +429,7 @@ async fn the_first_level_tells_what_expired_and_what_made_room() {
 }
 
 /// Polls once.
-async fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
     std::future::poll_fn(|cx| {
         std::task::Poll::Ready(match std::pin::Pin::new(&mut *future).poll(cx) {
             std::task::Poll::Ready(output) => Some(output),

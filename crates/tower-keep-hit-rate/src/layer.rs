@@ -7,7 +7,8 @@ use tower_keep_store::{ConfigError, Observer, Store};
 use tower_layer::Layer;
 
 use crate::{
-    handle::HitRateHandle, label::Labels, monitor::Monitor, rules::Rules, service::HitRate,
+    handle::HitRateHandle, label::Labels, monitor::Monitor, rules::Rules,
+    server_timing::ServerTiming, service::HitRate,
 };
 
 /// Tells of the service that it wraps how caching does. See the [crate documentation](crate).
@@ -102,6 +103,17 @@ impl HitRateLayerBuilder {
     /// numbers by which they can be told apart, which mean nothing in another process.
     pub fn allow_key_names(mut self) -> Self {
         self.rules.named_keys = true;
+        self
+    }
+
+    /// Adds `Server-Timing` to the answers of these requests: `cache;desc=hit;dur=1.2, origin;dur=830`, in
+    /// milliseconds to the head. `origin` is what the origin took; for what came from the cache, when its entry
+    /// was fetched. Default: no answer.
+    ///
+    /// Whoever reads it knows whether somebody has asked for the same before him: keep it to those who work on
+    /// the service.
+    pub fn server_timing(mut self, of: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
+        self.rules.server_timing = ServerTiming::when(of);
         self
     }
 

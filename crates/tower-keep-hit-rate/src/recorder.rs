@@ -1,24 +1,26 @@
 //! One request, from its coming to the end of its answer.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use http::{Extensions, Method, Response, StatusCode, header::CONTENT_LENGTH, request::Parts};
+use http::{Method, Response, StatusCode, header::CONTENT_LENGTH, request::Parts};
 use http_body::Body;
 use tower_keep_store::{Outcome, OutcomeCell, Told};
 
 use crate::{
+    cell::RequestCell,
     classes::ClassId,
     counts::{Figure, is_lookup},
     kind::Kind,
     label::proves_method,
     monitor::{Membership, Monitor},
+    server_timing,
 };
 
 /// Counts a request once, whatever becomes of it. What was not said by when it is dropped is said then.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     monitor: Arc<Monitor>,
-    cell: OutcomeCell,
+    cell: RequestCell,
     membership: Membership,
     /// The hash of what it asked for.
     key: u64,
@@ -27,6 +29,8 @@ pub(crate) struct Recorder {
     is_cacheable: bool,
     /// Its answer has no body on the wire.
     is_head: bool,
+    /// Its answer tells what took how long.
+    is_timed: bool,
     /// The inner service, its future or its body is at work: if this is dropped now, that has panicked.
     is_inside: bool,
     /// What it was counted as, and when its head was there.
@@ -45,12 +49,13 @@ impl Recorder {
         monitor.begin();
         let mut recorder = Self {
             monitor,
-            cell: leave_cell(&mut head.extensions),
+            cell: RequestCell::of(&mut head.extensions),
             membership: Membership::Known(ClassId::Unmatched),
             key: 0,
             began: now,
             is_cacheable: head.method == Method::GET || head.method == Method::HEAD,
             is_head: head.method == Method::HEAD,
+            is_timed: false,
             is_inside: true,
             counted: None,
             answered: now,
@@ -58,7 +63,8 @@ impl Recorder {
             promised: None,
             is_over: false,
         };
-        // A closure of somebody else's runs here; one that panics is counted, too.
+        // Closures of somebody else's run here; one that panics is counted, too.
+        recorder.is_timed = recorder.monitor.rules.server_timing.is_asked(head);
         recorder.membership = recorder.monitor.classify(head, now);
         recorder.key = recorder.monitor.key(head, now);
         recorder
@@ -73,12 +79,12 @@ impl Recorder {
     }
 
     /// The answer has begun. True if that was all.
-    pub(crate) fn answered<B: Body>(&mut self, response: &Response<B>) -> bool {
+    pub(crate) fn answered<B: Body>(&mut self, response: &mut Response<B>) -> bool {
         if self.cell.get().is_none()
             && let Some(theirs) = response.extensions().get::<OutcomeCell>()
             && theirs.get().is_some()
         {
-            self.cell = theirs.clone();
+            self.cell = theirs.clone().into();
         }
         let told = self.cell.told();
         let now = self.monitor.ticker.now();
@@ -87,6 +93,10 @@ impl Recorder {
         self.count(id, told.unwrap_or(Outcome::Bypass.into()), now);
         if self.is_cacheable && told.is_none_or(|told| is_lookup(told.outcome)) {
             self.monitor.simulate(id, self.key, now);
+        }
+        if let Some((_, told)) = self.counted.filter(|_| self.is_timed) {
+            let to_head = Duration::from_nanos(now.saturating_sub(self.began));
+            server_timing::add(response.headers_mut(), told, to_head);
         }
         self.promised = self.promised(response);
         if response.body().is_end_stream() || self.promised == Some(0) {
@@ -217,16 +227,4 @@ impl Drop for Recorder {
         }
         self.monitor.end();
     }
-}
-
-/// The cell of the request: that of a layer further out, which asks the same, unless it holds the word of an
-/// earlier try; else a new one.
-fn leave_cell(extensions: &mut Extensions) -> OutcomeCell {
-    let theirs = extensions.get::<OutcomeCell>();
-    if let Some(cell) = theirs.filter(|cell| cell.get().is_none()) {
-        return cell.clone();
-    }
-    let cell = OutcomeCell::default();
-    extensions.insert(cell.clone());
-    cell
 }
