@@ -42,7 +42,7 @@ impl HitRateHandle {
     /// histograms want each value by itself, so a histogram's buckets (`_bucket`, with the label `le`) and its
     /// `_count` are counters. What Prometheus reads off either way is the same.
     ///
-    /// One layer for each recorder: two would set the same counters.
+    /// One layer for each recorder, and one task that calls this: two would set the same series.
     #[cfg(feature = "metrics")]
     pub fn record_metrics(&self) {
         facade::record(&self.monitor);

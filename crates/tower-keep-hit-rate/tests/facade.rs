@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Instant};
 
 use metrics::with_local_recorder;
 use metrics_util::{
@@ -78,4 +78,28 @@ async fn without_a_recorder_nothing_happens() {
     )
     .await;
     handle.record_metrics();
+}
+
+/// However many labels there are, however often it is told: nothing piles up.
+#[tokio::test]
+async fn a_recorder_is_never_told_more_than_all_classes_have() {
+    let (store, clock) = place();
+    let (layer, handle) = by_segment(store).build().expect("makes sense");
+    let mut service = layer.layer(Scripted(clock));
+    let recorder = DebuggingRecorder::new();
+    for label in 0..1000 {
+        let path = format!("/label-{label}/1");
+        ask(&mut service, told(&path, Outcome::Hit, MILLI)).await;
+        if label % 250 == 0 {
+            with_local_recorder(&recorder, || handle.record_metrics());
+        }
+    }
+    let started = Instant::now();
+    with_local_recorder(&recorder, || handle.record_metrics());
+    let told = started.elapsed();
+    let text = handle.prometheus();
+    println!("{told:?}, as text {:?}", started.elapsed() - told);
+    let series = seen(&recorder.snapshotter()).len();
+    assert_eq!(series, common::scraped(&text).len());
+    assert!(series <= 256 * 101 + 7, "{series}");
 }

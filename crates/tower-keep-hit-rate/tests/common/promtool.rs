@@ -6,6 +6,7 @@ use std::{
 };
 
 /// What it says of this; nothing, with a message, where there is no such tool.
+#[allow(clippy::print_stderr)]
 pub(crate) fn promtool(arguments: &[&str], input: &str) -> Option<Output> {
     let started = Command::new("promtool")
         .args(arguments)
@@ -15,7 +16,7 @@ pub(crate) fn promtool(arguments: &[&str], input: &str) -> Option<Output> {
         .spawn();
     let mut promtool = match started {
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            println!("SKIPPED: promtool is not installed");
+            eprintln!("SKIPPED: promtool is not installed");
             return None;
         }
         started => started.expect("it starts"),
