@@ -40,7 +40,8 @@ impl HitRateHandle {
     ///
     /// The facade's counters are whole numbers, so all that is seconds is a gauge, which only rises; and its
     /// histograms want each value by itself, so a histogram's buckets (`_bucket`, with the label `le`) and its
-    /// `_count` are counters. What Prometheus reads off either way is the same.
+    /// `_count` are counters. Prometheus reads the same series off either way, and only their types differ:
+    /// `histogram_quantile` asks for none.
     ///
     /// One layer for each recorder, and one task that calls this: two would set the same series.
     #[cfg(feature = "metrics")]

