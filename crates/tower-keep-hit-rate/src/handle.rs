@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::{monitor::Monitor, prometheus, snapshot::Snapshot};
+#[cfg(feature = "metrics")]
+use crate::export::facade;
+#[cfg(feature = "opentelemetry")]
+use crate::export::meter;
+use crate::{export::prometheus, monitor::Monitor, snapshot::Snapshot};
 
 /// Reads what a [`HitRateLayer`](crate::HitRateLayer) has counted. Clones read the same.
 ///
@@ -29,5 +33,36 @@ impl HitRateHandle {
     #[must_use]
     pub fn prometheus(&self) -> String {
         prometheus::text(&self.monitor)
+    }
+
+    /// Sets the same in the current recorder of the `metrics` facade, under the same names and labels. To be
+    /// called before each export, or every few seconds: what was counted in between is not lost, as counters
+    /// are set to all since the start.
+    ///
+    /// The facade's counters are whole numbers, so all that is seconds is a gauge, which only rises; and its
+    /// histograms want each value by itself, so a histogram's buckets (`_bucket`, with the label `le`) and its
+    /// `_count` are counters. Prometheus reads the same series off either way, and only their types differ:
+    /// `histogram_quantile` asks for none.
+    ///
+    /// One layer for each recorder, and one task that calls this: two would set the same series.
+    #[cfg(feature = "metrics")]
+    pub fn record_metrics(&self) {
+        facade::record(&self.monitor);
+    }
+
+    /// Lets instruments of this meter observe the same whenever they are collected. To be called once.
+    ///
+    /// Names are OpenTelemetry's: `tower_keep.requests`, with a unit, for `tower_keep_requests_total`. As it
+    /// has no histogram that is observed, a histogram is three counters: `tower_keep.request_duration.bucket`
+    /// (with the attribute `le`), `.sum` and `.count`. Counters that are still zero are left out.
+    ///
+    /// A class has up to 76 buckets, and a stream of the SDK 2000 attribute sets, unless a view sets its
+    /// cardinality limit: with more than 26 classes, set that of `tower_keep.request_duration.bucket`.
+    ///
+    /// The instruments do not keep what they read: they fall silent when the layer, its services and its
+    /// handles are gone. A meter never lets its instruments go.
+    #[cfg(feature = "opentelemetry")]
+    pub fn observe_with(&self, meter: &opentelemetry::metrics::Meter) {
+        meter::observe(&self.monitor, meter);
     }
 }

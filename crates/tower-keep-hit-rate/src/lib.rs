@@ -92,8 +92,26 @@
 //!   bytes, and the [smallest](Snapshot::enough_entries) that has 95 % of all hits there are to be had. It is
 //!   one for all classes, which share a cache, and simulated as the ladder is.
 //! * A line in the log (`tracing`, info) every 1000 lookups of a class, at least 10 s apart.
-//! * [Prometheus' text](HitRateHandle::prometheus).
+//! * Metrics, below.
 //! * [`Server-Timing`](HitRateLayerBuilder::server_timing), in the answers to those who may know.
+//!
+//! # Metrics
+//!
+//! One list, told in three ways: [Prometheus' text](HitRateHandle::prometheus), the `metrics` facade
+//! (`HitRateHandle::record_metrics`, with the feature `metrics`) and OpenTelemetry
+//! (`HitRateHandle::observe_with`, with the feature `opentelemetry`). All of them read when they are asked: a
+//! request does nothing for them. They are counters, buckets, and three gauges that are no rates: rates are for
+//! the reader to make, over the time and the processes that he chooses.
+//!
+//! `grafana/dashboard.json` shows all of them, by Prometheus' names. `prometheus/rules.yml` raises alerts: a hit
+//! rate that is low, or a tenth below that of the day before, and surely so (Wilson's interval, at least 200
+//! lookups, of processes and classes that have been there for 20 minutes); a cache that is slower than its
+//! origin, or too small; errors; too many classes. Both are part of this crate, and nothing in them needs to be
+//! edited.
+//!
+//! A class has 101 series: 9 outcomes, 84 of latencies and 8 others; 256 classes have 25 856. To read them took
+//! 25 µs for a class as text, 0.1 ms through the facade and 0.2 ms through OpenTelemetry's SDK; for 253 classes
+//! 20 ms, 0.1 s and 0.1 s (on two busy cores).
 //!
 //! # What is exact, and what may race
 //!
@@ -161,11 +179,13 @@
 //!
 //! # What it does not do yet
 //!
-//! A view of several processes, a page, exporters other than Prometheus' text.
+//! A view of several processes, a page.
 //!
 //! # Features
 //!
-//! `axum`: each route is a class of its own.
+//! * `axum`: each route is a class of its own.
+//! * `metrics`: tells a recorder of the `metrics` facade.
+//! * `opentelemetry`: lets a meter of OpenTelemetry observe; the API only, the SDK is the program's.
 //!
 //! [`OutcomeCell`]: tower_keep_store::OutcomeCell
 
@@ -175,6 +195,7 @@ mod class;
 mod classes;
 mod counts;
 mod curve;
+mod export;
 mod figures;
 mod future;
 mod handle;
@@ -187,7 +208,6 @@ mod layer;
 mod ledger;
 mod line;
 mod monitor;
-mod prometheus;
 mod recorder;
 mod rules;
 mod server_timing;

@@ -11,7 +11,7 @@ use std::{
 
 use foldhash::fast::RandomState;
 use http::{header::HOST, request::Parts};
-use tower_keep_store::{Clock, Evictions, Lookup, Observer, Told};
+use tower_keep_store::{Clock, Evictions, Lookup, Observer, Outcome, Told};
 
 use crate::{
     class::Class,
