@@ -134,6 +134,7 @@
 mod body;
 mod class;
 mod classes;
+mod cluster;
 mod costs;
 mod counts;
 mod figures;
@@ -159,6 +160,7 @@ mod windows;
 
 pub use self::{
     body::ResponseBody,
+    cluster::{Cluster, ClusterClass, ClusterProcess},
     figures::{Latency, Outcomes, WindowSnapshot},
     future::ResponseFuture,
     handle::HitRateHandle,

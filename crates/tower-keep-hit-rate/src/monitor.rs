@@ -12,6 +12,7 @@ use tower_keep_store::{Clock, Outcome};
 use crate::{
     class::Class,
     classes::{ClassId, Classes},
+    cluster::Peers,
     costs::Costs,
     hot_keys::HotKeys,
     label::Found,
@@ -28,6 +29,7 @@ pub(crate) struct Monitor {
     pub(crate) ticker: Ticker,
     pub(crate) classes: Classes,
     pub(crate) hot_keys: HotKeys,
+    pub(crate) peers: Peers,
     costs: Costs,
     ladder: Ladder,
     hasher: RandomState,
@@ -49,6 +51,7 @@ impl Monitor {
             ticker: Ticker::new(clock),
             classes: Classes::new(),
             hot_keys: HotKeys::new(rules.named_keys),
+            peers: Peers::new(),
             costs: Costs::new(),
             ladder: Ladder::new(),
             hasher: RandomState::default(),

@@ -1,5 +1,7 @@
 //! What the layer was told.
 
+use std::time::Duration;
+
 use crate::{label::Labels, ticker::SECOND, verdict::Thresholds};
 
 /// The options of a layer.
@@ -13,6 +15,8 @@ pub(crate) struct Rules {
     pub(crate) worth: f64,
     /// Whether paths may be told.
     pub(crate) named_keys: bool,
+    /// How often the other processes are told; none if they are not.
+    pub(crate) cluster_every: Option<Duration>,
 }
 
 impl Default for Rules {
@@ -23,6 +27,7 @@ impl Default for Rules {
             warm_up: 60 * SECOND,
             worth: 1.0,
             named_keys: false,
+            cluster_every: Some(Duration::from_secs(5)),
         }
     }
 }
