@@ -49,7 +49,6 @@ fn busy(classes: usize, requests: u64, random: &mut Random) -> Monitor {
                 .weigh(outcome, 10_000 + random.below(10_000));
         }
     }
-    clock.advance(std::time::Duration::from_secs(7200));
     monitor
 }
 
