@@ -71,6 +71,7 @@
 //!   said that the request passes by.
 //! * A line in the log (`tracing`, info) every 1000 lookups of a class, at least 10 s apart.
 //! * [Prometheus' text](HitRateHandle::prometheus).
+//! * [`Cluster`]: the same windows for all processes that share a namespace, and the processes.
 //!
 //! # What is exact, and what may race
 //!
@@ -94,6 +95,23 @@
 //! key, in the ladder too. Refreshes in the background are not seen from outside: they are no calls of the
 //! origin here.
 //!
+//! # All processes together
+//!
+//! On Redis each layer tells every five seconds how it stands: one snapshot, of everything since its start, in the
+//! place of the one before. Whoever [asks](HitRateHandle::cluster) adds them up; hit rates are those of the sums.
+//!
+//! The sum of what was counted since the start never exceeds the truth. A snapshot is absolute, so one that is lost
+//! is made good by the next; one that comes again or late is left out by its number; what a process knows of itself
+//! it takes from its own counters, at once. When Redis comes back empty, or the network does, one telling of each
+//! process makes the sum whole. Of a process that has died, what it told last stays for five minutes; what it had
+//! counted since then is lost, at most five seconds of it. Its windows have what surely lies in them: of the last
+//! minute nothing, once it has been silent for 15 s. What others counted is as old as [it
+//! says](ClusterProcess::age_seconds), by the server's clock.
+//!
+//! A snapshot that is truncated, too long, of another version of this crate, or says what cannot be is left out as a
+//! whole, and [counted](Cluster::ignored). One that is made up, by somebody who may write to the server, is believed.
+//! A process is a layer: two layers of one process on one namespace are two.
+//!
 //! # Memory and cost
 //!
 //! At most 256 classes of 52 KiB each, made when they are first seen, and 0.8 MiB for the layer: 14 MiB at
@@ -107,7 +125,20 @@
 //!
 //! # In the store
 //!
-//! Nothing: only its clock is used.
+//! On the embedded store nothing: only its clock is used. On Redis:
+//!
+//! | key | type | time to live | commands |
+//! |---|---|---|---|
+//! | `namespace:h:{digest}` | hash: the snapshot of each process, at most 256 of 48 KiB | 5 min, renewed by every process | one script each 5 s; while somebody looks, and for a minute after, another that lists who told, and `HMGET`, once for each 256 KiB |
+//! | `namespace:h:{digest}:00000001` | sorted set: when they were told | the same | the same |
+//!
+//! Both share a hash slot. A snapshot of 20 busy classes has 9 KiB; beyond 32 KiB (75 of them) the rarest are told as
+//! `other`. Labels are written as they are. At most 4 MiB are read at once, and held by whoever asked.
+//!
+//! One task per layer does this, on the runtime on which the store was connected; it ends with the layer, its
+//! services and its handles. No request waits for it or talks to Redis here. While Redis is slow or gone, the others
+//! stand as they were last read, and [`Cluster::unreachable_seconds`] says since when;
+//! [`without_cluster`](HitRateLayerBuilder::without_cluster) leaves it all out.
 //!
 //! # Cancel safety
 //!
@@ -122,7 +153,7 @@
 //!
 //! # What it does not do yet
 //!
-//! Advice on the size of the cache, a view of several processes, a page, `Server-Timing`, exporters other than
+//! Advice on the size of the cache, a page, `Server-Timing`, exporters other than
 //! Prometheus' text. It does not see what an `ObjectCache` does.
 //!
 //! # Features

@@ -23,7 +23,7 @@
 //!
 //! A snapshot has at most 48 KiB: what does not fit of the rarest classes is told as `other`. There are at most
 //! 256 of them, then those go that told the longest ago; all live for sixty intervals (five minutes). At most
-//! 4 MiB are read, those first that told last. One that cannot be read in full, is of another version, or says what cannot be is
+//! 4 MiB are read, those first that told last, in parts that hold no server up. One that cannot be read in full, is of another version, or says what cannot be is
 //! left out as a whole, and counted. Whose snapshot was told when is judged by the server's clock; one that
 //! steps back makes ages too small until the next telling, and what is ahead of it is put back to now.
 //!

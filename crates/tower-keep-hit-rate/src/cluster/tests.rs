@@ -125,7 +125,7 @@ proptest! {
 }
 
 #[test]
-fn twenty_busy_classes_take_less_than_sixteen_kib_and_two_hundred_fit() {
+fn twenty_busy_classes_take_less_than_sixteen_kib_and_what_has_no_room_is_told_as_other() {
     let mut random = Random::new(seed());
     let sizes = [1, 20, 100, 254].map(|classes| {
         let told = Told::now(&busy(classes, 3000, &mut random));

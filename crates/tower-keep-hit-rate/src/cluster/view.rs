@@ -28,7 +28,8 @@ pub struct Cluster {
     /// How long ago the others were read; none if they never were: the store is embedded, was never reached, or
     /// nobody asked before.
     pub view_age_seconds: Option<f64>,
-    /// For how long the server has not answered, if it does not: the others are as they were.
+    /// For how long the server has not taken or answered what it was told or asked, if it does not: the others
+    /// are as they were.
     pub unreachable_seconds: Option<f64>,
     /// Snapshots that were left out: of another version, broken, too long, or one too many.
     pub ignored: u64,

@@ -195,13 +195,14 @@ impl Scene {
         }
     }
 
-    /// Some requests somewhere, during which a flush is taken, or dropped one time in five; now and then the
+    /// Some requests somewhere, during which a flush is taken, or dropped about one time in five; now and then the
     /// network breaks, between commands or in the middle of one.
     async fn round(&mut self, living: std::ops::Range<usize>) {
         let one = living.start + self.random.index(living.len());
         self.counters[one].count(&mut self.random);
         self.check();
-        let is_dropped = self.random.one_in(5);
+        // In the other rounds there is sometimes more than one.
+        let is_dropped = self.random.one_in(4);
         let before = self.flushes();
         if is_dropped {
             self.server
@@ -311,5 +312,5 @@ async fn sums_never_exceed_the_truth_and_reach_it_one_flush_after_recovery() {
             "{taken} flushes taken, {dropped} refused, {checks} checks, {partial} partial views"
         );
     }
-    assert!(scene.dropped * 8 >= scene.taken, "hardly any was dropped");
+    assert!(scene.dropped >= 5, "hardly any was dropped");
 }

@@ -1,8 +1,8 @@
--- Reads what all processes told, those first that told last.
+-- Lists who told, those first that told last, for a reader that then takes no more than it can hold.
 -- KEYS: as for telling. ARGV[1]: the time in milliseconds (0: the server's) and the time to live, of 16 characters
--- each. Answers with the time (16 digits); then for each process its name (16), when it told (16), the length of
--- its snapshot (8), and the snapshot: an empty one where it is too long, or would be too much.
-local MOST, LONGEST, ROOM = 256, 49152, 4194304
+-- each. Answers with the time (16 digits), then for each process its name (16), when it told (16 digits), and the
+-- length of what is there (8): 0 where that is not under a name of this length, or longer than eight digits say.
+local MOST = 256
 local now = tonumber(string.sub(ARGV[1], 1, 16))
 local lives = tonumber(string.sub(ARGV[1], 17, 32))
 if now == 0 then
@@ -18,15 +18,9 @@ for i = 1, #told, 2 do
   local process, at = told[i], math.min(tonumber(told[i + 1]), now)
   local length = redis.call('HSTRLEN', KEYS[1], process)
   if at > now - lives and length > 0 then
-    local snapshot = ''
-    if #process ~= 16 then
-      process = string.rep('-', 16)
-    elseif length <= LONGEST + 16 and length <= ROOM then
-      snapshot = string.sub(redis.call('HGET', KEYS[1], process), 17)
-      ROOM = ROOM - length
-    end
-    answer[#answer + 1] = process .. string.format('%016d%08d', at, #snapshot)
-    answer[#answer + 1] = snapshot
+    if #process ~= 16 then process, length = string.rep('-', 16), 0 end
+    if length > 99999999 then length = 0 end
+    answer[#answer + 1] = process .. string.format('%016d%08d', at, length)
   end
 end
 return table.concat(answer)
