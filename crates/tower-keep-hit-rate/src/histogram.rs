@@ -1,9 +1,6 @@
 //! How long things took: a log-linear histogram that all threads add to.
 
-use std::{
-    collections::BTreeMap,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counts of durations in nanoseconds, in cells a thirty-second of an octave wide: whatever is read is
 /// within 1.6 % of what was added, from a microsecond to 73 minutes. Below, within 16 ns.
@@ -32,17 +29,11 @@ impl Histogram {
         quantiles(self.load().collect(), shares)
     }
 
-    /// What is in coarse cells, an eighth of an octave wide: within 6.3 %.
-    pub(crate) fn coarse(&self) -> BTreeMap<u16, u64> {
-        let mut coarse = BTreeMap::new();
-        for (index, cell) in self.cells.iter().enumerate() {
-            let count = cell.load(Ordering::Relaxed);
-            if count > 0 {
-                let place = u16::try_from(index / COARSE).expect("there are fewer cells");
-                *coarse.entry(place).or_default() += count;
-            }
-        }
-        coarse
+    /// What is in coarse cells, an eighth of an octave wide: within 6.3 %. In rising order.
+    pub(crate) fn coarse(&self) -> Vec<(u16, u64)> {
+        let sum = |cells: &[AtomicU64]| cells.iter().map(|cell| cell.load(Ordering::Relaxed)).sum();
+        let coarse = (0..).zip(self.cells.chunks(COARSE).map(sum));
+        coarse.filter(|(_, count)| *count > 0).collect()
     }
 
     /// How many are at most as long as each of these bounds, in rising order.

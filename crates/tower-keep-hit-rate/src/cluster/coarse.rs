@@ -1,7 +1,5 @@
 //! Latencies, as coarse as they are told.
 
-use std::collections::BTreeMap;
-
 use crate::{
     figures::{Latency, seconds},
     histogram::{Histogram, middle_of_coarse, quantiles},
@@ -10,7 +8,8 @@ use crate::{
 /// Counts of durations by [coarse cells](Histogram::coarse): what is read is within 6.3 %.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Coarse {
-    pub(super) cells: BTreeMap<u16, u64>,
+    /// In rising order.
+    pub(super) cells: Vec<(u16, u64)>,
 }
 
 impl Coarse {
@@ -21,9 +20,15 @@ impl Coarse {
     }
 
     pub(super) fn add(&mut self, other: &Self) {
+        let mut place = 0;
         for (cell, count) in &other.cells {
-            let sum = self.cells.entry(*cell).or_default();
-            *sum = sum.saturating_add(*count).min(MOST);
+            while self.cells.get(place).is_some_and(|(at, _)| at < cell) {
+                place += 1;
+            }
+            match self.cells.get_mut(place) {
+                Some((at, sum)) if at == cell => *sum = sum.saturating_add(*count).min(MOST),
+                _ => self.cells.insert(place, (*cell, (*count).min(MOST))),
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! The sum of what processes told.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::told::{Told, ToldClass, ToldWindow, WINDOWS};
 use crate::{classes::OTHER, windows::Window};
@@ -9,7 +9,8 @@ use crate::{classes::OTHER, windows::Window};
 #[derive(Debug, Default)]
 pub(super) struct Sum {
     classes: Vec<ToldClass>,
-    places: HashMap<(u8, Box<str>), usize>,
+    /// Where they are, by kind and label.
+    places: BTreeMap<u8, HashMap<Box<str>, usize>>,
 }
 
 /// How long ago a process told.
@@ -43,7 +44,7 @@ impl Sum {
     }
 
     fn class(&mut self, kind: u8, label: &str) -> &mut ToldClass {
-        let known = self.places.get(&(kind, label.into())).copied();
+        let known = self.places.get(&kind).and_then(|of| of.get(label)).copied();
         let place = match known {
             Some(place) => place,
             None if self.classes.len() >= MOST && label != OTHER => {
@@ -55,8 +56,8 @@ impl Sum {
     }
 
     fn make(&mut self, kind: u8, label: Box<str>) -> usize {
-        self.places
-            .insert((kind, label.clone()), self.classes.len());
+        let places = self.places.entry(kind).or_default();
+        places.insert(label.clone(), self.classes.len());
         self.classes.push(ToldClass::empty(kind, label));
         self.classes.len() - 1
     }

@@ -62,8 +62,9 @@ fn window() -> impl Strategy<Value = ToldWindow> {
 
 fn latencies() -> impl Strategy<Value = Coarse> {
     let last = u16::try_from(COARSE_CELLS - 1).expect("few cells");
-    proptest::collection::btree_map(0..=last, 0..1_u64 << 50, 0..20)
-        .prop_map(|cells| Coarse { cells })
+    proptest::collection::btree_map(0..=last, 0..1_u64 << 50, 0..20).prop_map(|cells| Coarse {
+        cells: cells.into_iter().collect(),
+    })
 }
 
 fn class() -> impl Strategy<Value = ToldClass> {

@@ -183,7 +183,7 @@ impl Reader<'_> {
         for _ in 0..self.up_to(COARSE_CELLS)? {
             let cell = next + self.up_to(COARSE_CELLS)?;
             let place = u16::try_from(cell).ok().filter(|_| cell < COARSE_CELLS)?;
-            latencies.cells.insert(place, self.up_to(MOST_REQUESTS)?);
+            latencies.cells.push((place, self.up_to(MOST_REQUESTS)?));
             next = cell + 1;
         }
         Some(latencies)

@@ -15,7 +15,7 @@ pub(crate) const LONG: Duration = Duration::from_secs(20);
 pub(crate) const START: Timestamp = Timestamp::from_secs(1_800_000_000);
 
 /// How often the processes of most tests tell.
-pub(crate) const OFTEN: Duration = Duration::from_millis(20);
+pub(crate) const OFTEN: Duration = Duration::from_millis(50);
 
 /// A layer with a store of its own: what another process would have.
 pub(crate) struct Process {
