@@ -102,8 +102,8 @@
 //!
 //! The sum of what was counted since the start never exceeds the truth. A snapshot is absolute, so one that is lost
 //! is made good by the next; one that comes again or late is left out by its number; what a process knows of itself
-//! it takes from its own counters, at once. When Redis comes back empty, or the network does, one telling of each
-//! process makes the sum whole. Of a process that has died, what it told last stays for five minutes (sixty intervals); what it had
+//! it takes from its own counters, at once. When Redis comes back empty, or the network does, the next telling of
+//! each process makes the sum whole. Of a process that has died, what it told last stays for five minutes (sixty intervals); what it had
 //! counted since then is lost, at most five seconds of it. Its windows have what surely lies in them: of the last
 //! minute nothing, once it has been silent for 15 s. What others counted is as old as [it
 //! says](ClusterProcess::age_seconds), by the server's clock.
