@@ -71,12 +71,13 @@ async fn keys_of_another_kind_or_shape_are_made_anew() {
 }
 
 /// What may be done to the two keys.
-const SHAPES: [&str; 8] = [
+const SHAPES: [&str; 9] = [
     "redis.call('SET', KEYS[1], 'x')",
     "redis.call('SET', KEYS[2], 'x')",
     "redis.call('DEL', KEYS[1]) redis.call('ZADD', KEYS[1], 1, 'x')",
     "redis.call('DEL', KEYS[1])",
     "redis.call('DEL', KEYS[2])",
+    "for i = 1, 100 do redis.call('HSET', KEYS[1], i, i) end",
     "for i = 1, 100000 do redis.call('HSET', KEYS[1], i, i) end",
     "for i = 1, 100000 do redis.call('ZADD', KEYS[2], 1e15 + i, i) end",
     "for i = 1, 300 do redis.call('HSET', KEYS[1], i, i) redis.call('ZADD', KEYS[2], 'inf', i) end",

@@ -212,3 +212,16 @@ async fn there_are_at_most_256_processes_and_those_go_that_told_the_longest_ago(
         assert!((1..=60_000).contains(&lives), "{key}: {lives}");
     }
 }
+
+#[tokio::test]
+async fn what_was_told_is_gone_when_its_time_is_over_whoever_tells_then() {
+    let server = RedisServer::start();
+    for (process, now) in [(1, 1000), (2, 60_999)] {
+        tell(&server, process, 1, now, "x");
+    }
+    let [snapshots, times] = keys(&server).expect("two keys");
+    let told = |by: &str, key: &str| number(&server.command(&[by, key]));
+    assert_eq!((told("HLEN", &snapshots), told("ZCARD", &times)), (2, 2));
+    tell(&server, 2, 2, 61_000, "x");
+    assert_eq!((told("HLEN", &snapshots), told("ZCARD", &times)), (1, 1));
+}
