@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::export::facade;
 #[cfg(feature = "opentelemetry")]
 use crate::export::meter;
-use crate::{export::prometheus, monitor::Monitor, snapshot::Snapshot};
+use crate::{cluster::Cluster, export::prometheus, monitor::Monitor, snapshot::Snapshot};
 
 /// Reads what a [`HitRateLayer`](crate::HitRateLayer) has counted. Clones read the same.
 ///
@@ -26,6 +26,15 @@ impl HitRateHandle {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         Snapshot::take(&self.monitor)
+    }
+
+    /// What all processes counted that share the store's namespace: this one as it is now, the others as they
+    /// last told, which is read again while somebody asks. The first answer in a minute may be an old one, or
+    /// know only of this process. Waits for nobody. None where the layer was built
+    /// [without](crate::HitRateLayerBuilder::without_cluster).
+    #[must_use]
+    pub fn cluster(&self) -> Option<Cluster> {
+        Cluster::read(&self.monitor)
     }
 
     /// The same for Prometheus, in its text format (0.0.4). Counters and histograms only: rates are for the

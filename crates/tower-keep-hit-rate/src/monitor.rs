@@ -16,6 +16,7 @@ use tower_keep_store::{Clock, Evictions, Lookup, Observer, Outcome, Told};
 use crate::{
     class::Class,
     classes::{ClassId, Classes},
+    cluster::Peers,
     counts::is_lookup,
     curve::Curve,
     hot_keys::HotKeys,
@@ -37,6 +38,7 @@ pub(crate) struct Monitor {
     /// What this process has let go of.
     pub(crate) evictions: Arc<Evictions>,
     pub(crate) curve: Curve,
+    pub(crate) peers: Peers,
     ladder: Ladder,
     hasher: RandomState,
     begun: AtomicU64,
@@ -59,6 +61,7 @@ impl Monitor {
             hot_keys: HotKeys::new(rules.named_keys),
             evictions,
             curve: Curve::new(),
+            peers: Peers::new(),
             ladder: Ladder::new(),
             hasher: RandomState::default(),
             begun: AtomicU64::new(0),
