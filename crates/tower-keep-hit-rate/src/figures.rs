@@ -69,6 +69,39 @@ pub struct Latency {
     pub p99: f64,
     pub p999: f64,
     pub max: f64,
+    /// How many took how long.
+    pub buckets: Buckets,
+}
+
+/// How many took how long, six buckets to each power of ten: the first counts what took a microsecond or
+/// less, each further one what took at most 10^(1/6) times as long, the last whatever took more than 68 s.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Buckets([u64; BUCKETS]);
+
+impl Buckets {
+    fn of(histogram: &Histogram) -> Self {
+        let mut bounds = [u64::MAX; BUCKETS];
+        for (bound, bucket) in bounds.iter_mut().zip(0..BUCKETS - 1) {
+            *bound = (1e3 * 10_f64.powf(bucket as f64 / 6.0)) as u64;
+        }
+        let mut counts = histogram.at_most(bounds);
+        for bucket in (1..BUCKETS).rev() {
+            counts[bucket] -= counts[bucket - 1];
+        }
+        Self(counts)
+    }
+
+    /// The counts, of the shortest first.
+    #[must_use]
+    pub fn as_slice(&self) -> &[u64] {
+        &self.0
+    }
+}
+
+impl Serialize for Buckets {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0)
+    }
 }
 
 impl WindowSnapshot {
@@ -126,6 +159,7 @@ impl Latency {
             p99,
             p999,
             max,
+            buckets: Buckets::of(histogram),
         })
     }
 }
@@ -133,4 +167,33 @@ impl Latency {
 /// Nanoseconds as seconds.
 pub(crate) fn seconds(nanos: u64) -> f64 {
     nanos as f64 / SECOND as f64
+}
+
+const BUCKETS: usize = 49;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_count_each_once_and_in_order() {
+        let histogram = Histogram::new();
+        let nanos = [
+            500,
+            1_000,
+            1_200,
+            9_000,
+            11_000,
+            1_100_000,
+            60 * SECOND,
+            600 * SECOND,
+        ];
+        nanos.iter().for_each(|nanos| histogram.add(*nanos));
+        let counts = Buckets::of(&histogram);
+        assert_eq!(counts.as_slice().iter().sum::<u64>(), 8);
+        // Values are read within 1.6 %: what lies on a bound may be on either side of it.
+        assert_eq!(counts.as_slice()[0] + counts.as_slice()[1], 3);
+        assert_eq!((counts.as_slice()[6], counts.as_slice()[7]), (1, 1));
+        assert_eq!(counts.as_slice()[BUCKETS - 1], 1);
+    }
 }

@@ -23,10 +23,22 @@ impl HitRateHandle {
         Snapshot::take(&self.monitor)
     }
 
+    /// The page that shows it, as a service to mount: see [`Page`](crate::Page).
+    #[cfg(feature = "page")]
+    #[must_use]
+    pub fn page(&self) -> crate::Page {
+        crate::Page::new(self.clone())
+    }
+
     /// The same for Prometheus, in its text format (0.0.4). Counters and histograms only: rates are for the
     /// reader to make, over the time and the processes that he chooses.
     #[must_use]
     pub fn prometheus(&self) -> String {
         prometheus::text(&self.monitor)
+    }
+
+    #[cfg(feature = "page")]
+    pub(crate) fn rules(&self) -> &crate::rules::Rules {
+        &self.monitor.rules
     }
 }

@@ -147,6 +147,8 @@ mod layer;
 mod ledger;
 mod line;
 mod monitor;
+#[cfg(feature = "page")]
+mod page;
 mod prometheus;
 mod recorder;
 mod rules;
@@ -157,9 +159,11 @@ mod verdict;
 mod wilson;
 mod windows;
 
+#[cfg(feature = "page")]
+pub use self::page::{Page, PageBody};
 pub use self::{
     body::ResponseBody,
-    figures::{Latency, Outcomes, WindowSnapshot},
+    figures::{Buckets, Latency, Outcomes, WindowSnapshot},
     future::ResponseFuture,
     handle::HitRateHandle,
     ladder::Rung,
