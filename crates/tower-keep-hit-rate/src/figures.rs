@@ -79,14 +79,11 @@ pub struct Latency {
 pub struct Buckets([u64; BUCKETS]);
 
 impl Buckets {
-    fn of(histogram: &Histogram) -> Self {
-        let mut bounds = [u64::MAX; BUCKETS];
-        for (bound, bucket) in bounds.iter_mut().zip(0..BUCKETS - 1) {
-            *bound = (1e3 * 10_f64.powf(bucket as f64 / 6.0)) as u64;
-        }
-        let mut counts = histogram.at_most(bounds);
-        for bucket in (1..BUCKETS).rev() {
-            counts[bucket] -= counts[bucket - 1];
+    /// Of durations in nanoseconds, each with how many took so long.
+    pub(crate) fn of(cells: impl IntoIterator<Item = (u64, u64)>) -> Self {
+        let mut counts = [0; BUCKETS];
+        for (nanos, count) in cells {
+            counts[bucket(nanos)] += count;
         }
         Self(counts)
     }
@@ -159,7 +156,7 @@ impl Latency {
             p99,
             p999,
             max,
-            buckets: Buckets::of(histogram),
+            buckets: Buckets::of(histogram.cells()),
         })
     }
 }
@@ -167,6 +164,13 @@ impl Latency {
 /// Nanoseconds as seconds.
 pub(crate) fn seconds(nanos: u64) -> f64 {
     nanos as f64 / SECOND as f64
+}
+
+fn bucket(nanos: u64) -> usize {
+    let micros = nanos as f64 / 1e3;
+    // Below a microsecond it is less than zero, and becomes zero.
+    let bucket = (micros.log10() * 6.0).ceil() as usize;
+    bucket.min(BUCKETS - 1)
 }
 
 const BUCKETS: usize = 49;
@@ -189,7 +193,7 @@ mod tests {
             600 * SECOND,
         ];
         nanos.iter().for_each(|nanos| histogram.add(*nanos));
-        let counts = Buckets::of(&histogram);
+        let counts = Buckets::of(histogram.cells());
         assert_eq!(counts.as_slice().iter().sum::<u64>(), 8);
         // Values are read within 1.6 %: what lies on a bound may be on either side of it.
         assert_eq!(counts.as_slice()[0] + counts.as_slice()[1], 3);
