@@ -71,6 +71,24 @@
 //!   said that the request passes by.
 //! * A line in the log (`tracing`, info) every 1000 lookups of a class, at least 10 s apart.
 //! * [Prometheus' text](HitRateHandle::prometheus).
+//! * A [page](HitRateHandle::page) that shows all of it, live.
+//!
+//! # The page
+//!
+//! [`HitRateHandle::page`] is a service to mount, at any path; until then there is none. It is one file with
+//! its own style and script, which its `Content-Security-Policy` names by their hashes, and asks nobody but itself
+//! for anything. What clients name (routes, keys) goes in as text only. It can change nothing. Who may see it says
+//! [`Page::allow`], before anything else is looked at, or a layer around it.
+//!
+//! Nothing runs while nobody watches. Who does has a stream of events, which wakes by tokio's timer once a second;
+//! the first whose second has come makes the frame, and the others take the same bytes (a few KiB for each class;
+//! at most 2 MB). Nobody waits for one that is being made. Who does not read is not asked: he holds the frame that
+//! his server is sending and no other, and gets the newest when he reads again. At most 64 watch at once; the next
+//! is answered 503, and his page asks for single snapshots. A stream has no task; it ends where its body is dropped,
+//! or within a second of [`Page::close`], which a server calls that stops gracefully.
+//!
+//! The page says how certain it is, what it does not know, and when it was last told something: a lost connection
+//! shows at once, or after eight silent seconds.
 //!
 //! # What is exact, and what may race
 //!
@@ -122,12 +140,14 @@
 //!
 //! # What it does not do yet
 //!
-//! Advice on the size of the cache, a view of several processes, a page, `Server-Timing`, exporters other than
+//! Advice on the size of the cache, a view of several processes, `Server-Timing`, exporters other than
 //! Prometheus' text. It does not see what an `ObjectCache` does.
 //!
 //! # Features
 //!
-//! `axum`: each route is a class of its own.
+//! * `axum`: each route is a class of its own.
+//! * `page` (default): the page, and the figures as JSON. It is on since a monitor is there to be looked at; without
+//!   it there is no `serde_json`, and no HTML in the program.
 //!
 //! [`OutcomeCell`]: tower_keep_store::OutcomeCell
 
