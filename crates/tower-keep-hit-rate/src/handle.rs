@@ -37,6 +37,13 @@ impl HitRateHandle {
         Cluster::read(&self.monitor)
     }
 
+    /// The page that shows it, as a service to mount: see [`Page`](crate::Page).
+    #[cfg(feature = "page")]
+    #[must_use]
+    pub fn page(&self) -> crate::Page {
+        crate::Page::new(self.clone())
+    }
+
     /// The same for Prometheus, in its text format (0.0.4). Counters and histograms only: rates are for the
     /// reader to make, over the time and the processes that he chooses.
     #[must_use]
@@ -73,5 +80,10 @@ impl HitRateHandle {
     #[cfg(feature = "opentelemetry")]
     pub fn observe_with(&self, meter: &opentelemetry::metrics::Meter) {
         meter::observe(&self.monitor, meter);
+    }
+
+    #[cfg(feature = "page")]
+    pub(crate) fn rules(&self) -> &crate::rules::Rules {
+        &self.monitor.rules
     }
 }

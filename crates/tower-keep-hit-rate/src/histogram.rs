@@ -21,12 +21,12 @@ impl Histogram {
     }
 
     pub(crate) fn count(&self) -> u64 {
-        self.load().map(|(_, count)| count).sum()
+        self.cells().map(|(_, count)| count).sum()
     }
 
     /// The durations below which these shares of all lie, in rising order; nothing where nothing was added.
     pub(crate) fn quantiles<const N: usize>(&self, shares: [f64; N]) -> Option<[u64; N]> {
-        quantiles(self.load().collect(), shares)
+        quantiles(self.cells().collect(), shares)
     }
 
     /// What is in coarse cells, an eighth of an octave wide: within 6.3 %. In rising order.
@@ -38,7 +38,7 @@ impl Histogram {
 
     /// How many are at most as long as each of these bounds, in rising order.
     pub(crate) fn at_most<const N: usize>(&self, bounds: [u64; N]) -> [u64; N] {
-        let mut cells = self.load().peekable();
+        let mut cells = self.cells().peekable();
         let mut seen = 0;
         bounds.map(|bound| {
             while let Some((_, count)) = cells.next_if(|(value, _)| *value <= bound) {
@@ -49,7 +49,7 @@ impl Histogram {
     }
 
     /// The middle of each cell that something is in, with how many.
-    fn load(&self) -> impl Iterator<Item = (u64, u64)> {
+    pub(crate) fn cells(&self) -> impl Iterator<Item = (u64, u64)> {
         let cells = self.cells.iter().enumerate();
         cells
             .map(|(index, cell)| (middle(index), cell.load(Ordering::Relaxed)))

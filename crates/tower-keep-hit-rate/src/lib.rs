@@ -94,6 +94,7 @@
 //! * A line in the log (`tracing`, info) every 1000 lookups of a class, at least 10 s apart.
 //! * [`Cluster`]: the same windows for all processes that share a namespace, and the processes.
 //! * Metrics, below.
+//! * A [page](HitRateHandle::page) that shows all of it, live.
 //! * [`Server-Timing`](HitRateLayerBuilder::server_timing), in the answers to those who may know.
 //!
 //! # Metrics
@@ -113,6 +114,23 @@
 //! A class has 101 series: 9 outcomes, 84 of latencies and 8 others; 256 classes have 25 856. To read them took
 //! 25 µs for a class as text, 0.1 ms through the facade and 0.2 ms through OpenTelemetry's SDK; for 253 classes
 //! 20 ms, 0.1 s and 0.1 s (on two busy cores).
+//!
+//! # The page
+//!
+//! [`HitRateHandle::page`] is a service to mount, at any path; until then there is none. It is one file with
+//! its own style and script, which its `Content-Security-Policy` names by their hashes, and asks nobody but itself
+//! for anything. What clients name (routes, keys) goes in as text only. It can change nothing. Who may see it says
+//! [`Page::allow`], before anything else is looked at, or a layer around it.
+//!
+//! Nothing runs while nobody watches. Who does has a stream of events, which wakes by tokio's timer once a second;
+//! the first whose second has come makes the frame, and the others take the same bytes (4 KiB for each class; for 256
+//! it takes 6 ms). Nobody waits for one that is being made. Who does not read is not asked: he holds the frame that
+//! his server is sending and no other, and gets the newest when he reads again. At most 64 watch at once; the next
+//! is answered 503, and his page asks for single snapshots. A stream has no task; it ends where its body is dropped,
+//! or within a second of [`Page::close`], which a server calls that stops gracefully.
+//!
+//! The page says how certain it is, what it does not know, and when it was last told something: a lost connection
+//! shows at once, or after eight silent seconds.
 //!
 //! # What is exact, and what may race
 //!
@@ -213,11 +231,13 @@
 //!
 //! # What it does not do yet
 //!
-//! A page.
+//! Say how many keys the curve has left out; a curve for each class.
 //!
 //! # Features
 //!
 //! * `axum`: each route is a class of its own.
+//! * `page` (default): the page, and the figures as JSON. It is on since a monitor is there to be looked at; without
+//!   it there is no `serde_json`, and no HTML in the program.
 //! * `metrics`: tells a recorder of the `metrics` facade.
 //! * `opentelemetry`: lets a meter of OpenTelemetry observe; the API only, the SDK is the program's.
 //!
@@ -243,6 +263,8 @@ mod layer;
 mod ledger;
 mod line;
 mod monitor;
+#[cfg(feature = "page")]
+mod page;
 mod recorder;
 mod rules;
 mod server_timing;
@@ -255,11 +277,13 @@ mod windows;
 #[cfg(test)]
 mod workloads;
 
+#[cfg(feature = "page")]
+pub use self::page::{Page, PageBody};
 pub use self::{
     body::ResponseBody,
     cluster::{Cluster, ClusterClass, ClusterProcess},
     curve::CurvePoint,
-    figures::{Latency, Outcomes, WindowSnapshot},
+    figures::{Buckets, Latency, Outcomes, WindowSnapshot},
     future::ResponseFuture,
     handle::HitRateHandle,
     kind::Kind,

@@ -1,7 +1,7 @@
 //! Latencies, as coarse as they are told.
 
 use crate::{
-    figures::{Latency, seconds},
+    figures::{Buckets, Latency, seconds},
     histogram::{Histogram, middle_of_coarse, quantiles},
 };
 
@@ -39,6 +39,7 @@ impl Coarse {
             .collect();
         let count = cells.iter().map(|(_, count)| count).sum();
         let shares = [0.5, 0.9, 0.99, 0.999, 1.0];
+        let buckets = Buckets::of(cells.iter().copied());
         let [p50, p90, p99, p999, max] = quantiles(cells, shares)?.map(seconds);
         Some(Latency {
             count,
@@ -47,6 +48,7 @@ impl Coarse {
             p99,
             p999,
             max,
+            buckets,
         })
     }
 }
