@@ -23,6 +23,8 @@ pub(crate) enum ProxyError {
     Upgraded,
     /// The client did not send what it promised in time.
     RequestTimedOut,
+    /// What the client sent is no body, or it left in the middle.
+    RequestBroken,
     /// The client sends more than is taken.
     RequestTooLarge,
 }
@@ -35,7 +37,8 @@ impl ProxyError {
         match of_request(&error) {
             Some(BodyError::TimedOut) => Self::RequestTimedOut,
             Some(BodyError::TooLarge) => Self::RequestTooLarge,
-            _ => Self::Broken(error),
+            Some(BodyError::Inner(_)) => Self::RequestBroken,
+            None => Self::Broken(error),
         }
     }
 
@@ -45,6 +48,7 @@ impl ProxyError {
             Self::Unreachable(_) | Self::Broken(_) | Self::Upgraded => StatusCode::BAD_GATEWAY,
             Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
             Self::RequestTimedOut => StatusCode::REQUEST_TIMEOUT,
+            Self::RequestBroken => StatusCode::BAD_REQUEST,
             Self::RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         };
         problem(status, &self.to_string())
@@ -71,6 +75,7 @@ impl fmt::Display for ProxyError {
             Self::TimedOut => "the origin did not answer in time",
             Self::Upgraded => "the origin changed the protocol unasked",
             Self::RequestTimedOut => "the request did not come in time",
+            Self::RequestBroken => "the request's body is none",
             Self::RequestTooLarge => "the body is too large",
         })
     }

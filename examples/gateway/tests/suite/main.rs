@@ -1,0 +1,9 @@
+//! The gateway over real sockets, in front of origins that the tests script.
+
+mod admin;
+mod caching;
+mod common;
+mod limits;
+mod malformed;
+mod program;
+mod proxying;
