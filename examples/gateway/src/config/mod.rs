@@ -1,6 +1,7 @@
 //! The configuration file: what there is, and what it is if nothing is said.
 //!
-//! A key that is not known is an error, everywhere: a misspelt limit would be none.
+//! A key that is not known is an error, everywhere: a misspelt limit would be none. `gateway.toml`, beside the
+//! sources, has them all.
 
 mod admin;
 mod bounds;
@@ -151,6 +152,13 @@ mod tests {
             assert!(error.starts_with(&format!("line {line}: ")), "{error}");
             assert!(error.contains(&format!("`{key}`")), "{error}");
         }
+    }
+
+    #[test]
+    fn the_example_is_all_there_is_to_say() {
+        let config = Config::parse(include_str!("../../gateway.toml")).expect("it is up to date");
+        assert_eq!((config.routes.len(), config.classes.len()), (3, 2));
+        assert!(config.admin.is_some() && config.bounds.check().is_ok());
     }
 
     #[test]

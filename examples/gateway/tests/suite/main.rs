@@ -5,5 +5,6 @@ mod caching;
 mod common;
 mod limits;
 mod malformed;
+mod pitfalls;
 mod program;
 mod proxying;
