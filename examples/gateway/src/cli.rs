@@ -18,7 +18,7 @@ pub struct Options {
     #[arg(long, value_name = "URL")]
     pub origin: Option<String>,
 
-    /// Where responses are kept: memory:, redis://host:port or unix:/path [default: memory:]
+    /// Where responses are kept: memory:, redis://host:port, rediss://host:port or unix:/path [default: memory:]
     #[arg(long, value_name = "URL")]
     pub store: Option<String>,
 

@@ -12,7 +12,8 @@ use crate::{
     error::StartError,
     front::{Admission, Front},
     log::AccessLog,
-    proxy::OriginUrl,
+    proxy::{OriginUrl, Proxy},
+    pseudonym::Pseudonym,
     serve::serve,
     stack::Stack,
 };
@@ -50,12 +51,13 @@ impl Gateway {
         } else {
             AccessLog::off()
         };
+        let pseudonym = Pseudonym::new();
         let front = Front {
-            admission: Admission::new(&config, &origin),
+            admission: Admission::new(&config, &origin, pseudonym.clone()),
             log,
             body_timeout: config.timeouts.body.0,
         };
-        let stack = Stack::new(&config, &store, origin)?;
+        let stack = Stack::new(&config, &store, Proxy::new(&config, origin, pseudonym))?;
         let admin = match &config.admin {
             Some(admin) => Some(open(admin, &stack).await?),
             None => None,

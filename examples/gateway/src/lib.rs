@@ -24,6 +24,7 @@ mod limits;
 mod log;
 mod networks;
 mod proxy;
+mod pseudonym;
 mod routes;
 mod run;
 mod serve;

@@ -14,7 +14,7 @@ use crate::{
     config::Config,
     error::StartError,
     limits,
-    proxy::{OriginUrl, Proxy},
+    proxy::Proxy,
     routes::{RouteTable, Routes},
 };
 
@@ -38,17 +38,11 @@ pub(crate) struct Handles {
 }
 
 impl Stack {
-    pub(crate) fn new(
-        config: &Config,
-        store: &Store,
-        origin: OriginUrl,
-    ) -> Result<Self, StartError> {
+    pub(crate) fn new(config: &Config, store: &Store, proxy: Proxy) -> Result<Self, StartError> {
         let table = Arc::new(RouteTable::new(config)?);
         let cache = cache(config, store, &table)?;
-        let origin = ConcurrencyLimit::new(
-            Proxy::new(config, origin),
-            config.bounds.origin_requests.min(MOST_PERMITS),
-        );
+        let permits = config.bounds.origin_requests.min(MOST_PERMITS);
+        let origin = ConcurrencyLimit::new(proxy, permits);
         let routes = Routes::new(table.clone(), &cache, &origin)
             .map_err(|error| StartError::from_config(&error))?;
         let (hit_rate, figures) =

@@ -14,7 +14,8 @@ pub struct PoolConfig {
     pub idle: usize,
     /// How long they are kept. Default: 60 s.
     pub idle_timeout: Span,
-    /// Whether the origin is told the host that the client asked for (the default), or its own.
+    /// Whether the origin is told the host that the client asked for (the default), or its own. In HTTP/2 the
+    /// host belongs to the connection: each has its own, so say which [`hosts`](super::Config::hosts) there are.
     pub keep_host: bool,
 }
 

@@ -9,21 +9,23 @@ use http::{
 };
 
 use super::{fields, host, refusal::Refusal, target};
-use crate::{config::Config, networks::Networks, proxy::OriginUrl};
+use crate::{config::Config, networks::Networks, proxy::OriginUrl, pseudonym::Pseudonym};
 
 /// What is let in, and in which form.
 #[derive(Debug)]
 pub(crate) struct Admission {
     default_host: HeaderValue,
+    pseudonym: Pseudonym,
     hosts: Option<Vec<String>>,
     trusted: Networks,
     largest_body: Option<u64>,
 }
 
 impl Admission {
-    pub(crate) fn new(config: &Config, origin: &OriginUrl) -> Self {
+    pub(crate) fn new(config: &Config, origin: &OriginUrl, pseudonym: Pseudonym) -> Self {
         Self {
             default_host: host::of_origin(origin.uri()),
+            pseudonym,
             hosts: config.hosts.clone(),
             trusted: Networks::new(&config.trusted_proxies),
             largest_body: config.bounds.body,
@@ -37,6 +39,9 @@ impl Admission {
     /// Brings a request into the form in which the layers and the origin see it.
     pub(super) fn admit(&self, request: &mut Parts, peer: IpAddr) -> Result<(), Refusal> {
         target::settle(request, &self.default_host)?;
+        if self.pseudonym.is_in(&request.headers) {
+            return Err(Refusal::Loop);
+        }
         self.check_host(request)?;
         self.check_length(request)?;
         fields::settle(request, self.trusted.contain(peer));

@@ -19,6 +19,9 @@ pub(crate) enum Refusal {
     Path,
     /// `CONNECT` and `TRACE`.
     Method,
+    /// It came back: the origin is this gateway itself, in the end. Found before the cache is asked, where it
+    /// would wait for its own answer.
+    Loop,
     /// A body over the bound.
     TooLarge,
     /// No refusal: the server as a whole was asked what it can (RFC 9110 §9.3.7), or the last proxy was.
@@ -37,6 +40,10 @@ impl Refusal {
                 StatusCode::MISDIRECTED_REQUEST,
                 "the host is not served here",
             ),
+            Self::Loop => {
+                let detail = "the request came back to this server";
+                problem(StatusCode::LOOP_DETECTED, detail)
+            }
             Self::Method => {
                 let detail = "this server does not take the method";
                 allow(problem(StatusCode::METHOD_NOT_ALLOWED, detail))

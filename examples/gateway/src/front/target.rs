@@ -1,6 +1,6 @@
 //! One form for all targets: a path, with the host in `Host`.
 
-use http::{HeaderValue, Method, Uri, Version, request::Parts, uri::Scheme};
+use http::{HeaderValue, Method, Uri, request::Parts, uri::Scheme};
 
 use super::{host, path, refusal::Refusal};
 
@@ -43,8 +43,6 @@ fn check_scheme(request: &Parts) -> Result<(), Refusal> {
     match uri.scheme() {
         None if uri.authority().is_some() => Err(Refusal::Target),
         Some(scheme) if *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS => Err(Refusal::Target),
-        // HTTP/2 has no form without it, but for OPTIONS.
-        None if request.version == Version::HTTP_2 && uri.path() != "*" => Err(Refusal::Target),
         _ => Ok(()),
     }
 }

@@ -9,7 +9,10 @@ use http::{
 use tower_keep::PeerAddr;
 
 use super::{OriginUrl, forwarded};
-use crate::config::{PoolConfig, Protocol};
+use crate::{
+    config::{PoolConfig, Protocol},
+    pseudonym::Pseudonym,
+};
 
 /// Fields that the origin sees and the cache does not, because they differ from one connection to the
 /// next. What varies by them is not stored.
@@ -22,12 +25,16 @@ pub(crate) static ADDED_FIELDS: [HeaderName; 5] = [
 ];
 
 /// Addresses a request to the origin.
-pub(super) fn address(request: &mut Parts, origin: &OriginUrl, pool: &PoolConfig) {
+pub(super) fn address(
+    request: &mut Parts,
+    origin: &OriginUrl,
+    pool: &PoolConfig,
+    pseudonym: &Pseudonym,
+) {
     if let Some(peer) = request.extensions.get::<PeerAddr>() {
         forwarded::add(&mut request.headers, peer.0.ip());
     }
-    let via = via(request.version);
-    request.headers.append(VIA, HeaderValue::from_static(via));
+    pseudonym.sign(request);
     let path = request.uri.path_and_query().cloned();
     let own = origin.authority();
     match pool.protocol {
@@ -52,13 +59,4 @@ pub(super) fn address(request: &mut Parts, origin: &OriginUrl, pool: &PoolConfig
 
 fn host_value(authority: &Authority) -> HeaderValue {
     HeaderValue::from_str(authority.as_str()).expect("an authority has no control characters")
-}
-
-/// RFC 9110 §7.6.3: the protocol in which it came, and who passes it on.
-fn via(version: Version) -> &'static str {
-    match version {
-        Version::HTTP_2 => "2.0 tower-keep",
-        Version::HTTP_10 => "1.0 tower-keep",
-        _ => "1.1 tower-keep",
-    }
 }

@@ -19,7 +19,10 @@ use super::{
     client::{Client, client},
     hop_by_hop, outgoing, tunnel,
 };
-use crate::config::{Config, PoolConfig};
+use crate::{
+    config::{Config, PoolConfig},
+    pseudonym::Pseudonym,
+};
 
 /// Sends requests to the origin. Clones share its connections.
 #[derive(Clone, Debug)]
@@ -31,17 +34,19 @@ pub(crate) struct Proxy {
 struct Shared {
     client: Client,
     origin: OriginUrl,
+    pseudonym: Pseudonym,
     pool: PoolConfig,
     response_timeout: Duration,
     body_timeout: Duration,
 }
 
 impl Proxy {
-    pub(crate) fn new(config: &Config, origin: OriginUrl) -> Self {
+    pub(crate) fn new(config: &Config, origin: OriginUrl, pseudonym: Pseudonym) -> Self {
         Self {
             shared: Arc::new(Shared {
                 client: client(config, &origin),
                 origin,
+                pseudonym,
                 pool: config.pool.clone(),
                 response_timeout: config.timeouts.response.0,
                 body_timeout: config.timeouts.body.0,
@@ -73,7 +78,7 @@ impl Shared {
         let wants_upgrade = request.headers().contains_key(UPGRADE);
         let upgrade = wants_upgrade.then(|| upgrade::on(&mut request));
         let (mut head, body) = request.into_parts();
-        outgoing::address(&mut head, &self.origin, &self.pool);
+        outgoing::address(&mut head, &self.origin, &self.pool, &self.pseudonym);
         let answer = self.client.request(Request::from_parts(head, body));
         let response = tokio::time::timeout(self.response_timeout, answer)
             .await

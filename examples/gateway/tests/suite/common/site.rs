@@ -22,8 +22,11 @@ impl Site {
     }
 
     pub(crate) async fn at(origin: SocketAddr, config: &str) -> Self {
-        let text = format!("listen = '127.0.0.1:0'\naccess_log = false\n{config}");
+        let text = format!("access_log = false\n{config}");
         let mut config = Config::parse(&text).expect("a configuration");
+        if config.listen == Config::default().listen {
+            config.listen.set_port(0);
+        }
         config.origin = Some(format!("http://{origin}"));
         let gateway = Gateway::bind(config).await.expect("a gateway");
         let (stop, stopped) = oneshot::channel();
