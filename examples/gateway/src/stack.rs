@@ -4,9 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use http::HeaderName;
 use tower::limit::ConcurrencyLimit;
-use tower_keep::{
-    Cache, CacheHandle, CacheLayer, CacheStatus, Classes, ConfigError, RateLimitLayer, Store,
-};
+use tower_keep::{Cache, CacheHandle, CacheLayer, Classes, ConfigError, RateLimitLayer, Store};
 use tower_keep_hit_rate::{HitRateHandle, HitRateLayer};
 use tower_layer::Layer;
 
@@ -72,11 +70,7 @@ fn cache(
         .classes(classes)
         .query(config.query.rules())
         .first_level_bytes(config.memory)
-        .cache_status(if config.cache_status {
-            CacheStatus::On
-        } else {
-            CacheStatus::Off
-        });
+        .cache_status(config.cache_status.status());
     for name in &config.key_fields {
         let name = HeaderName::from_bytes(name.as_bytes())
             .map_err(|error| StartError::because(format!("key_fields: {name:?}"), error))?;

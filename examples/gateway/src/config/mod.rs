@@ -11,6 +11,7 @@ mod query;
 mod rate_limit;
 mod route;
 mod span;
+mod status;
 mod timeouts;
 
 use std::{
@@ -32,6 +33,7 @@ pub use self::{
     rate_limit::RateLimitConfig,
     route::RouteConfig,
     span::Span,
+    status::StatusConfig,
     timeouts::Timeouts,
 };
 use crate::error::StartError;
@@ -56,8 +58,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// Whether a line is written to standard output for each request. Default: yes.
     pub access_log: bool,
-    /// Whether responses say what the cache did. Default: yes.
-    pub cache_status: bool,
+    /// Whether responses say what the cache did, and why they were not stored. Default: `on`.
+    pub cache_status: StatusConfig,
     /// The field in which the origin names the tags of a response, `surrogate-key` or `cache-tag`, say. It
     /// is taken out on the way. Default: none.
     pub tag_field: Option<String>,
@@ -115,7 +117,7 @@ impl Default for Config {
             namespace: "gateway".to_owned(),
             trusted_proxies: Vec::new(),
             access_log: true,
-            cache_status: true,
+            cache_status: StatusConfig::On,
             tag_field: None,
             key_fields: Vec::new(),
             memory: 256 << 20,

@@ -30,6 +30,16 @@ async fn a_miss_a_hit_with_its_age_and_a_304() {
 }
 
 #[tokio::test]
+async fn why_a_response_is_not_stored_is_told_if_asked_for() {
+    let origin = Origin::start(|_| respond(200, &[("cache-control", "no-store")], "")).await;
+    let site = Site::new(&origin, "cache_status = 'explain'").await;
+    let status = site.get("/").await.field("cache-status");
+    assert!(status.contains("detail=no-store"), "{status}");
+    let silent = Site::new(&origin, "cache_status = 'off'").await;
+    assert!(!silent.get("/").await.has("cache-status"));
+}
+
+#[tokio::test]
 async fn routes_say_what_is_kept_and_how() {
     let origin = Origin::start(|asked| {
         let control: &[_] = match asked.uri.path() {

@@ -242,6 +242,40 @@ async fn a_body_that_breaks_off_is_not_whole_for_the_client_and_not_stored() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_none_is_the_origins_fault_and_not_stored() {
+    let (listener, address) = raw_origin().await;
+    let site = Site::at(address, "").await;
+    let many: String = (0..200)
+        .map(|number| format!("x-{number}: 1\r\n"))
+        .collect();
+    let answers = [
+        "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab".to_owned(),
+        "HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n".to_owned(),
+        "HTTP/1.1 2000 OK\r\n\r\n".to_owned(),
+        "HTTP/1.1 200 OK\r\nx: a\0b\r\n\r\n".to_owned(),
+        format!("HTTP/1.1 200 OK\r\n{many}\r\n"),
+        "not HTTP at all\r\n\r\n".to_owned(),
+        String::new(),
+    ];
+    let count = answers.len();
+    let serving = tokio::spawn(async move {
+        for answer in answers {
+            let (mut origin, _) = accept(&listener).await;
+            origin.write_all(answer.as_bytes()).await.expect("sent");
+        }
+    });
+    for number in 0..count {
+        let reply = site.get("/").await;
+        assert_eq!(
+            (reply.status, reply.is_hit()),
+            (502, false),
+            "{number}: {reply:?}"
+        );
+    }
+    serving.await.expect("all were asked for");
+}
+
+#[tokio::test]
 async fn who_does_not_answer_in_time_is_not_waited_for() {
     let (listener, address) = raw_origin().await;
     let config = "timeouts = { response = '50ms', body = '50ms', head = '200ms' }";
