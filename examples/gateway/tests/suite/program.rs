@@ -96,10 +96,12 @@ fn a_file_that_is_not_there_is_named() {
 #[test]
 fn each_request_is_a_line_of_json_with_its_outcome() {
     // Nothing listens there.
-    let mut child = gateway(&["--listen", "127.0.0.1:0", "--origin", "http://127.0.0.1:1"])
-        .spawn()
-        .expect("it runs");
-    let address = listening(&mut child);
+    let mut child = Running(
+        gateway(&["--listen", "127.0.0.1:0", "--origin", "http://127.0.0.1:1"])
+            .spawn()
+            .expect("it runs"),
+    );
+    let address = listening(&mut child.0);
     let mut stream = TcpStream::connect(address).expect("a connection");
     let request = "GET /a?b=%22 HTTP/1.1\r\nhost: site\r\nconnection: close\r\n\r\n";
     stream.write_all(request.as_bytes()).expect("sent");
@@ -107,10 +109,9 @@ fn each_request_is_a_line_of_json_with_its_outcome() {
     stream.read_to_string(&mut answer).expect("answered");
     assert!(answer.starts_with("HTTP/1.1 502"), "{answer}");
     let mut line = String::new();
-    let output = child.stdout.take().expect("piped");
+    let output = child.0.stdout.take().expect("piped");
     BufReader::new(output).read_line(&mut line).expect("a line");
-    child.kill().expect("it ran");
-    child.wait().expect("it ended");
+    drop(child);
     let line: serde_json::Value = serde_json::from_str(&line).expect("JSON");
     assert_eq!(line["client"], "127.0.0.1");
     assert_eq!(line["method"], "GET");
@@ -120,6 +121,16 @@ fn each_request_is_a_line_of_json_with_its_outcome() {
     assert_eq!(line["outcome"], "error");
     assert_eq!(line["whole"], true);
     assert!(line["bytes"].as_u64().is_some_and(|bytes| bytes > 0));
+}
+
+/// Ends with the test, however that ends.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// Where it says that it listens.
