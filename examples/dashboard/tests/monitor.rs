@@ -34,6 +34,7 @@ async fn recommendations_are_excellent_and_a_row_by_its_key_is_not_worth_it() {
         load(&site, clients.fetch_add(1, Ordering::Relaxed)).await;
         let recommendations = class(&site, "/api/recommendations/{candidate}").await;
         let candidate = class(&site, "/api/candidates/{id}").await;
+        eprintln!("{} {} {} {}\n{}\n{}", recommendations["verdict"], recommendations["worth"], candidate["worth"],  candidate["verdict"], recommendations["hour"], candidate["hour"]);
         recommendations["verdict"] == "excellent"
             && recommendations["worth"] == "worth_it"
             && ["not_worth_it", "slower"]
