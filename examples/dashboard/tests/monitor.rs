@@ -26,15 +26,15 @@ async fn recommendations_are_excellent_and_a_row_by_its_key_is_not_worth_it() {
     let site = site.judged(Monitoring {
         warm_up: Duration::from_secs(1),
     });
-    for id in [1, 2, 1, 2] {
-        site.get(&format!("/api/candidates/{id}")).await;
+    // The first question opens the database, which is no matter of the row's.
+    for path in ["/api/jobs", "/api/candidates/1", "/api/candidates/1"] {
+        site.get(path).await;
     }
     let clients = AtomicU8::new(0);
     eventually(Duration::from_secs(60), async || {
         load(&site, clients.fetch_add(1, Ordering::Relaxed)).await;
         let recommendations = class(&site, "/api/recommendations/{candidate}").await;
         let candidate = class(&site, "/api/candidates/{id}").await;
-        eprintln!("{} {} {} {}\n{}\n{}", recommendations["verdict"], recommendations["worth"], candidate["worth"],  candidate["verdict"], recommendations["hour"], candidate["hour"]);
         recommendations["verdict"] == "excellent"
             && recommendations["worth"] == "worth_it"
             && ["not_worth_it", "slower"]
