@@ -1,0 +1,13 @@
+//! Sessions where processes are killed, requests are given up, and Redis loses what it had.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod process;
+mod site;
+
+mod cancelled;
+mod forgotten;
+mod given_up;
+mod killed;
+mod restarted;
+mod two_processes;
