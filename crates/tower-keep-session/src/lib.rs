@@ -173,7 +173,8 @@
 //!
 //! A client that leaves takes with it what was noted and is not stored; what is under way to the store may
 //! still be carried out, as a whole. A login that nobody is told of stays behind until it expires; a rotation that
-//! nobody is told of changes nothing for its client.
+//! nobody is told of changes nothing for its client. What goes on without the client (in a task, say) can change
+//! the session; it begins none, as after the [response](SessionError::TooLate).
 //!
 //! # What it does not do
 //!

@@ -1,118 +1,17 @@
 //! A client leaves, at every moment that there is: what it asked for happens as a whole, or not at all.
 
-use std::{
-    future::{Future, poll_fn},
-    pin::pin,
-    task::Poll,
-};
+use std::time::Duration;
 
-use tokio::task::yield_now;
-use tower_keep_session::{Session, SessionLayer};
+use tower_keep_session::Session;
 use tower_keep_test_support::{Reply, eventually};
 
-use crate::common::{Browser, LONG, Side, on_both_stores};
+use crate::{
+    common::{Browser, LONG, Side, on_both_stores},
+    trial::{at_every_moment, given_up},
+};
 
-/// Polls a future so often, and drops it: at once, or when it would be polled again, so that what it waits for is
-/// there and not seen. What it came to if it needs less.
-pub(crate) async fn given_up<F: Future>(
-    future: F,
-    polls: usize,
-    at_once: bool,
-) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut polled = 0;
-    poll_fn(|context| {
-        if polled == polls {
-            return Poll::Ready(None);
-        }
-        polled += 1;
-        match future.as_mut().poll(context) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending if at_once && polled == polls => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
-}
-
-/// One client whose request is given up at one moment.
-struct Trial {
-    layer: SessionLayer,
-    browser: Browser,
-    user: String,
-}
-
-impl Trial {
-    async fn of(side: &Side, user: String, is_known: bool) -> Self {
-        let layer = side.layer();
-        let mut browser = Browser::new(&layer);
-        if is_known {
-            browser.login(&user).await;
-        }
-        browser.set("cart", 1).await;
-        Self {
-            layer,
-            browser,
-            user,
-        }
-    }
-
-    /// Whether the ticket of before leads to the user, what it finds in the cart, and the sessions that the user has.
-    async fn seen(&self) -> (bool, Option<i64>, usize) {
-        let mut browser = self.browser.clone();
-        let listed = self.layer.sessions().list(&self.user).await;
-        let is_known = browser.user().await.is_some();
-        (
-            is_known,
-            browser.get("cart").await,
-            listed.expect("a list").len(),
-        )
-    }
-
-    /// Sooner or later it is one of these, and stays so.
-    async fn becomes(&self, allowed: &[(bool, Option<i64>, usize)]) {
-        let is_allowed = async || allowed.contains(&self.seen().await);
-        eventually(LONG, is_allowed).await;
-        yield_now().await;
-        eventually(LONG, is_allowed).await;
-    }
-}
-
-/// Tries a job at every moment; `check` looks what became of it.
-async fn at_every_moment(
-    side: &Side,
-    is_known: bool,
-    job: impl AsyncFn(Session, String),
-    check: impl AsyncFn(Trial),
-) {
-    for at_once in [true, false] {
-        let mut trials = 0;
-        loop {
-            let user = format!("user {at_once} {trials}");
-            let trial = Trial::of(side, user.clone(), is_known).await;
-            trials += 1;
-            let mut client = trial.browser.clone();
-            let visit = client.visit(async |session| {
-                yield_now().await;
-                job(session, user).await;
-                yield_now().await;
-            });
-            let is_done = given_up(visit, trials, at_once).await.is_some();
-            if is_done {
-                break;
-            }
-            check(trial).await;
-            assert!(trials < 500, "it comes to its end");
-        }
-        assert!(trials > 2, "it waits somewhere");
-    }
-    for key in side.server().map(|_| side.keys()).unwrap_or_default() {
-        assert!(side.lives(&key) > 0, "{key} has an end");
-    }
-    let mut next = Browser::new(&side.layer());
-    next.login("next").await;
-    assert_eq!(next.user().await.as_deref(), Some("next"));
-}
+/// After the grace of a rotation.
+const AFTER_GRACE: Duration = Duration::from_secs(11);
 
 async fn a_login_happens_as_a_whole_or_not_at_all(side: Side) {
     let login = async |session: Session, user: String| {
@@ -141,15 +40,19 @@ async fn a_login_again_leaves_one_session(side: Side) {
 async fn a_rotation_changes_nothing_for_its_client(side: Side) {
     let rotate = async |session: Session, _| session.rotate().await.expect("rotates");
     at_every_moment(&side, true, rotate, async |trial| {
+        assert_eq!(trial.seen().await.2, 1);
+        let mut browser = trial.browser;
         for _ in 0..3 {
-            assert_eq!(trial.seen().await, (true, Some(1), 1));
+            assert!(browser.user().await.is_some());
+            side.advance(AFTER_GRACE);
         }
+        assert_eq!(browser.get("cart").await, Some(1));
     })
     .await;
 }
 
 async fn a_rotation_by_time_changes_nothing_either(side: Side) {
-    let hour = std::time::Duration::from_secs(3600);
+    let hour = Duration::from_secs(3600);
     for polls in 1.. {
         assert!(polls < 500, "it comes to its end");
         let layer = side.builder().rotate_every(hour).build();
@@ -163,6 +66,7 @@ async fn a_rotation_by_time_changes_nothing_either(side: Side) {
         if given_up(visit, polls, false).await.is_some() {
             break;
         }
+        side.advance(AFTER_GRACE);
         assert_eq!(browser.user().await.as_deref(), Some("ada"));
         let cart = browser.get("cart").await.expect("a cart");
         assert!([1, 2].contains(&cart));

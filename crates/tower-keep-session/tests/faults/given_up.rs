@@ -3,8 +3,10 @@
 use tower_keep_session::Session;
 use tower_keep_test_support::eventually;
 
-use super::cancelled::given_up;
-use crate::common::{Browser, LONG, Side, on_both_stores};
+use crate::{
+    common::{Browser, LONG, Side, on_both_stores},
+    trial::given_up,
+};
 
 /// Runs a job in handlers that give it up after ever more polls, until it is not given up any more. Each time, for
 /// a user of its own with a cart; `check` is given the browser as the answer left it.

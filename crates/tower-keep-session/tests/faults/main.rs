@@ -4,10 +4,15 @@
 mod common;
 mod process;
 mod site;
+mod trial;
+mod visitor;
 
 mod cancelled;
 mod forgotten;
 mod given_up;
 mod killed;
+mod left;
+mod loading;
 mod restarted;
+mod schedule;
 mod two_processes;

@@ -12,10 +12,7 @@ use tower_keep_session::SessionLayer;
 use tower_keep_store::Store;
 use tower_keep_test_support::{RedisServer, eventually};
 
-use crate::{
-    common::LONG,
-    site::{Visitor, site},
-};
+use crate::{common::LONG, site::site, visitor::Visitor};
 
 /// Killed on drop, as `kill -9` does it.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use tower_keep_test_support::{Random, RedisServer, Reply, seed};
 
 use crate::{
     process::Process,
-    site::{Told, Visitor},
+    visitor::{Told, Visitor},
 };
 
 fn start() -> (RedisServer, [Process; 2]) {
