@@ -67,8 +67,6 @@ async fn sessions_of_all_epochs_go_on_and_end_together() {
             ["device 0", "device 0"],
             "one name, two devices"
         );
-        let rotate = async |session: Session| session.rotate().await.expect("rotates");
-        browsers[i].does(rotate).await;
     }
     side.advance(Duration::from_secs(1));
     everywhere(&mut browsers[2].clone()).await;

@@ -51,6 +51,11 @@ impl Process {
         eventually(LONG, is_so).await;
     }
 
+    /// Lets none go on.
+    pub(crate) async fn close(&self) {
+        Visitor::default().post(self.address, "/close").await;
+    }
+
     /// Lets them go on.
     pub(crate) async fn open(&self) {
         Visitor::default().post(self.address, "/open").await;

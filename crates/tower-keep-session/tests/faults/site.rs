@@ -13,10 +13,12 @@ use tower_keep_test_support::Gate;
 /// the gate before it goes on.
 pub(crate) fn site(layer: SessionLayer) -> Router {
     let gate = Gate::closed();
-    let (waiting, opened) = (gate.clone(), gate.clone());
+    let (waiting, opened, closed) = (gate.clone(), gate.clone(), gate.clone());
     let slow = Router::new()
         .route("/set/{name}/{value}", post(slow_set))
         .route("/add/{name}", post(slow_add))
+        .route("/login/{user}", post(slow_login))
+        .route("/rotate", post(slow_rotate))
         .with_state(gate);
     Router::new()
         .route("/login/{user}", post(login))
@@ -32,6 +34,7 @@ pub(crate) fn site(layer: SessionLayer) -> Router {
         .layer(layer)
         .route("/waiting", get(async move || waiting.waiters().to_string()))
         .route("/open", post(async move || opened.open()))
+        .route("/close", post(async move || closed.close()))
 }
 
 async fn login(session: Session, Path(user): Path<String>) -> Result<(), SessionError> {
@@ -86,15 +89,36 @@ async fn slow_set(
     session.set(&name, &value)
 }
 
-/// Whoever comes too late is told so, and that is no failure.
 async fn slow_add(
     session: Session,
     State(gate): State<Gate>,
     Path(name): Path<String>,
 ) -> Result<StatusCode, SessionError> {
     gate.pass().await;
-    match session.increment(&name, 1).await {
-        Ok(_) => Ok(StatusCode::OK),
+    in_time(session.increment(&name, 1).await.map(drop))
+}
+
+async fn slow_login(
+    session: Session,
+    State(gate): State<Gate>,
+    Path(user): Path<String>,
+) -> Result<StatusCode, SessionError> {
+    gate.pass().await;
+    in_time(session.login(user, 1).await)
+}
+
+async fn slow_rotate(
+    session: Session,
+    State(gate): State<Gate>,
+) -> Result<StatusCode, SessionError> {
+    gate.pass().await;
+    in_time(session.rotate().await)
+}
+
+/// Whoever comes too late is told so, and that is no failure.
+fn in_time(result: Result<(), SessionError>) -> Result<StatusCode, SessionError> {
+    match result {
+        Ok(()) => Ok(StatusCode::OK),
         Err(SessionError::Ended) => Ok(StatusCode::GONE),
         Err(error) => Err(error),
     }
