@@ -62,7 +62,8 @@
 //! # }
 //! ```
 //!
-//! On plain hyper or tonic, the handle is in the request's extensions:
+//! On plain hyper or tonic, the handle is in the request's extensions (and an error has a
+//! [code](SessionError::grpc_code) of gRPC):
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]

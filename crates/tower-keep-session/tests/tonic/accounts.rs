@@ -8,9 +8,8 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::StatusCode;
 use tonic::{
-    Code, Request, Response, Status,
+    Request, Response, Status,
     body::Body,
     server::{Grpc, NamedService},
 };
@@ -83,7 +82,7 @@ impl Accounts {
             "Note" => session.set("note", &message)?,
             "NoteAndFail" => {
                 session.set("note", &message)?;
-                return Err(SessionError::Contended);
+                return Err(SessionError::NotANumber);
             }
             "NoteAndKill" => {
                 session.set("note", &message)?;
@@ -101,11 +100,6 @@ async fn session(request: &Request<String>) -> Result<Session, SessionError> {
     SessionHandle::of(request.extensions())?.load().await
 }
 
-fn status(error: &SessionError) -> Status {
-    let code = match error.status() {
-        StatusCode::UNAUTHORIZED => Code::Unauthenticated,
-        StatusCode::SERVICE_UNAVAILABLE => Code::Unavailable,
-        _ => Code::Internal,
-    };
-    Status::new(code, error.to_string())
+pub(crate) fn status(error: &SessionError) -> Status {
+    Status::new(error.grpc_code().into(), error.to_string())
 }

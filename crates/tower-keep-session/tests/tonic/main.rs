@@ -14,12 +14,12 @@ use std::{
 
 use http::HeaderName;
 use tonic::Code;
-use tower_keep_session::{SessionLayer, Transport};
+use tower_keep_session::{SessionError, SessionLayer, Transport};
 use tower_keep_store::Store;
 use tower_keep_test_support::{RedisServer, eventually};
 
 use crate::{
-    accounts::Accounts,
+    accounts::{Accounts, status},
     common::{LONG, Side, on_both_stores},
     site::{METADATA, Site},
 };
@@ -77,6 +77,22 @@ async fn what_is_no_ticket_is_nobody(side: Side) {
     for ticket in ["garbage", &"A".repeat(43), &"A".repeat(4000)] {
         client.ticket = Some(ticket.parse().expect("ASCII"));
         assert_eq!(client.fails("Who").await, Code::Unauthenticated);
+    }
+}
+
+#[test]
+fn each_error_has_its_code() {
+    for (error, code) in [
+        (SessionError::ReadOnly, Code::Unavailable),
+        (SessionError::Anonymous, Code::Unauthenticated),
+        (SessionError::Ended, Code::Unauthenticated),
+        (SessionError::Revoked, Code::Unauthenticated),
+        (SessionError::TooManySessions, Code::Aborted),
+        (SessionError::Contended, Code::Aborted),
+        (SessionError::TooLarge, Code::ResourceExhausted),
+        (SessionError::NoLayer, Code::Internal),
+    ] {
+        assert_eq!(status(&error).code(), code, "{error}");
     }
 }
 
