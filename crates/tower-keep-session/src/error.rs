@@ -31,7 +31,7 @@ pub enum SessionError {
     TooLarge,
     /// Others changed the field again and again meanwhile.
     Contended,
-    /// The response is under way: nobody can tell the client a new ticket any more.
+    /// The response is under way, or the client has left: nobody can tell it a new ticket any more.
     TooLate,
     /// There is no session layer around this handler.
     NoLayer,

@@ -8,6 +8,7 @@ mod trial;
 mod visitor;
 
 mod cancelled;
+mod cut;
 mod forgotten;
 mod given_up;
 mod killed;
