@@ -7,7 +7,7 @@ use tower_keep_test_support::{Direction, Random, RedisServer, Reply, TcpProxy, s
 
 use crate::{
     common::{Browser, LONG, Wire},
-    two_processes::live,
+    records::live,
 };
 
 /// A network that breaks at moments of chance.

@@ -8,7 +8,7 @@ use tower_keep_test_support::{Random, RedisServer, Reply, eventually, seed};
 use crate::{
     common::LONG,
     process::Process,
-    two_processes::live,
+    records::live,
     visitor::{Told, Visitor},
 };
 

@@ -2,18 +2,28 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-mod process;
-mod site;
+mod records;
 mod trial;
-mod visitor;
 
 mod cancelled;
 mod cut;
 mod forgotten;
 mod given_up;
-mod killed;
 mod left;
 mod loading;
 mod restarted;
+
+/// Processes run a site on axum.
+#[cfg(feature = "axum")]
+mod process;
+#[cfg(feature = "axum")]
+mod site;
+#[cfg(feature = "axum")]
+mod visitor;
+
+#[cfg(feature = "axum")]
+mod killed;
+#[cfg(feature = "axum")]
 mod schedule;
+#[cfg(feature = "axum")]
 mod two_processes;

@@ -11,7 +11,7 @@ use std::{
 use futures_util::future::join_all;
 use tower_keep_test_support::{Random, RedisServer, seed};
 
-use crate::{process::Process, two_processes::live, visitor::Visitor};
+use crate::{process::Process, records::live, visitor::Visitor};
 
 /// From when to when something was done.
 #[derive(Clone, Copy, Debug)]

@@ -5,6 +5,7 @@ use tower_keep_test_support::{Random, RedisServer, Reply, seed};
 
 use crate::{
     process::Process,
+    records::live,
     visitor::{Told, Visitor},
 };
 
@@ -138,14 +139,4 @@ async fn whatever_chance_decides_no_write_that_was_confirmed_is_lost() {
     }
     assert_eq!(visitor.number(one.address, "count").await, 6 * 25);
     assert_eq!(live(&server).len(), 1, "rotations leave one session");
-}
-
-/// The records of sessions that have not ended.
-pub(crate) fn live(server: &RedisServer) -> Vec<String> {
-    let Reply::Array(Some(keys)) = server.command(&["KEYS", "keep:s:*"]) else {
-        panic!("KEYS answers with a list");
-    };
-    let keys = keys.iter().map(|key| key.text().expect("a name"));
-    let is_live = |key: &String| server.command(&["HEXISTS", key, "@a"]) == Reply::Integer(1);
-    keys.filter(is_live).collect()
 }
