@@ -9,7 +9,7 @@ use http::{
     response,
 };
 use sha2::{Digest, Sha256};
-use tower_keep_store::{Moment, Target};
+use tower_keep_store::{Moment, OutcomeCell, Target};
 
 use crate::{
     engine::{
@@ -43,6 +43,10 @@ pub(crate) struct Fill {
     promised_length: Option<u64>,
     variant: Option<Variant>,
     plan: StoragePlan,
+    /// Since when the origin has been waited for.
+    waiting: Option<Duration>,
+    /// Where the request's outcome was told.
+    cell: Option<OutcomeCell>,
 }
 
 /// Which variant the request selected.
@@ -82,7 +86,7 @@ impl Fill {
             fresh_until: plan.fresh_until,
             stale_until: plan.fresh_until + plan.stale_while_revalidate,
             error_until: plan.fresh_until + plan.stale_if_error,
-            cost: times.received.since(times.sent),
+            cost: Duration::ZERO,
             first_level: plan.first_level,
             store: plan.store,
         };
@@ -103,6 +107,30 @@ impl Fill {
             promised_length: promised_length(&head.headers),
             variant,
             plan,
+            waiting: None,
+            cell: None,
+        }
+    }
+
+    pub(crate) fn took_to_the_head(&mut self, time: Duration) {
+        self.meta.cost = time;
+    }
+
+    /// Who has to know how the storing ends.
+    pub(crate) fn report_to(&mut self, cell: Option<OutcomeCell>) {
+        self.cell = cell;
+    }
+
+    /// The origin is asked for more of the body.
+    pub(crate) fn waits(&mut self) {
+        let now = || self.shared.engine.passed();
+        self.waiting.get_or_insert_with(now);
+    }
+
+    /// It has answered: what it took counts, and not what its reader took since.
+    pub(crate) fn has_waited(&mut self) {
+        if let Some(since) = self.waiting.take() {
+            self.meta.cost += self.shared.engine.passed().saturating_sub(since);
         }
     }
 
@@ -122,6 +150,9 @@ impl Fill {
 
     /// It will not be an entry: those who wait go on alone.
     pub(crate) fn release(mut self) {
+        if let Some(cell) = &self.cell {
+            cell.not_stored();
+        }
         if let Some(lead) = self.lead.take() {
             lead.release();
         }
@@ -155,6 +186,9 @@ impl Fill {
         if trailers.is_none() && !body.is_empty() {
             // For HEAD, and for clients of a response that came in chunks.
             self.headers.insert(CONTENT_LENGTH, body.len().into());
+        }
+        if let Some(cell) = &self.cell {
+            cell.took(self.meta.cost);
         }
         let key = match self.variant.take() {
             None => std::mem::take(&mut self.key),

@@ -21,7 +21,7 @@ use crate::{
     body::ResponseBody,
     class::NamedClass,
     engine::{flight::Flight, spawn},
-    fetch::set,
+    fetch::tell,
     http::{
         entry::Stored,
         status::{CacheStatus, Report},
@@ -204,7 +204,7 @@ impl Note {
                 report,
                 cell,
             } => {
-                set(cell.as_ref(), passed(result));
+                tell(cell.as_ref(), passed(result).into());
                 if let Ok(response) = result {
                     status.write(*report, response.headers_mut());
                 }

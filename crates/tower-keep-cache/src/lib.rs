@@ -68,6 +68,38 @@
 //! without their prefix: put one layer around the outermost router, or name them. HTTP/1.1 requests do
 //! not tell their scheme, so they do not share entries with HTTP/2.
 //!
+//! # What it tells
+//!
+//! If a layer further out left an [`OutcomeCell`] in the request, it is told once what became of it, with what
+//! is [known](tower_keep_store::Told) of the origin:
+//!
+//! | what answered | outcome | origin's time | calls |
+//! |---|---|---|---|
+//! | an entry of either level, or what another's look into the store brought | *hit* | the entry's | 0 |
+//! | an entry past its time | *stale* | the entry's | 1 if a refresh begins with it, else 0 |
+//! | such an entry, as the origin failed | *stale* | the entry's | 1; 0 for those who waited, and while the origin is left alone |
+//! | what another was fetching | *collapsed* | the entry's | 0 |
+//! | the origin | *miss* | its own | 1 |
+//! | the origin, without a look or for this request alone | *bypass* | its own if it was looked for, else none | 1 |
+//! | nothing: the origin failed | *error* | none | 1 |
+//! | 504, for `only-if-cached` | *rejected*: nothing could be fetched | none | 0 |
+//!
+//! An entry's time is what the origin took when it was fetched, in whichever process: from its call to the head,
+//! and what it kept the reader of the body waiting. A miss is told the first part with its head, and the whole
+//! when the body has passed, if it is stored. If its response may not be stored, or turns out not to (its body
+//! too large or shorter than its head said, a cookie in its trailers), that is told too; not of a body that broke
+//! off. A refresh counts when it begins: it may then find that another process was faster. A request that is
+//! cancelled while the origin is at work leaves the cell empty, but for that call. Where caches are nested, the
+//! one that answers tells.
+//!
+//! The same is told of each lookup in an [`ObjectCache`] to whoever
+//! [observes](tower_keep_store::Store::observe) the store: the loader is the origin; what is
+//! [absent](ObjectCache::find_or_load) is a miss that is not stored. Values that came by [`put`](ObjectCache::put)
+//! or [`write`](ObjectCache::write) have no time. What makes room in the first level, and what is found there past
+//! its time, is [counted](tower_keep_store::Evictions).
+//!
+//! [`OutcomeCell`]: tower_keep_store::OutcomeCell
+//!
 //! # In the store
 //!
 //! | key | type | time to live | commands |

@@ -7,13 +7,13 @@ use std::{
 
 use http::{Request, Response};
 use http_body::Body;
-use tower_keep_store::{Outcome, OutcomeCell, Timestamp};
+use tower_keep_store::{Outcome, OutcomeCell, Timestamp, Told};
 use tower_service::Service;
 
 use crate::{
     body::ResponseBody,
     engine::entry::{Entry, Usability},
-    fetch::{Fetch, Origin, Pending, Refresh, set},
+    fetch::{Fetch, Origin, Pending, Refresh, tell},
     future::{Note, ResponseFuture},
     http::{
         answer::{self, Asked},
@@ -99,25 +99,12 @@ where
         };
         let stale = match &found.state {
             State::Present(entry, Usability::Fresh) if admits(entry, &lookup) => {
-                return ResponseFuture::ready(hit(
-                    &self.shared,
-                    entry,
-                    asked,
-                    Outcome::Hit,
-                    cell.as_ref(),
-                    now,
-                ));
+                tell(cell.as_ref(), told(entry, Outcome::Hit));
+                return ResponseFuture::ready(hit(&self.shared, entry, asked, Outcome::Hit, now));
             }
             State::Present(entry, Usability::Stale) if admits(entry, &lookup) => Some((
                 entry.clone(),
-                hit(
-                    &self.shared,
-                    entry,
-                    asked,
-                    Outcome::Stale,
-                    cell.as_ref(),
-                    now,
-                ),
+                hit(&self.shared, entry, asked, Outcome::Stale, now),
             )),
             _ => None,
         };
@@ -130,7 +117,10 @@ where
         let origin = Origin::new(self.inner.clone());
         match stale {
             Some((entry, response)) => {
-                self.refresh(&entry, &found, origin, request);
+                let cell = request.cell.clone();
+                let refreshes = self.refresh(&entry, &found, origin, request);
+                let told = told(&entry, Outcome::Stale).origin_calls(refreshes.into());
+                tell(cell.as_ref(), told);
                 ResponseFuture::ready(response)
             }
             None => Fetch::new(self.shared.clone(), origin, request, found).into_future(),
@@ -148,6 +138,12 @@ impl<S> Cache<S> {
         S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
         ResBody: Body,
     {
+        if let Note::Bypass {
+            cell: Some(cell), ..
+        } = &note
+        {
+            cell.calls_origin();
+        }
         ResponseFuture::passing(self.inner.clone(), request, note)
     }
 
@@ -164,14 +160,15 @@ impl<S> Cache<S> {
     }
 
     /// Fetches anew in the background what was answered stale, with the request that it answered;
-    /// unless somebody does, or a refresh failed just now.
+    /// unless somebody does, or a refresh failed just now. True if it begins.
     fn refresh<ReqBody, ResBody>(
         &self,
         entry: &Arc<Entry<Stored>>,
         found: &Found,
         origin: Origin<S>,
         request: Pending<ReqBody>,
-    ) where
+    ) -> bool
+    where
         S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
         S::Future: Send,
         ReqBody: Body + Send + 'static,
@@ -184,11 +181,11 @@ impl<S> Cache<S> {
             && entry.may_refresh(engine.now());
         let flight = flight_key(&found.key, &request.lookup);
         let Some(lead) = leads.then(|| engine.flights.lead(&flight)).flatten() else {
-            return;
+            return false;
         };
         let resource = found.resource().to_vec();
         let shared = self.shared.clone();
-        Refresh::new(shared, origin, request, entry.clone(), resource, lead).begin();
+        Refresh::new(shared, origin, request, entry.clone(), resource, lead).begin()
     }
 }
 
@@ -206,10 +203,8 @@ pub(crate) fn hit<B: Body>(
     entry: &Entry<Stored>,
     asked: Asked<'_>,
     outcome: Outcome,
-    cell: Option<&OutcomeCell>,
     now: Timestamp,
 ) -> Response<ResponseBody<B>> {
-    set(cell, outcome);
     let report = match outcome {
         Outcome::Collapsed => Report::Collapsed,
         _ => Report::Hit {
@@ -222,6 +217,12 @@ pub(crate) fn hit<B: Body>(
         .expect("only responses are found usable");
     let fields = answer::fields(stored, &entry.meta, report, shared.status, now);
     answer::from_stored(stored, asked, fields)
+}
+
+/// What is to be told of an answer from an entry: the origin took what it took when the entry was fetched,
+/// wherever that was.
+pub(crate) fn told(entry: &Entry<Stored>, outcome: Outcome) -> Told {
+    Told::from(outcome).origin_time(entry.meta.cost)
 }
 
 fn is_empty(body: &impl Body) -> bool {

@@ -193,9 +193,15 @@ impl<B: Body> Passage<B> {
             "the inner body panicked when it was read in the background"
         );
         // Should it panic now, nothing is left to complete.
-        let fill = self.fill.take();
+        let mut fill = self.fill.take();
         self.is_broken = true;
+        if let Some(collecting) = &mut fill {
+            collecting.fill.waits();
+        }
         let polled = self.inner.as_mut().poll_frame(cx);
+        if let Some(collecting) = fill.as_mut().filter(|_| polled.is_ready()) {
+            collecting.fill.has_waited();
+        }
         self.is_broken = false;
         if !matches!(polled, Poll::Ready(Some(Err(_)))) {
             // After an error, too, what has passed is no response.

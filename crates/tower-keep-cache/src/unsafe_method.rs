@@ -15,7 +15,7 @@ use url::Url;
 use crate::{
     body::ResponseBody,
     engine::change::Change,
-    fetch::set,
+    fetch::{calls_origin, tell},
     future::{Led, ResponseFuture, passed},
     http::status::{Forward, Report},
     nesting::Within,
@@ -47,8 +47,9 @@ where
         poll_fn(|cx| inner.poll_ready(cx)).await?;
         // From here on the request may do its work, whatever becomes of its answer.
         let mut change = Change::begins(shared.engine.store().clone(), targets);
+        calls_origin(cell.as_ref());
         let result = inner.call(request).await;
-        set(cell.as_ref(), passed(&result));
+        tell(cell.as_ref(), passed(&result).into());
         judge(&mut change, &shared, result.as_ref().ok(), base.as_ref());
         let _written_or_waiting = change.ends().await;
         let mut response = result?.map(ResponseBody::passing);

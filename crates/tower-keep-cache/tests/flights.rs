@@ -549,3 +549,19 @@ async fn a_body_that_breaks_leaves_the_lead_to_the_next() {
     );
     assert_eq!(origin.calls(), 2);
 }
+
+/// Whatever is dropped with the runtime finds nobody to go on with it.
+#[test]
+fn a_change_that_is_under_way_when_the_runtime_ends_ends_with_it() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let gate = Gate::closed();
+    runtime.block_on(async {
+        let place = Place::memory();
+        let origin = gated(&gate, MINUTE);
+        let cache = service(&place.layer().build().expect("good options"), &origin);
+        tokio::spawn(async move { ask(&cache, request("POST", "/a", &[])).await });
+        eventually(LONG, async || gate.waiters() == 1).await;
+    });
+    drop(runtime);
+    assert_eq!(gate.waiters(), 0);
+}

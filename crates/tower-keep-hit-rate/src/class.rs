@@ -1,13 +1,16 @@
 //! What is known of the requests of one class.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
-use tower_keep_store::Outcome;
+use tower_keep_store::{Outcome, Told};
 
 use crate::{
-    costs::Costs,
     counts::{Counters, Figure, is_lookup},
     histogram::Histogram,
+    kind::Kind,
     ladder::Rungs,
     rules::Rules,
     ticker::SECOND,
@@ -15,9 +18,10 @@ use crate::{
     windows::{Span, Window, Windows},
 };
 
-/// Counts, windows, latencies and the verdict of a class: 52 KiB, whatever its requests.
+/// Counts, windows, latencies and the verdict of a class: 55 KiB, whatever its requests.
 #[derive(Debug)]
 pub(crate) struct Class {
+    kind: Kind,
     label: Box<str>,
     counters: Counters,
     windows: Windows,
@@ -41,8 +45,9 @@ pub(crate) struct Latencies {
 }
 
 impl Class {
-    pub(crate) fn new(label: &str, now: u64, rules: &Rules) -> Self {
+    pub(crate) fn new(kind: Kind, label: &str, now: u64, rules: &Rules) -> Self {
         Self {
+            kind,
             label: label.into(),
             counters: Counters::default(),
             windows: Windows::new(now, now.saturating_add(rules.warm_up)),
@@ -60,6 +65,10 @@ impl Class {
         }
     }
 
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
     pub(crate) fn label(&self) -> &str {
         &self.label
     }
@@ -72,8 +81,11 @@ impl Class {
         self.windows.read(window, now, &self.counters)
     }
 
-    /// The verdict as it stands now.
+    /// The verdict as it stands now. What is no cache is not judged.
     pub(crate) fn verdict(&self, now: u64, rules: &Rules) -> Verdict {
+        if !self.kind.is_cache() {
+            return Verdict::NoData;
+        }
         if let Some(span) = self.judged(now, rules.thresholds.lookups) {
             let verdict = rules.thresholds.judge(self.standing.get(), &span.counts);
             self.standing.set(verdict);
@@ -82,27 +94,36 @@ impl Class {
     }
 
     /// Counts a request. True if it is time for a line in the log.
-    pub(crate) fn count(&self, outcome: Outcome, now: u64, rules: &Rules) -> bool {
+    pub(crate) fn count(&self, told: Told, now: u64, rules: &Rules) -> bool {
+        let outcome = told.outcome;
         if self.windows.turn(now, &self.counters) {
             self.verdict(now, rules);
         }
         self.counters.count(outcome);
+        if told.origin_calls > 0 {
+            let calls = u64::from(told.origin_calls);
+            self.counters.add(Figure::OriginCalls, calls);
+        }
         is_lookup(outcome) && self.is_line_due(now)
     }
 
-    /// Notes how long a request took of which the body went out as a whole.
-    pub(crate) fn time(&self, outcome: Outcome, took: u64, key: u64, costs: &Costs) {
-        match outcome {
-            Outcome::Hit | Outcome::Stale => self.time_hit(took, key, costs),
+    /// Notes how long a request took of which the body went out as a whole, and to its head.
+    pub(crate) fn time(&self, told: Told, to_head: u64, took: u64) {
+        match told.outcome {
+            Outcome::Hit | Outcome::Stale => self.time_hit(told, to_head, took),
             Outcome::Collapsed => {
                 self.latencies.collapsed.add(took);
                 self.add_time(Figure::CollapsedTimed, Figure::CollapsedTime, took);
             }
             Outcome::Miss => {
-                costs.remember(key, took);
+                if let Some(time) = told.origin_time {
+                    self.add_time(Figure::Fetched, Figure::FetchTime, nanos(time));
+                }
                 self.latencies.miss.add(took);
                 self.add_time(Figure::MissesTimed, Figure::MissTime, took);
-                self.time_origin(took);
+                if told.origin_calls > 0 {
+                    self.time_origin(took);
+                }
             }
             // A confirmation is not what a fetch takes.
             Outcome::Bypass | Outcome::Revalidated => self.time_origin(took),
@@ -110,9 +131,12 @@ impl Class {
         }
     }
 
-    /// Notes the bytes of a body, whole or not.
-    pub(crate) fn weigh(&self, outcome: Outcome, bytes: u64) {
-        let figure = match outcome {
+    /// Notes the bytes of a body, whole or not, and whether it could be stored.
+    pub(crate) fn weigh(&self, told: Told, bytes: u64) {
+        if told.outcome == Outcome::Miss && told.is_unstored {
+            self.counters.add(Figure::Unstored, 1);
+        }
+        let figure = match told.outcome {
             Outcome::Hit | Outcome::Stale | Outcome::Collapsed => Figure::CacheBytes,
             Outcome::Miss | Outcome::Revalidated | Outcome::Bypass => Figure::OriginBytes,
             _ => return,
@@ -120,13 +144,17 @@ impl Class {
         self.counters.add(figure, bytes);
     }
 
-    fn time_hit(&self, took: u64, key: u64, costs: &Costs) {
+    fn time_hit(&self, told: Told, to_head: u64, took: u64) {
         self.latencies.hit.add(took);
-        match costs.of(key).or_else(|| self.mean_miss()) {
-            Some(cost) => self.counters.add(Figure::Avoided, cost),
-            None => self.counters.add(Figure::Unpriced, 1),
-        }
+        self.counters.add(Figure::LookTime, to_head);
         self.add_time(Figure::HitsTimed, Figure::HitTime, took);
+        if !self.kind.is_cache() {
+            return;
+        }
+        match told.origin_time.map(nanos).or_else(|| self.mean_fetch()) {
+            Some(cost) => self.counters.add(Figure::Avoided, cost),
+            None => self.estimate(),
+        }
     }
 
     fn time_origin(&self, took: u64) {
@@ -139,9 +167,21 @@ impl Class {
         self.counters.add(timed, 1);
     }
 
-    fn mean_miss(&self) -> Option<u64> {
+    /// What a hit saved of which nobody told.
+    fn estimate(&self) {
         let timed = self.counters.get(Figure::MissesTimed);
-        self.counters.get(Figure::MissTime).checked_div(timed)
+        match self.counters.get(Figure::MissTime).checked_div(timed) {
+            Some(mean) => {
+                self.counters.add(Figure::Avoided, mean);
+                self.counters.add(Figure::Estimated, 1);
+            }
+            None => self.counters.add(Figure::Unpriced, 1),
+        }
+    }
+
+    fn mean_fetch(&self) -> Option<u64> {
+        let fetched = self.counters.get(Figure::Fetched);
+        self.counters.get(Figure::FetchTime).checked_div(fetched)
     }
 
     /// The shortest window that has enough lookups.
@@ -173,6 +213,10 @@ impl Class {
     }
 }
 
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
 const LINE_LOOKUPS: u64 = 1000;
 const LINE_PAUSE: u64 = 10 * SECOND;
 
@@ -183,9 +227,10 @@ mod tests {
     #[test]
     fn a_line_is_due_every_thousand_lookups_and_ten_seconds() {
         let rules = Rules::default();
-        let class = Class::new("a", 0, &rules);
+        let class = Class::new(Kind::Http, "a", 0, &rules);
         let lines = |requests: u64, now: u64| {
-            let due = (0..requests).filter(|_| class.count(Outcome::Hit, now * SECOND, &rules));
+            let due =
+                (0..requests).filter(|_| class.count(Outcome::Hit.into(), now * SECOND, &rules));
             due.count()
         };
         assert_eq!(lines(5000, 9), 0);
@@ -195,20 +240,26 @@ mod tests {
         assert_eq!(lines(1, 60), 1);
         assert_eq!(lines(999, 80), 0);
         assert_eq!(lines(1, 81), 1);
-        assert!(!class.count(Outcome::Bypass, 1000 * SECOND, &rules));
+        assert!(!class.count(Outcome::Bypass.into(), 1000 * SECOND, &rules));
     }
 
     #[test]
-    fn a_hit_is_worth_what_its_own_key_took() {
-        let (costs, rules) = (Costs::new(), Rules::default());
-        let class = Class::new("a", 0, &rules);
-        class.time(Outcome::Hit, 1, 3, &costs);
-        assert_eq!(class.counters.get(Figure::Unpriced), 1);
-        class.time(Outcome::Miss, 1000, 1, &costs);
-        class.time(Outcome::Miss, 3000, 2, &costs);
-        for key in [1, 2, 3] {
-            class.time(Outcome::Hit, 1, key, &costs);
-        }
-        assert_eq!(class.counters.get(Figure::Avoided), 1000 + 3000 + 2000);
+    fn a_hit_is_worth_what_its_own_entry_took_or_else_a_mean_fetch_or_miss() {
+        let class = Class::new(Kind::Http, "a", 0, &Rules::default());
+        let figures = || {
+            let figures = [Figure::Avoided, Figure::Estimated, Figure::Unpriced];
+            figures.map(|figure| class.counters.get(figure))
+        };
+        let of = |outcome, nanos| Told::from(outcome).origin_time(Duration::from_nanos(nanos));
+        class.time(Outcome::Hit.into(), 1, 1);
+        assert_eq!(figures(), [0, 0, 1]);
+        class.time(Outcome::Miss.into(), 500, 500);
+        class.time(Outcome::Hit.into(), 1, 1);
+        assert_eq!(figures(), [500, 1, 1]);
+        class.time(of(Outcome::Hit, 40), 1, 1);
+        assert_eq!(figures(), [540, 1, 1]);
+        class.time(of(Outcome::Miss, 100), 150, 200);
+        class.time(Outcome::Stale.into(), 1, 1);
+        assert_eq!(figures(), [640, 1, 1]);
     }
 }

@@ -9,11 +9,12 @@ use foldhash::fast::RandomState;
 
 use crate::{
     class::Class,
+    kind::Kind,
     label::{LONGEST, cut},
     rules::Rules,
 };
 
-/// A table that only grows, to 256 classes; all further labels are one class, `other`.
+/// A table that only grows, to 256 classes; all further labels of a kind are one class, `other`.
 #[derive(Debug)]
 pub(crate) struct Classes {
     hasher: RandomState,
@@ -21,7 +22,7 @@ pub(crate) struct Classes {
     slots: Box<[OnceLock<Box<Class>>]>,
     /// Of requests without a label, and of those with one too many.
     unmatched: OnceLock<Box<Class>>,
-    other: OnceLock<Box<Class>>,
+    others: [OnceLock<Box<Class>>; Kind::ALL.len()],
     taken: AtomicUsize,
 }
 
@@ -30,7 +31,7 @@ pub(crate) struct Classes {
 pub(crate) enum ClassId {
     Slot(u16),
     Unmatched,
-    Other,
+    Other(Kind),
 }
 
 /// What becomes of a label.
@@ -46,31 +47,31 @@ impl Classes {
             hasher: RandomState::default(),
             slots: (0..SLOTS).map(|_| OnceLock::new()).collect(),
             unmatched: OnceLock::new(),
-            other: OnceLock::new(),
+            others: Default::default(),
             taken: AtomicUsize::new(0),
         }
     }
 
-    /// The class of a label, if it has been seen.
+    /// The class of a label of requests, if it has been seen.
     pub(crate) fn find(&self, label: &str) -> Option<ClassId> {
-        match self.look(cut(label, LONGEST)) {
+        match self.look(Kind::Http, cut(label, LONGEST)) {
             Looked::Found(id) => Some(id),
             Looked::Vacant(_) => None,
         }
     }
 
     /// The class of a label, made if there is room for it.
-    pub(crate) fn find_or_make(&self, label: &str, now: u64, rules: &Rules) -> ClassId {
+    pub(crate) fn find_or_make(&self, kind: Kind, label: &str, now: u64, rules: &Rules) -> ClassId {
         let label = cut(label, LONGEST);
         loop {
-            let slot = match self.look(label) {
+            let slot = match self.look(kind, label) {
                 Looked::Found(id) => return id,
                 Looked::Vacant(slot) => slot,
             };
             if !self.reserve() {
-                return ClassId::Other;
+                return ClassId::Other(kind);
             }
-            let class = Box::new(Class::new(label, now, rules));
+            let class = Box::new(Class::new(kind, label, now, rules));
             if self.slots[slot].set(class).is_err() {
                 // Another was faster, with this label or with another one.
                 self.taken.fetch_sub(1, Ordering::Relaxed);
@@ -79,34 +80,34 @@ impl Classes {
     }
 
     pub(crate) fn get(&self, id: ClassId, now: u64, rules: &Rules) -> &Class {
-        let make = |label| move || Box::new(Class::new(label, now, rules));
+        let make = |kind, label| move || Box::new(Class::new(kind, label, now, rules));
         match id {
             ClassId::Slot(slot) => self.slots[usize::from(slot)]
                 .get()
                 .expect("an id is given out for a slot that is taken"),
-            ClassId::Unmatched => self.unmatched.get_or_init(make(UNMATCHED)),
-            ClassId::Other => self.other.get_or_init(make(OTHER)),
+            ClassId::Unmatched => self.unmatched.get_or_init(make(Kind::Http, UNMATCHED)),
+            ClassId::Other(kind) => self.others[kind as usize].get_or_init(make(kind, OTHER)),
         }
     }
 
     /// All that were seen.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Class> {
-        let rest = [&self.unmatched, &self.other];
+        let rest = self.others.iter().chain([&self.unmatched]);
         let all = self.slots.iter().chain(rest);
         all.filter_map(|slot| Some(&**slot.get()?))
     }
 
-    fn look(&self, label: &str) -> Looked {
-        match label {
-            UNMATCHED => return Looked::Found(ClassId::Unmatched),
-            OTHER => return Looked::Found(ClassId::Other),
+    fn look(&self, kind: Kind, label: &str) -> Looked {
+        match (kind, label) {
+            (Kind::Http, UNMATCHED) => return Looked::Found(ClassId::Unmatched),
+            (_, OTHER) => return Looked::Found(ClassId::Other(kind)),
             _ => {}
         }
-        let first = self.first(label);
+        let first = self.first(kind, label);
         // Half of the slots stay vacant, so it ends.
         for slot in (first..SLOTS).chain(0..first) {
             match self.slots[slot].get() {
-                Some(class) if class.label() == label => {
+                Some(class) if class.label() == label && class.kind() == kind => {
                     let slot = u16::try_from(slot).expect("there are fewer slots");
                     return Looked::Found(ClassId::Slot(slot));
                 }
@@ -114,13 +115,13 @@ impl Classes {
                 None => return Looked::Vacant(slot),
             }
         }
-        Looked::Found(ClassId::Other)
+        Looked::Found(ClassId::Other(kind))
     }
 
-    fn first(&self, label: &str) -> usize {
+    fn first(&self, kind: Kind, label: &str) -> usize {
         use std::hash::BuildHasher;
 
-        let hash = self.hasher.hash_one(label) % SLOTS as u64;
+        let hash = self.hasher.hash_one((kind, label)) % SLOTS as u64;
         usize::try_from(hash).expect("less than a small number")
     }
 
@@ -133,8 +134,8 @@ impl Classes {
 
 const SLOTS: usize = 512;
 
-/// Labels of their own; with the two that are always there, 256 classes.
-const MOST: usize = 254;
+/// Labels of their own; with the four that need no room, 256 classes.
+const MOST: usize = 252;
 
 pub(crate) const UNMATCHED: &str = "unmatched";
 pub(crate) const OTHER: &str = "other";
@@ -150,12 +151,12 @@ mod tests {
         let (classes, rules) = (Classes::new(), Rules::default());
         for number in 0..1000 {
             let label = format!("/jobs/{number}");
-            let id = classes.find_or_make(&label, 0, &rules);
-            assert_eq!(id == ClassId::Other, number >= MOST);
+            let id = classes.find_or_make(Kind::Http, &label, 0, &rules);
+            assert_eq!(id == ClassId::Other(Kind::Http), number >= MOST);
             assert_eq!(classes.find(&label).is_some(), number < MOST);
-            assert_eq!(classes.find_or_make(&label, 0, &rules), id);
+            assert_eq!(classes.find_or_make(Kind::Http, &label, 0, &rules), id);
         }
-        classes.get(ClassId::Other, 0, &rules);
+        classes.get(ClassId::Other(Kind::Http), 0, &rules);
         assert_eq!(classes.all().count(), MOST + 1);
     }
 
@@ -163,11 +164,24 @@ mod tests {
     fn a_long_label_is_cut_and_a_reserved_one_is_what_it_says() {
         let (classes, rules) = (Classes::new(), Rules::default());
         let long = "x".repeat(4096);
-        let id = classes.find_or_make(&long, 0, &rules);
+        let id = classes.find_or_make(Kind::Http, &long, 0, &rules);
         assert_eq!(classes.find(&long), Some(id));
         assert_eq!(classes.get(id, 0, &rules).label().len(), LONGEST);
-        assert_eq!(classes.find_or_make(OTHER, 0, &rules), ClassId::Other);
+        assert_eq!(
+            classes.find_or_make(Kind::Http, OTHER, 0, &rules),
+            ClassId::Other(Kind::Http)
+        );
         assert_eq!(classes.find(UNMATCHED), Some(ClassId::Unmatched));
+    }
+
+    #[test]
+    fn labels_of_different_kinds_are_different_classes() {
+        let (classes, rules) = (Classes::new(), Rules::default());
+        let ids = Kind::ALL.map(|kind| classes.find_or_make(kind, "jobs", 0, &rules));
+        let kinds = ids.map(|id| classes.get(id, 0, &rules).kind());
+        assert_eq!(kinds, Kind::ALL);
+        let unmatched = classes.find_or_make(Kind::Objects, UNMATCHED, 0, &rules);
+        assert_ne!(unmatched, ClassId::Unmatched);
     }
 
     #[test]
@@ -178,7 +192,7 @@ mod tests {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for label in &labels {
-                        classes.find_or_make(label, 0, &rules);
+                        classes.find_or_make(Kind::Http, label, 0, &rules);
                     }
                 });
             }

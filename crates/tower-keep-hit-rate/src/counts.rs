@@ -42,10 +42,21 @@ pub(crate) enum Figure {
     /// Whatever the origin answered: misses too.
     OriginTimed,
     OriginTime,
-    /// What timed hits would have taken as misses.
+    /// How long timed hits took to their head: nothing but a look.
+    LookTime,
+    /// Misses of which the origin's own time is known, and that.
+    Fetched,
+    FetchTime,
+    /// What the origin would have taken for timed hits.
     Avoided,
+    /// Those of them for which nobody told, so that they count as a mean miss, the look included.
+    Estimated,
     /// Timed hits of which nobody knows what they would have taken.
     Unpriced,
+    /// Calls of the origin.
+    OriginCalls,
+    /// Misses of which the response was not stored.
+    Unstored,
     CacheBytes,
     OriginBytes,
     /// Bodies that the client left, and bodies that broke or panicked.
@@ -93,20 +104,15 @@ impl Counts {
         ratio(self.hits(), self.lookups())
     }
 
-    /// Calls that requests waited for. Those of refreshes in the background are not seen from outside.
+    /// Calls of the origin, those of refreshes in the background and of requests that were cancelled included.
     pub(crate) fn origin_calls(&self) -> u64 {
-        let called = [
-            Outcome::Revalidated,
-            Outcome::Miss,
-            Outcome::Bypass,
-            Outcome::Error,
-        ];
-        called.map(|outcome| self.of(outcome)).iter().sum()
+        self.get(Figure::OriginCalls)
     }
 
+    /// Never below zero, though those who were cancelled may have made more calls than others have asked.
     pub(crate) fn offload(&self) -> Option<f64> {
         let asked = self.lookups() + self.of(Outcome::Bypass);
-        ratio(self.origin_calls(), asked).map(|called| 1.0 - called)
+        ratio(self.origin_calls(), asked).map(|called| (1.0 - called).max(0.0))
     }
 
     /// The mean of a time, in nanoseconds.
@@ -163,6 +169,7 @@ mod tests {
         for outcome in [Outcome::Bypass, Outcome::Rejected, Outcome::Cancelled] {
             counters.count(outcome);
         }
+        counters.add(Figure::OriginCalls, 1);
         let counts = counters.load();
         assert_eq!(counts.requests(), 3);
         assert_eq!((counts.lookups(), counts.hit_rate()), (0, None));
@@ -171,9 +178,19 @@ mod tests {
     }
 
     #[test]
+    fn offload_is_never_below_zero() {
+        let counters = Counters::default();
+        counters.count(Outcome::Hit);
+        (0..3).for_each(|_| counters.count(Outcome::Cancelled));
+        counters.add(Figure::OriginCalls, 3);
+        assert_eq!(counters.load().offload(), Some(0.0));
+    }
+
+    #[test]
     fn those_who_waited_for_another_are_no_hits_but_no_calls_either() {
         let counters = Counters::default();
         counters.count(Outcome::Miss);
+        counters.add(Figure::OriginCalls, 1);
         (0..7).for_each(|_| counters.count(Outcome::Collapsed));
         let counts = counters.load();
         assert_eq!(counts.hit_rate(), Some(0.0));

@@ -6,6 +6,7 @@ use tower_keep_store::Outcome;
 use crate::{
     counts::{Counts, Figure},
     histogram::Histogram,
+    kind::Kind,
     ledger::Ledger,
     ticker::SECOND,
     wilson,
@@ -26,10 +27,12 @@ pub struct WindowSnapshot {
     pub hit_rate: Option<f64>,
     /// Between which rates the true one lies, 95 times in 100.
     pub hit_rate_interval: Option<(f64, f64)>,
-    /// Calls of the origin that requests waited for.
+    /// Calls of the origin, those of refreshes in the background and of requests that were cancelled included.
     pub origin_calls: u64,
-    /// The share of lookups and bypasses that needed no call of the origin.
+    /// The share of lookups and bypasses that needed no call of the origin. None for sessions, which have none.
     pub offload: Option<f64>,
+    /// Misses of which the response may not be stored, or could not be.
+    pub misses_not_stored: u64,
     /// Bytes of bodies that came from the cache.
     pub cache_bytes: u64,
     /// Bytes of bodies that came from the origin.
@@ -83,12 +86,24 @@ impl WindowSnapshot {
             hit_rate_interval: wilson::interval(counts.hits(), lookups),
             origin_calls: counts.origin_calls(),
             offload: counts.offload(),
+            misses_not_stored: counts.get(Figure::Unstored),
             cache_bytes: counts.get(Figure::CacheBytes),
             origin_bytes: counts.get(Figure::OriginBytes),
             bodies_abandoned: counts.get(Figure::Abandoned),
             bodies_broken: counts.get(Figure::Broken),
             ledger: Ledger::of(span),
         }
+    }
+}
+
+impl WindowSnapshot {
+    /// Without what makes no sense for a kind.
+    pub(crate) fn of_kind(mut self, kind: Kind) -> Self {
+        if !kind.is_cache() {
+            self.offload = None;
+            self.ledger = Ledger::default();
+        }
+        self
     }
 }
 

@@ -45,8 +45,9 @@ where
         let result = ready!(recorder.around(|| future.inner.poll(cx)));
         let mut recorder = future.recorder.take();
         Poll::Ready(match result {
-            Ok(response) => {
-                let is_over = recorder.as_mut().is_some_and(|it| it.answered(&response));
+            Ok(mut response) => {
+                let recorded = recorder.as_mut();
+                let is_over = recorded.is_some_and(|it| it.answered(&mut response));
                 let recorder = recorder.filter(|_| !is_over);
                 Ok(response.map(|body| ResponseBody::new(body, recorder)))
             }

@@ -3,11 +3,12 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use http::request::Parts;
-use tower_keep_store::{ConfigError, Store};
+use tower_keep_store::{ConfigError, Observer, Store};
 use tower_layer::Layer;
 
 use crate::{
-    handle::HitRateHandle, label::Labels, monitor::Monitor, rules::Rules, service::HitRate,
+    handle::HitRateHandle, label::Labels, monitor::Monitor, rules::Rules,
+    server_timing::ServerTiming, service::HitRate,
 };
 
 /// Tells of the service that it wraps how caching does. See the [crate documentation](crate).
@@ -105,6 +106,17 @@ impl HitRateLayerBuilder {
         self
     }
 
+    /// Adds `Server-Timing` to the answers of these requests: `cache;desc=hit;dur=1.2, origin;dur=830`, in
+    /// milliseconds to the head. `origin` is what the origin took; for what came from the cache, when its entry
+    /// was fetched. Default: no answer.
+    ///
+    /// Whoever reads it knows whether somebody has asked for the same before him: keep it to those who work on
+    /// the service.
+    pub fn server_timing(mut self, of: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
+        self.rules.server_timing = ServerTiming::when(of);
+        self
+    }
+
     /// The layer, and the way to read what it has counted.
     ///
     /// # Errors
@@ -124,7 +136,10 @@ impl HitRateLayerBuilder {
         if !(self.rules.worth.is_finite() && self.rules.worth >= 0.0) {
             return Err(ConfigError::new("worth_from: zero or more"));
         }
-        let monitor = Arc::new(Monitor::new(self.store.clock(), self.rules));
+        let (clock, evictions) = (self.store.clock(), self.store.evictions().clone());
+        let monitor = Arc::new(Monitor::new(clock, evictions, self.rules));
+        let observer: Arc<dyn Observer> = monitor.clone();
+        self.store.observe(&observer);
         let handle = HitRateHandle::new(monitor.clone());
         Ok((HitRateLayer { monitor }, handle))
     }

@@ -28,9 +28,10 @@ pub enum Worth {
 
 /// The time that caching saved in a window, in milliseconds.
 ///
-/// What a hit saved is what its key took when it was last fetched here, or else the mean of its class, less
-/// what the hit took. From that goes what looking cost the misses: as long as a mean hit, which is nothing but
-/// a look.
+/// What a hit saved is what the origin took when its own entry was fetched, in whichever process, as the cache
+/// [tells](tower_keep_store::Told); where nobody tells, a mean fetch or miss of its class. From that goes what
+/// looking cost, hits and misses alike: as long as a mean hit to its head, which is nothing but a look. (Reading
+/// the body is left out on both sides: a slow client is slow either way.)
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Ledger {
@@ -54,14 +55,15 @@ pub struct Ledger {
 impl Ledger {
     pub(crate) fn of(span: &Span) -> Self {
         let counts = &span.counts;
-        let look = counts.mean(Figure::HitTime, Figure::HitsTimed);
+        let look = counts.mean(Figure::LookTime, Figure::HitsTimed);
         let looked = look.unwrap_or(0.0);
         let priced = counts
             .get(Figure::HitsTimed)
             .saturating_sub(counts.get(Figure::Unpriced));
         let misses = float(counts.get(Figure::MissesTimed));
-        // A miss took the look and the origin; hence the origin's part of what was avoided.
-        let avoided = float(counts.get(Figure::Avoided)) - looked * float(priced);
+        // A miss took the look and the origin; hence the origin's part of what stands for it.
+        let estimated = float(counts.get(Figure::Estimated));
+        let avoided = float(counts.get(Figure::Avoided)) - looked * estimated;
         let cost = looked * (float(priced) + misses);
         let saved = avoided - cost;
         Self {
@@ -99,8 +101,10 @@ impl Ledger {
 /// With a cache, a share h of the requests takes a look, and the others a look and the origin's time.
 fn break_even(counts: &Counts, look: Option<f64>) -> Option<f64> {
     let look = look?;
-    let miss = counts.mean(Figure::MissTime, Figure::MissesTimed)?;
-    let origin = miss - look;
+    let origin = match counts.mean(Figure::FetchTime, Figure::Fetched) {
+        Some(fetch) => fetch,
+        None => counts.mean(Figure::MissTime, Figure::MissesTimed)? - look,
+    };
     Some(if origin > look { look / origin } else { 1.0 })
 }
 
@@ -140,14 +144,16 @@ mod tests {
             if request < hits {
                 counters.count(Outcome::Hit);
                 counters.add(Figure::HitsTimed, 1);
-                counters.add(Figure::HitTime, hit * 1000);
-                counters.add(Figure::Avoided, miss * 1000);
+                counters.add(Figure::LookTime, hit * 1000);
+                counters.add(Figure::Avoided, origin * 1000);
             } else {
                 counters.count(Outcome::Miss);
                 counters.add(Figure::MissesTimed, 1);
                 counters.add(Figure::MissTime, miss * 1000);
                 counters.add(Figure::OriginTimed, 1);
                 counters.add(Figure::OriginTime, miss * 1000);
+                counters.add(Figure::Fetched, 1);
+                counters.add(Figure::FetchTime, origin * 1000);
             }
         }
         let span = Span {

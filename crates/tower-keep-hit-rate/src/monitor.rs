@@ -2,18 +2,23 @@
 
 use std::{
     hash::BuildHasher,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use foldhash::fast::RandomState;
 use http::{header::HOST, request::Parts};
-use tower_keep_store::{Clock, Outcome};
+use tower_keep_store::{Clock, Evictions, Lookup, Observer, Told};
 
 use crate::{
     class::Class,
     classes::{ClassId, Classes},
-    costs::Costs,
+    counts::is_lookup,
     hot_keys::HotKeys,
+    kind::Kind,
     label::Found,
     ladder::Ladder,
     line,
@@ -28,7 +33,8 @@ pub(crate) struct Monitor {
     pub(crate) ticker: Ticker,
     pub(crate) classes: Classes,
     pub(crate) hot_keys: HotKeys,
-    costs: Costs,
+    /// What this process has let go of.
+    pub(crate) evictions: Arc<Evictions>,
     ladder: Ladder,
     hasher: RandomState,
     begun: AtomicU64,
@@ -44,12 +50,12 @@ pub(crate) enum Membership {
 }
 
 impl Monitor {
-    pub(crate) fn new(clock: &Clock, rules: Rules) -> Self {
+    pub(crate) fn new(clock: &Clock, evictions: Arc<Evictions>, rules: Rules) -> Self {
         Self {
             ticker: Ticker::new(clock),
             classes: Classes::new(),
             hot_keys: HotKeys::new(rules.named_keys),
-            costs: Costs::new(),
+            evictions,
             ladder: Ladder::new(),
             hasher: RandomState::default(),
             begun: AtomicU64::new(0),
@@ -78,9 +84,7 @@ impl Monitor {
     pub(crate) fn classify(&self, head: &Parts, now: u64) -> Membership {
         match self.rules.labels.find(head) {
             Found::Label(label) if label.is_empty() => Membership::Known(ClassId::Unmatched),
-            Found::Label(label) => {
-                Membership::Known(self.classes.find_or_make(&label, now, &self.rules))
-            }
+            Found::Label(label) => Membership::Known(self.make(Kind::Http, &label, now)),
             Found::Claimed(method) => match self.classes.find(method) {
                 Some(id) => Membership::Known(id),
                 None => Membership::Claimed(method.into()),
@@ -103,24 +107,47 @@ impl Monitor {
         key
     }
 
+    /// The class of a label, made if there is room for it.
+    pub(crate) fn make(&self, kind: Kind, label: &str, now: u64) -> ClassId {
+        self.classes.find_or_make(kind, label, now, &self.rules)
+    }
+
     pub(crate) fn class(&self, id: ClassId, now: u64) -> &Class {
         self.classes.get(id, now, &self.rules)
     }
 
-    pub(crate) fn count(&self, id: ClassId, outcome: Outcome, now: u64) {
+    pub(crate) fn count(&self, id: ClassId, told: Told, now: u64) {
         let class = self.class(id, now);
-        if class.count(outcome, now, &self.rules) {
+        if class.count(told, now, &self.rules) {
             line::write(class, now, &self.rules);
         }
-    }
-
-    pub(crate) fn time(&self, id: ClassId, outcome: Outcome, key: u64, began: u64, now: u64) {
-        let took = now.saturating_sub(began);
-        self.class(id, now).time(outcome, took, key, &self.costs);
     }
 
     /// Asks what other lifetimes would have answered.
     pub(crate) fn simulate(&self, id: ClassId, key: u64, now: u64) {
         self.ladder.ask(key, now, &self.class(id, now).rungs);
     }
+}
+
+/// Lookups that are no requests.
+impl Observer for Monitor {
+    fn observe(&self, lookup: &Lookup<'_>) {
+        let Some(kind) = Kind::of(lookup.kind) else {
+            return;
+        };
+        let now = self.ticker.now();
+        let id = self.make(kind, lookup.class, now);
+        self.count(id, lookup.told, now);
+        if kind.is_cache() && is_lookup(lookup.told.outcome) {
+            self.simulate(id, lookup.key, now);
+        }
+        let took = nanos(lookup.took);
+        let class = self.class(id, now);
+        class.weigh(lookup.told, 0);
+        class.time(lookup.told, took, took);
+    }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

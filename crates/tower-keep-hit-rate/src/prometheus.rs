@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write};
 
+use tower_keep_store::{Evictions, Level};
+
 use crate::{
     class::Class,
     counts::{Counts, Figure, OUTCOMES},
@@ -21,6 +23,7 @@ pub(crate) fn text(monitor: &Monitor) -> String {
     let mut text = String::new();
     let written = counters(&mut text, &classes)
         .and_then(|()| durations(&mut text, &classes))
+        .and_then(|()| evictions(&mut text, &monitor.evictions))
         .and_then(|()| gauges(&mut text, monitor, classes.len()));
     written.expect("a string takes everything");
     text
@@ -33,7 +36,7 @@ fn counters(text: &mut String, classes: &Read<'_>) -> fmt::Result {
         text,
         "requests_total",
         "counter",
-        "Requests, by what became of them.",
+        "Requests, and lookups of other kinds, by what became of them.",
     )?;
     for (class, counts) in classes {
         for outcome in OUTCOMES {
@@ -50,12 +53,18 @@ fn counters(text: &mut String, classes: &Read<'_>) -> fmt::Result {
         }
     }
     let name = "origin_avoided_seconds_total";
-    let help = "What hits would have taken as misses.";
+    let help = "What the origin would have taken for hits.";
     family(text, name, "counter", help)?;
     for (class, counts) in classes {
         let value = Seconds(counts.get(Figure::Avoided));
-        let label = Escaped(class.label());
-        writeln!(text, "{PREFIX}{name}{{class=\"{label}\"}} {value}")?;
+        writeln!(text, "{PREFIX}{name}{{{}}} {value}", Labels(class))?;
+    }
+    for (name, help, figure) in PLAIN {
+        family(text, name, "counter", help)?;
+        for (class, counts) in classes {
+            let value = counts.get(figure);
+            writeln!(text, "{PREFIX}{name}{{{}}} {value}", Labels(class))?;
+        }
     }
     Ok(())
 }
@@ -72,7 +81,7 @@ fn durations(text: &mut String, classes: &Read<'_>) -> fmt::Result {
             ("miss", &of.miss, Figure::MissTime),
             ("origin", &of.origin, Figure::OriginTime),
         ] {
-            duration(text, class.label(), answer, histogram, counts.get(sum))?;
+            duration(text, class, answer, histogram, counts.get(sum))?;
         }
     }
     Ok(())
@@ -80,12 +89,12 @@ fn durations(text: &mut String, classes: &Read<'_>) -> fmt::Result {
 
 fn duration(
     text: &mut String,
-    class: &str,
+    class: &Class,
     answer: &str,
     histogram: &Histogram,
     sum: u64,
 ) -> fmt::Result {
-    let labels = format!("class=\"{}\",answer=\"{answer}\"", Escaped(class));
+    let labels = format!("{},answer=\"{answer}\"", Labels(class));
     let bounds = BUCKETS.map(|micros| micros * 1000);
     // The count is read last: it is never less than a bucket.
     let counts = histogram.at_most(bounds);
@@ -103,6 +112,26 @@ fn duration(
     )?;
     writeln!(text, "{PREFIX}{DURATION}_sum{{{labels}}} {}", Seconds(sum))?;
     writeln!(text, "{PREFIX}{DURATION}_count{{{labels}}} {count}")
+}
+
+fn evictions(text: &mut String, evictions: &Evictions) -> fmt::Result {
+    let name = "evictions_total";
+    let help = "Entries that this process let go, by level and why.";
+    family(text, name, "counter", help)?;
+    for level in Level::ALL {
+        let gone = [
+            ("evicted", evictions.evicted(level)),
+            ("expired", evictions.expired(level)),
+        ];
+        let level = level.as_str();
+        for (reason, count) in gone {
+            writeln!(
+                text,
+                "{PREFIX}{name}{{level=\"{level}\",reason=\"{reason}\"}} {count}"
+            )?;
+        }
+    }
+    Ok(())
 }
 
 fn gauges(text: &mut String, monitor: &Monitor, classes: usize) -> fmt::Result {
@@ -130,10 +159,10 @@ fn sample(
     (label, value): (&str, &str),
     count: u64,
 ) -> fmt::Result {
-    let class = Escaped(class.label());
+    let labels = Labels(class);
     writeln!(
         text,
-        "{PREFIX}{name}{{class=\"{class}\",{label}=\"{value}\"}} {count}"
+        "{PREFIX}{name}{{{labels},{label}=\"{value}\"}} {count}"
     )
 }
 
@@ -145,6 +174,16 @@ impl fmt::Display for Seconds {
         let (whole, rest) = (self.0 / 1_000_000_000, self.0 % 1_000_000_000);
         let digits = format!("{whole}.{rest:09}");
         f.write_str(digits.trim_end_matches('0').trim_end_matches('.'))
+    }
+}
+
+/// What tells a class from all others.
+struct Labels<'a>(&'a Class);
+
+impl fmt::Display for Labels<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (label, kind) = (Escaped(self.0.label()), self.0.kind());
+        write!(f, "class=\"{label}\",kind=\"{kind}\"")
     }
 }
 
@@ -168,6 +207,20 @@ type Family = (
     &'static str,
     &'static [(&'static str, Figure)],
 );
+
+/// Counters that have no labels but those of the class.
+const PLAIN: [(&str, &str, Figure); 2] = [
+    (
+        "origin_calls_total",
+        "Calls of the origin, those in the background included.",
+        Figure::OriginCalls,
+    ),
+    (
+        "misses_not_stored_total",
+        "Misses of which the response may not be stored, or could not be.",
+        Figure::Unstored,
+    ),
+];
 
 const FAMILIES: [Family; 2] = [
     (

@@ -1,23 +1,26 @@
 //! One request, from its coming to the end of its answer.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use http::{Extensions, Method, Response, StatusCode, header::CONTENT_LENGTH, request::Parts};
+use http::{Method, Response, StatusCode, header::CONTENT_LENGTH, request::Parts};
 use http_body::Body;
-use tower_keep_store::{Outcome, OutcomeCell};
+use tower_keep_store::{Outcome, OutcomeCell, Told};
 
 use crate::{
+    cell::RequestCell,
     classes::ClassId,
     counts::{Figure, is_lookup},
+    kind::Kind,
     label::proves_method,
     monitor::{Membership, Monitor},
+    server_timing,
 };
 
 /// Counts a request once, whatever becomes of it. What was not said by when it is dropped is said then.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     monitor: Arc<Monitor>,
-    cell: OutcomeCell,
+    cell: RequestCell,
     membership: Membership,
     /// The hash of what it asked for.
     key: u64,
@@ -26,9 +29,13 @@ pub(crate) struct Recorder {
     is_cacheable: bool,
     /// Its answer has no body on the wire.
     is_head: bool,
+    /// Its answer tells what took how long.
+    is_timed: bool,
     /// The inner service, its future or its body is at work: if this is dropped now, that has panicked.
     is_inside: bool,
-    counted: Option<(ClassId, Outcome)>,
+    /// What it was counted as, and when its head was there.
+    counted: Option<(ClassId, Told)>,
+    answered: u64,
     /// Bytes that have come, and those that were promised.
     bytes: u64,
     promised: Option<u64>,
@@ -42,19 +49,22 @@ impl Recorder {
         monitor.begin();
         let mut recorder = Self {
             monitor,
-            cell: leave_cell(&mut head.extensions),
+            cell: RequestCell::of(&mut head.extensions),
             membership: Membership::Known(ClassId::Unmatched),
             key: 0,
             began: now,
             is_cacheable: head.method == Method::GET || head.method == Method::HEAD,
             is_head: head.method == Method::HEAD,
+            is_timed: false,
             is_inside: true,
             counted: None,
+            answered: now,
             bytes: 0,
             promised: None,
             is_over: false,
         };
-        // A closure of somebody else's runs here; one that panics is counted, too.
+        // Closures of somebody else's run here; one that panics is counted, too.
+        recorder.is_timed = recorder.monitor.rules.server_timing.is_asked(head);
         recorder.membership = recorder.monitor.classify(head, now);
         recorder.key = recorder.monitor.key(head, now);
         recorder
@@ -69,16 +79,24 @@ impl Recorder {
     }
 
     /// The answer has begun. True if that was all.
-    pub(crate) fn answered<B: Body>(&mut self, response: &Response<B>) -> bool {
-        let told = self.cell.get().or_else(|| {
-            let cell = response.extensions().get::<OutcomeCell>()?;
-            cell.get()
-        });
+    pub(crate) fn answered<B: Body>(&mut self, response: &mut Response<B>) -> bool {
+        if self.cell.get().is_none()
+            && let Some(theirs) = response.extensions().get::<OutcomeCell>()
+            && theirs.get().is_some()
+        {
+            self.cell = theirs.clone().into();
+        }
+        let told = self.cell.told();
         let now = self.monitor.ticker.now();
         let id = self.id(proves_method(response.headers()), now);
-        self.count(id, told.unwrap_or(Outcome::Bypass), now);
-        if self.is_cacheable && told.is_none_or(is_lookup) {
+        self.answered = now;
+        self.count(id, told.unwrap_or(Outcome::Bypass.into()), now);
+        if self.is_cacheable && told.is_none_or(|told| is_lookup(told.outcome)) {
             self.monitor.simulate(id, self.key, now);
+        }
+        if let Some((_, told)) = self.counted.filter(|_| self.is_timed) {
+            let to_head = Duration::from_nanos(now.saturating_sub(self.began));
+            server_timing::add(response.headers_mut(), told, to_head);
         }
         self.promised = self.promised(response);
         if response.body().is_end_stream() || self.promised == Some(0) {
@@ -90,8 +108,8 @@ impl Recorder {
     /// The inner service has failed.
     pub(crate) fn failed(&mut self) {
         let now = self.monitor.ticker.now();
-        let outcome = self.cell.get().unwrap_or(Outcome::Error);
-        self.count(self.id(false, now), outcome, now);
+        let told = self.cell.told().unwrap_or(Outcome::Error.into());
+        self.count(self.id(false, now), told, now);
         self.is_over = true;
     }
 
@@ -115,25 +133,33 @@ impl Recorder {
 impl Recorder {
     fn end(&mut self, now: u64) {
         self.weigh();
-        if let Some((id, outcome)) = self.counted {
-            self.monitor.time(id, outcome, self.key, self.began, now);
+        if let Some((id, told)) = self.known() {
+            let [to_head, took] = [self.answered, now].map(|at| at.saturating_sub(self.began));
+            self.monitor.class(id, now).time(told, to_head, took);
         }
         self.is_over = true;
     }
 
-    fn count(&mut self, id: ClassId, outcome: Outcome, now: u64) {
-        self.counted = Some((id, outcome));
-        self.monitor.count(id, outcome, now);
+    fn count(&mut self, id: ClassId, told: Told, now: u64) {
+        self.counted = Some((id, told));
+        self.monitor.count(id, told, now);
+    }
+
+    /// What it was counted as, with what became known since.
+    fn known(&self) -> Option<(ClassId, Told)> {
+        let (id, counted) = self.counted?;
+        let told = self
+            .cell
+            .told()
+            .filter(|told| told.outcome == counted.outcome);
+        Some((id, told.unwrap_or(counted)))
     }
 
     /// The class; a method that was claimed becomes one when it is proved.
     fn id(&self, is_proved: bool, now: u64) -> ClassId {
-        let classes = &self.monitor.classes;
         match &self.membership {
             Membership::Known(id) => *id,
-            Membership::Claimed(method) if is_proved => {
-                classes.find_or_make(method, now, &self.monitor.rules)
-            }
+            Membership::Claimed(method) if is_proved => self.monitor.make(Kind::Http, method, now),
             Membership::Claimed(_) => ClassId::Unmatched,
         }
     }
@@ -150,9 +176,9 @@ impl Recorder {
     }
 
     fn weigh(&self) {
-        if let Some((id, outcome)) = self.counted {
+        if let Some((id, told)) = self.known() {
             let class = self.monitor.class(id, self.began);
-            class.weigh(outcome, self.bytes);
+            class.weigh(told, self.bytes);
         }
     }
 
@@ -171,8 +197,12 @@ impl Recorder {
             Outcome::Cancelled
         };
         let now = self.monitor.ticker.now();
-        let outcome = self.cell.get().unwrap_or(unsaid);
-        self.count(self.id(false, now), outcome, now);
+        let told = self.cell.told().unwrap_or_else(|| match unsaid {
+            Outcome::Error => unsaid.into(),
+            // What it had called by then, it has called.
+            _ => Told::from(unsaid).origin_calls(self.cell.origin_calls()),
+        });
+        self.count(self.id(false, now), told, now);
     }
 
     /// A server may stop asking once it has all the bytes that were promised.
@@ -197,16 +227,4 @@ impl Drop for Recorder {
         }
         self.monitor.end();
     }
-}
-
-/// The cell of the request: that of a layer further out, which asks the same, unless it holds the word of an
-/// earlier try; else a new one.
-fn leave_cell(extensions: &mut Extensions) -> OutcomeCell {
-    let theirs = extensions.get::<OutcomeCell>();
-    if let Some(cell) = theirs.filter(|cell| cell.get().is_none()) {
-        return cell.clone();
-    }
-    let cell = OutcomeCell::default();
-    extensions.insert(cell.clone());
-    cell
 }

@@ -1,6 +1,6 @@
 //! What the layer was told.
 
-use crate::{label::Labels, ticker::SECOND, verdict::Thresholds};
+use crate::{label::Labels, server_timing::ServerTiming, ticker::SECOND, verdict::Thresholds};
 
 /// The options of a layer.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub(crate) struct Rules {
     pub(crate) worth: f64,
     /// Whether paths may be told.
     pub(crate) named_keys: bool,
+    /// Whose answers carry `Server-Timing`.
+    pub(crate) server_timing: ServerTiming,
 }
 
 impl Default for Rules {
@@ -23,6 +25,7 @@ impl Default for Rules {
             warm_up: 60 * SECOND,
             worth: 1.0,
             named_keys: false,
+            server_timing: ServerTiming::default(),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! All that is known at one moment, for people and programs.
 
 use serde::Serialize;
+use tower_keep_store::Level;
 
 use crate::{
     class::Class,
     figures::{Latency, WindowSnapshot, seconds},
+    kind::Kind,
     ladder::Rung,
     ledger::{Ledger, Worth},
     monitor::Monitor,
@@ -27,7 +29,9 @@ pub struct Snapshot {
     pub in_flight: u64,
     /// The classes that were seen, the busiest first.
     pub classes: Vec<ClassSnapshot>,
-    /// The keys that were asked for most, the hottest first; at most 20.
+    /// What this process has let go of, since the store was made.
+    pub evictions: Vec<EvictionsSnapshot>,
+    /// The keys that were asked for most, the hottest first; at most 20. Requests only.
     pub hot_keys: Vec<HotKey>,
 }
 
@@ -37,6 +41,8 @@ pub struct Snapshot {
 pub struct ClassSnapshot {
     /// Its label.
     pub class: String,
+    /// What it counts.
+    pub kind: Kind,
     /// Whether it caches well.
     pub verdict: Verdict,
     /// Whether it should be cached at all, by the last hour.
@@ -60,6 +66,18 @@ pub struct ClassSnapshot {
     /// What other lifetimes would do, the shortest first: by all requests that a cache might have answered
     /// since the start. Empty where there was none.
     pub ladder: Vec<Rung>,
+}
+
+/// Entries that went from a level without being taken away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct EvictionsSnapshot {
+    /// `first`: the caches' first levels; `embedded`: the embedded store.
+    pub level: &'static str,
+    /// Those that made room while they could still be used: there was too little.
+    pub evicted: u64,
+    /// Those that were past their time when they were found, or made room.
+    pub expired: u64,
 }
 
 /// A key that is asked for often.
@@ -87,31 +105,45 @@ impl Snapshot {
             requests,
             in_flight,
             classes,
+            evictions: evictions(monitor),
             hot_keys: hot_keys(monitor, now),
         }
     }
 
-    /// The class of this label.
+    /// The class of requests of this label.
     #[must_use]
     pub fn class(&self, label: &str) -> Option<&ClassSnapshot> {
-        self.classes.iter().find(|class| class.class == label)
+        self.class_of(Kind::Http, label)
+    }
+
+    /// The class of this kind and label.
+    #[must_use]
+    pub fn class_of(&self, kind: Kind, label: &str) -> Option<&ClassSnapshot> {
+        let mut classes = self.classes.iter();
+        classes.find(|class| class.kind == kind && class.class == label)
     }
 }
 
 impl ClassSnapshot {
     fn of(class: &Class, monitor: &Monitor, now: u64) -> Self {
-        let window = |window| WindowSnapshot::of(&class.read(window, now));
+        let kind = class.kind();
+        let window = |window| WindowSnapshot::of(&class.read(window, now)).of_kind(kind);
         let hour = class.read(Window::Hour, now);
         let ledger = Ledger::of(&hour);
         let is_warm = hour.seconds() >= seconds(monitor.rules.warm_up);
         let worth = ledger.worth(&hour.counts, monitor.rules.worth);
         Self {
             class: class.label().to_owned(),
+            kind,
             verdict: class.verdict(now, &monitor.rules),
-            worth: if is_warm { worth } else { Worth::NoData },
+            worth: if is_warm && kind.is_cache() {
+                worth
+            } else {
+                Worth::NoData
+            },
             minute: window(Window::Minute),
             five_minutes: window(Window::FiveMinutes),
-            hour: WindowSnapshot::of(&hour),
+            hour: WindowSnapshot::of(&hour).of_kind(kind),
             since_start: window(Window::Start),
             hit_latency: Latency::of(&class.latencies.hit),
             collapsed_latency: Latency::of(&class.latencies.collapsed),
@@ -125,6 +157,15 @@ impl ClassSnapshot {
         let requests = self.since_start.outcomes.sum();
         (std::cmp::Reverse(requests), &self.class)
     }
+}
+
+fn evictions(monitor: &Monitor) -> Vec<EvictionsSnapshot> {
+    let of = |level: Level| EvictionsSnapshot {
+        level: level.as_str(),
+        evicted: monitor.evictions.evicted(level),
+        expired: monitor.evictions.expired(level),
+    };
+    Level::ALL.map(of).into()
 }
 
 fn hot_keys(monitor: &Monitor, now: u64) -> Vec<HotKey> {

@@ -152,14 +152,17 @@ async fn prometheus_is_told_counts_that_agree() {
     let text = handle.prometheus();
     for line in [
         "# TYPE tower_keep_requests_total counter",
-        "tower_keep_requests_total{class=\"jobs\",outcome=\"hit\"} 2",
-        "tower_keep_requests_total{class=\"jobs\",outcome=\"rejected\"} 0",
-        "tower_keep_response_bytes_total{class=\"jobs\",source=\"cache\"} 20",
-        "tower_keep_origin_avoided_seconds_total{class=\"jobs\"} 0.06",
-        "tower_keep_request_duration_seconds_bucket{class=\"jobs\",answer=\"hit\",le=\"0.00005\"} 0",
-        "tower_keep_request_duration_seconds_bucket{class=\"jobs\",answer=\"hit\",le=\"0.0025\"} 2",
-        "tower_keep_request_duration_seconds_sum{class=\"jobs\",answer=\"hit\"} 0.003",
-        "tower_keep_request_duration_seconds_count{class=\"jobs\",answer=\"origin\"} 1",
+        "tower_keep_requests_total{class=\"jobs\",kind=\"http\",outcome=\"hit\"} 2",
+        "tower_keep_requests_total{class=\"jobs\",kind=\"http\",outcome=\"rejected\"} 0",
+        "tower_keep_response_bytes_total{class=\"jobs\",kind=\"http\",source=\"cache\"} 20",
+        "tower_keep_origin_avoided_seconds_total{class=\"jobs\",kind=\"http\"} 0.06",
+        "tower_keep_request_duration_seconds_bucket{class=\"jobs\",kind=\"http\",answer=\"hit\",le=\"0.00005\"} 0",
+        "tower_keep_request_duration_seconds_bucket{class=\"jobs\",kind=\"http\",answer=\"hit\",le=\"0.0025\"} 2",
+        "tower_keep_request_duration_seconds_sum{class=\"jobs\",kind=\"http\",answer=\"hit\"} 0.003",
+        "tower_keep_request_duration_seconds_count{class=\"jobs\",kind=\"http\",answer=\"origin\"} 1",
+        "tower_keep_origin_calls_total{class=\"jobs\",kind=\"http\"} 1",
+        "tower_keep_misses_not_stored_total{class=\"jobs\",kind=\"http\"} 0",
+        "tower_keep_evictions_total{level=\"embedded\",reason=\"expired\"} 0",
         "tower_keep_requests_in_flight 0",
     ] {
         assert!(

@@ -8,10 +8,10 @@ use futures_util::FutureExt;
 use http_body_util::BodyExt;
 use tower::{Layer, Service};
 use tower_keep_hit_rate::{HitRate, HitRateHandle, Verdict, Worth};
-use tower_keep_store::{Clock, Outcome};
+use tower_keep_store::{Clock, Outcome, Told};
 use tower_keep_test_support::{Random, seed};
 
-use crate::common::{MICRO, MILLI, Scripted, by_segment, place, told};
+use crate::common::{MICRO, MILLI, Scripted, by_segment, place, scripted};
 
 /// A service, its clock, and chance.
 struct Play {
@@ -34,7 +34,11 @@ impl Play {
     }
 
     fn ask(&mut self, uri: &str, outcome: Outcome, time: Duration) {
-        let response = self.service.call(told(uri, outcome, time));
+        self.ask_told(uri, outcome.into(), time);
+    }
+
+    fn ask_told(&mut self, uri: &str, told: Told, time: Duration) {
+        let response = self.service.call(scripted(uri, told, time));
         let response = response
             .now_or_never()
             .expect("at once")
@@ -138,7 +142,8 @@ fn the_ledger_is_within_a_twentieth_of_the_truth() {
             false => (Outcome::Miss, look + origin),
         };
         fetched[key] = true;
-        play.ask(&format!("/a/{key}"), outcome, time);
+        let told = Told::from(outcome).origin_time(origin);
+        play.ask_told(&format!("/a/{key}"), told, time);
         cost += look;
         if is_hit {
             avoided += origin;

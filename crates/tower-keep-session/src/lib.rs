@@ -123,6 +123,12 @@
 //!   [`IdentifyLayer`] around the routes that tokens open refuses revoked ones whatever their handlers do.
 //! * **A store that fails is never "no session".**
 //!
+//! # What it tells
+//!
+//! Whoever [observes](tower_keep_store::Store::observe) the store hears of every load for a client that has a
+//! ticket: *hit* if there is a session, *miss* if there is none (any more), *rejected* if its token was revoked,
+//! *error* if the store did not answer.
+//!
 //! # When Redis is slow, down or lying
 //!
 //! No request waits longer than the store's deadline (50 ms) for a step. [`SessionHandle::load`] then fails,
@@ -131,34 +137,43 @@
 //! only be read. What was noted and cannot be stored turns the response into a 503; for gRPC, into status 14.
 //! After a time-out it may have been stored, or be stored yet: as a whole, and only if the session is there.
 //!
-//! A record of the wrong type, without an end, or that is not one, is no session. A field that cannot be read
+//! A record of the wrong type, or that is not one, is no session. A field that cannot be read
 //! does no harm to others; fields of other versions are left alone. A command that the server refuses (no
 //! permission, loading, out of memory) is a failure, not an absence. A server that was restarted empty, or
 //! fails over and loses the last writes, loses logins; it may lose a logout too: have replicas confirm what
-//! must not be lost, and let nothing be evicted (`maxmemory-policy noeviction`).
+//! must not be lost. One that evicts ends sessions; all of a user's if it evicts the user's epoch, so that none comes
+//! back. But it also brings tokens back that were revoked: let nothing be evicted (`maxmemory-policy noeviction`).
 //!
 //! # In Redis
 //!
 //! | key | type | time to live |
 //! |---|---|---|
-//! | `namespace:s:{digest}` | hash: a session without a user | until it ends |
-//! | `namespace:s:{user}:digest` | hash: a session of a user | until it ends |
-//! | the same, after its end | hash: that it ended, or where it went | 60 s; after a rotation as long as the session, until the new ticket is used, then an hour and the grace |
-//! | `namespace:su:{user}:00000000` | string: the user's epoch, once they were logged out everywhere | 400 days and a minute: no session of before is there then |
+//! | `namespace:s:{digest}` | string: a session without a user | until it ends |
+//! | `namespace:s:{user}:digest` | string: a session of a user | until it ends |
+//! | the same, after its end | string: that it ended, or where it went | 60 s; after a rotation as long as the session, until the new ticket is used, then an hour and the grace |
+//! | `namespace:su:{user}:00000000` | string: the user's epoch: what began before it is over, and everything without it | a minute longer than a session can; after a logout everywhere, 400 days and a minute: no session of before is there then |
 //! | `namespace:su:{user}:00000001` | hash: the user's sessions by name, each with its label and where it is | as long as a session can |
 //! | `namespace:st:{digest}` | string: a token that was revoked | until it ends by itself, and a minute; 7 days if nobody knows |
 //! | `namespace:log` | stream: tells all processes of ends; see [`InvalidationLog`](tower_keep_store::InvalidationLog) | a day, renewed |
 //!
-//! Digests of users begin with the store's [secret](tower_keep_store::StoreBuilder::secret). Values are JSON,
-//! and lie there as they are, as do names of users.
+//! Digests of users begin with the store's [secret](tower_keep_store::StoreBuilder::secret). A session is one
+//! string, because that is what can be read fastest: a few numbers, and a map (msgpack) of its values. Those are JSON,
+//! and lie there as they are, as do names of users. A script that changes some of them leaves the others as it finds
+//! them, also those of later versions. It writes the whole string, whatever it changes: what is large, and changes
+//! often, does not belong in a session.
+//!
+//! The string says until when the session stays, so that a read need not ask. The server's clock counts: how far it is
+//! from this process's is learned from renewals. To a process that finds a session overdue, because clocks differ by
+//! more than it still has to live or because somebody made its key last (`PERSIST`), the server says what is so.
 //!
 //! | request | round trips |
 //! |---|---|
 //! | does not look at the session, or has no ticket | 0 |
-//! | reads, whatever and how often | 1: `HGETALL`, `PTTL`, with a user `GET`, with a token `EXISTS` |
+//! | reads, whatever and how often | 1: `GET`, with a user `MGET` of the epoch too, with a token `EXISTS` |
+//! | reads with a ticket from before a rotation | as many again for each step there, and perhaps a `PTTL` |
 //! | changes fields | the read, and 1 script |
 //! | logs in, rotates, logs out | the read, and 1 script; the end is told in the log, without waiting |
-//! | comes first with the ticket of a rotation | the read; `HDEL`, `PEXPIRE`, `HDEL`, without waiting |
+//! | comes first with the ticket of a rotation | the read; 1 script, without waiting |
 //! | logs a user out everywhere | 1 script, after the read if a session asks; told in the log, without waiting |
 //! | lists a user's sessions | 2 |
 //!

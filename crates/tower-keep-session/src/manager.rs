@@ -6,7 +6,9 @@ use std::{
     task::{Context, Waker},
 };
 
-use tower_keep_store::{InvalidationLog, Key, Mode, Store, StoreError, Target};
+use tower_keep_store::{
+    InvalidationLog, Key, LookupKind, Mode, Outcome, Store, StoreError, Target, Told,
+};
 
 use crate::{
     error::SessionError,
@@ -79,8 +81,26 @@ impl Manager {
         result
     }
 
-    /// Finds the session of a request, if it has a ticket, unless its token was revoked.
+    /// Finds the session of a request, if it has a ticket, unless its token was revoked. Whoever observes the
+    /// store hears of it, if there was a ticket.
     pub(crate) async fn open(
+        &self,
+        at: Option<At>,
+        token: Option<&Key>,
+    ) -> Result<Option<(At, Found)>, SessionError> {
+        let watch = at.as_ref().and_then(|at| {
+            self.store
+                .watch(LookupKind::Sessions, "sessions", &at.digest)
+        });
+        let opened = self.find(at, token).await;
+        if let Some(watch) = watch {
+            let told = Told::from(outcome(&opened));
+            watch.tell(told.origin_calls(0));
+        }
+        opened
+    }
+
+    async fn find(
         &self,
         at: Option<At>,
         token: Option<&Key>,
@@ -205,6 +225,16 @@ impl fmt::Debug for Manager {
             .field("store", &self.store)
             .field("lifetimes", &self.lifetimes)
             .finish_non_exhaustive()
+    }
+}
+
+/// What became of a lookup: there is no origin to find what is not there.
+fn outcome(opened: &Result<Option<(At, Found)>, SessionError>) -> Outcome {
+    match opened {
+        Ok(Some((_, Found::Session(..)))) => Outcome::Hit,
+        Ok(_) => Outcome::Miss,
+        Err(SessionError::Revoked) => Outcome::Rejected,
+        Err(_) => Outcome::Error,
     }
 }
 

@@ -4,10 +4,10 @@ use std::{
     fmt,
     ops::{Add, Sub},
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 /// Where the layers read the time of day.
@@ -46,6 +46,16 @@ impl Clock {
         match &self.manual {
             Some(hands) => Timestamp(hands.load(Ordering::Acquire)),
             None => SystemTime::now().into(),
+        }
+    }
+
+    /// The time since some moment, for telling how long something takes: unlike [the time of day](Self::now)
+    /// nobody sets it. Of a manual clock it is what its hands say.
+    #[must_use]
+    pub fn passed(&self) -> Duration {
+        match &self.manual {
+            Some(_) => self.now().since(Timestamp::default()),
+            None => START.elapsed(),
         }
     }
 
@@ -133,6 +143,9 @@ impl From<Timestamp> for SystemTime {
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
+
+/// When this process first asked what has passed.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 #[cfg(test)]
 mod tests {

@@ -52,9 +52,11 @@ mod body;
 mod clock;
 mod command;
 mod error;
+mod evictions;
 mod key;
 mod log;
 mod memory;
+mod observer;
 mod outcome;
 mod processes;
 mod redis;
@@ -67,9 +69,11 @@ pub use self::{
     clock::{Clock, Timestamp},
     command::{Command, Reply},
     error::{ConfigError, ConnectError, StoreError},
+    evictions::{Evictions, Level},
     key::{Key, PersonalKey, push_part},
     log::{InvalidationLog, Mode, Moment, Stamp, Target, Verdict},
-    outcome::{Outcome, OutcomeCell},
+    observer::{Lookup, LookupKind, Observer, Watch},
+    outcome::{Outcome, OutcomeCell, Told},
     processes::Processes,
     request::{Identity, PeerAddr, PersonalCell},
     server::{Script, Server},

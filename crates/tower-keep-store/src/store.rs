@@ -16,9 +16,11 @@ use tokio::runtime::Handle;
 use crate::{
     clock::Clock,
     error::{ConnectError, StoreError},
+    evictions::Evictions,
     key::{Key, PersonalKey, keyed},
     log::{InvalidationLog, random, shared::APPEND},
     memory::Memory,
+    observer::{LookupKind, Observer, Observers, Watch},
     processes::Processes,
     redis::Redis,
     server::Server,
@@ -43,6 +45,8 @@ struct Space {
     staleness_bound: Duration,
     log: OnceLock<InvalidationLog>,
     processes: OnceLock<Processes>,
+    observers: Observers,
+    evictions: Arc<Evictions>,
     companions: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
 
@@ -153,6 +157,25 @@ impl Store {
         companion
             .downcast()
             .expect("each type has an entry of its own")
+    }
+
+    /// Tells this observer of every lookup from now on, for as long as somebody else holds it.
+    pub fn observe(&self, observer: &Arc<dyn Observer>) {
+        self.space.observers.add(observer);
+    }
+
+    /// Begins to watch a lookup, for layers that make some; nothing if nobody [observes](Self::observe) them,
+    /// which costs one load. The key is only hashed.
+    #[must_use]
+    pub fn watch<'a>(&'a self, kind: LookupKind, class: &'a str, key: &[u8]) -> Option<Watch<'a>> {
+        let space = &self.space;
+        space.observers.watch(&space.clock, kind, class, key)
+    }
+
+    /// Counts of what this process has let go. They may be kept without the store.
+    #[must_use]
+    pub fn evictions(&self) -> &Arc<Evictions> {
+        &self.space.evictions
     }
 
     /// The longest a step may take.
@@ -413,6 +436,10 @@ impl StoreBuilder {
     }
 
     fn store(self, place: Place) -> Store {
+        let evictions = match &place {
+            Place::Memory(memory) => memory.evictions().clone(),
+            Place::Redis(_) => Arc::default(),
+        };
         Store {
             space: Arc::new(Space {
                 place,
@@ -423,6 +450,8 @@ impl StoreBuilder {
                 staleness_bound: self.staleness_bound,
                 log: OnceLock::new(),
                 processes: OnceLock::new(),
+                observers: Observers::default(),
+                evictions,
                 companions: Mutex::default(),
             }),
             deadline: self.deadline,

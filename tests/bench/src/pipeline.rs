@@ -61,7 +61,7 @@ impl<B> Service<Request<B>> for BarePipeline {
                 .query_async(&mut connection)
                 .await
                 .expect("Redis answers");
-            let theme = fields.iter().find(|(name, _)| &name[..] == b".theme");
+            let theme = fields.iter().find(|(name, _)| &name[..] == b"theme");
             assert!(theme.is_some() && left > 0, "the session is there");
             Ok(bare_response(Full::new(body)))
         })

@@ -1,11 +1,11 @@
-//! Sessions on a real Redis, and the bare read of the same records.
+//! Sessions on a real Redis, and the bare read of the same values.
 
 use std::collections::HashMap;
 
 use http::{Response, header::SET_COOKIE};
 use tower::{Layer, Service, service_fn};
 use tower_keep_session::{Session, SessionHandle, SessionLayer};
-use tower_keep_test_support::{RedisServer, Reply};
+use tower_keep_test_support::RedisServer;
 
 use crate::{
     BarePipeline, Request,
@@ -22,7 +22,7 @@ pub struct SharedSessions {
     pub cookies: Vec<String>,
     /// The same, of clients who are logged in.
     pub of_users: Vec<String>,
-    /// Reads the same records as the clients without a user do.
+    /// Reads the same three fields from hashes, as if sessions were kept by hand.
     pub bare: BarePipeline,
     server: RedisServer,
 }
@@ -40,11 +40,9 @@ impl SharedSessions {
         let (mut cookies, mut keys) = (Vec::new(), HashMap::new());
         for _ in 0..clients {
             let cookie = signed_in(&layer, None).await;
-            let key = records(&server)
-                .into_iter()
-                .find(|key| !keys.values().any(|known| known == key));
-            let value = cookie.parse().expect("a cookie");
-            keys.insert(value, key.expect("a record more than before"));
+            let key = format!("by-hand:{}", keys.len());
+            keep_by_hand(&server, &key);
+            keys.insert(cookie.parse().expect("a cookie"), key);
             cookies.push(cookie);
         }
         let mut of_users = Vec::new();
@@ -96,10 +94,12 @@ async fn fill(session: &Session, user: Option<String>) {
     }
 }
 
-/// The keys of sessions that there are.
-fn records(server: &RedisServer) -> Vec<String> {
-    match server.command(&["KEYS", "keep:s:*"]) {
-        Reply::Array(Some(names)) => names.iter().filter_map(Reply::text).collect(),
-        other => panic!("KEYS answers with a list, not {other:?}"),
-    }
+/// What [`fill`] puts into a session, as a hash.
+fn keep_by_hand(server: &RedisServer, key: &str) {
+    let fields = ["theme", "\"dark\"", "visits", "7", "items", "[3,14,15]"];
+    server.command(&[&["HSET", key], &fields[..]].concat());
+    server.command(&["PEXPIRE", key, DAY]);
 }
+
+/// In milliseconds.
+const DAY: &str = "86400000";

@@ -29,17 +29,7 @@ impl Change {
     /// Invalidates what it may have changed.
     pub(crate) async fn ends(mut self) -> Result<Stamp, StoreError> {
         let targets = std::mem::take(&mut self.targets);
-        let deadline = self.store.step_deadline();
-        let appended = self
-            .store
-            .log()
-            .append(&targets, Mode::Hard, deadline)
-            .await;
-        if let Err(error) = &appended {
-            // In force here; the others hear of it when the store is back.
-            tracing::warn!(%error, "an invalidation could not be written yet");
-        }
-        appended
+        invalidate(&self.store, &targets).await
     }
 }
 
@@ -48,12 +38,20 @@ impl Drop for Change {
         if self.targets.is_empty() {
             return;
         }
-        let rest = Self {
-            store: self.store.clone(),
-            targets: std::mem::take(&mut self.targets),
-        };
+        // No change of its own: a runtime that ends drops what it is given, which would begin anew.
+        let (store, targets) = (self.store.clone(), std::mem::take(&mut self.targets));
         spawn(async move {
-            let _written_or_waiting = rest.ends().await;
+            let _written_or_waiting = invalidate(&store, &targets).await;
         });
     }
+}
+
+async fn invalidate(store: &Store, targets: &[Target]) -> Result<Stamp, StoreError> {
+    let deadline = store.step_deadline();
+    let appended = store.log().append(targets, Mode::Hard, deadline).await;
+    if let Err(error) = &appended {
+        // In force here; the others hear of it when the store is back.
+        tracing::warn!(%error, "an invalidation could not be written yet");
+    }
+    appended
 }

@@ -20,7 +20,7 @@ pub(crate) struct Meta {
     pub(crate) stale_until: Timestamp,
     /// Until when it may answer in place of an error.
     pub(crate) error_until: Timestamp,
-    /// How long the fetch took.
+    /// How long the origin took, to the end of its body; zero where nobody measured it.
     pub(crate) cost: Duration,
     /// Whether it is kept in the process, and in the store.
     pub(crate) first_level: bool,

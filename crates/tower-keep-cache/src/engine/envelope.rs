@@ -50,7 +50,9 @@ pub(crate) fn encode<V: Value>(entry: &Entry<V>) -> Option<Bytes> {
     }
     out.put_u64(meta.stamp.epoch);
     out.put_u64(meta.stamp.position);
-    out.put_u32(u32::try_from(meta.cost.as_micros()).unwrap_or(u32::MAX));
+    // Less than a microsecond is not the zero of what nobody measured.
+    let cost = meta.cost.as_nanos().div_ceil(1000);
+    out.put_u32(u32::try_from(cost).unwrap_or(u32::MAX));
     out.put_u8(u8::from(meta.first_level));
     out.put_u16(u16::try_from(meta.targets.len()).ok()?);
     for target in &meta.targets {

@@ -21,7 +21,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use tower_keep_store::{InvalidationLog, Moment};
+use tower_keep_store::{InvalidationLog, Moment, Outcome};
 
 use super::entry::Entry;
 
@@ -83,6 +83,15 @@ pub(crate) enum Source {
 }
 
 impl Source {
+    /// What became of a request that waited for this.
+    pub(crate) fn outcome(self) -> Outcome {
+        match self {
+            Self::Store(_) => Outcome::Hit,
+            Self::Origin(_) => Outcome::Collapsed,
+            Self::Stale => Outcome::Stale,
+        }
+    }
+
     /// Whether what came from here may answer who asked at that moment and waited for it.
     pub(crate) fn may_answer<V>(
         self,

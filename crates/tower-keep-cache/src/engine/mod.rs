@@ -8,17 +8,19 @@ use std::{
     time::Duration,
 };
 
-use quick_cache::{OptionsBuilder, Weighter, sync::Cache};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter, sync::Cache};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tower_keep_store::{InvalidationLog, Key, Stamp, Store, Timestamp};
+use tower_keep_store::{InvalidationLog, Key, Level, Stamp, Store, Timestamp};
 
 use self::{
+    departing::Departing,
     entry::{Entry, Usability},
     envelope::Value,
     flight::Flights,
 };
 
 pub(crate) mod change;
+mod departing;
 pub(crate) mod entry;
 pub(crate) mod envelope;
 pub(crate) mod flight;
@@ -29,12 +31,14 @@ pub(crate) struct Engine<V> {
     store: Store,
     /// The first part of the keys in the store.
     kind: &'static str,
-    first: Cache<Box<[u8]>, Arc<Entry<V>>, ByWeight>,
+    first: First<V>,
     pub(crate) flights: Arc<Flights<V>>,
     counts: Counts,
     writes: Arc<Semaphore>,
     refreshes: Arc<Semaphore>,
 }
+
+type First<V> = Cache<Box<[u8]>, Arc<Entry<V>>, ByWeight, DefaultHashBuilder, Departing>;
 
 /// What an operator may want to know. All since start.
 #[derive(Debug, Default)]
@@ -90,10 +94,11 @@ impl<V: Value> Engine<V> {
             .expect("every option is given");
         // Follow the log from the start, so that the first request finds it current.
         let _followed = store.log();
+        let departing = Departing::of(&store);
         Self {
             store,
             kind,
-            first: Cache::with_options(options, ByWeight, Default::default(), Default::default()),
+            first: Cache::with_options(options, ByWeight, Default::default(), departing),
             flights: Arc::new(Flights::new(patience)),
             counts: Counts::default(),
             writes: Arc::new(Semaphore::new(MOST_WRITES)),
@@ -113,14 +118,22 @@ impl<V: Value> Engine<V> {
         self.store.clock().now()
     }
 
+    /// What has passed, for telling how long something takes.
+    pub(crate) fn passed(&self) -> Duration {
+        self.store.clock().passed()
+    }
+
     /// Looks into the first level.
     pub(crate) fn first(&self, key: &[u8], now: Timestamp) -> Option<(Arc<Entry<V>>, Usability)> {
         let entry = self.first.get(key)?;
         let usability = entry.usability(self.log(), now);
         if usability == Usability::Not && self.log().is_current() {
             // Only this one: another may have taken its place meanwhile.
-            self.first
-                .remove_if(key, |present| Arc::ptr_eq(present, &entry));
+            let is_this = |present: &Arc<Entry<V>>| Arc::ptr_eq(present, &entry);
+            let is_gone = self.first.remove_if(key, is_this).is_some();
+            if is_gone && entry.meta.useless_at() <= now {
+                self.store.evictions().found_expired(Level::First);
+            }
         }
         (usability != Usability::Not).then_some((entry, usability))
     }

@@ -1,12 +1,12 @@
 //! The origin's answer: on to the client, and into the cache if it may be stored.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, Response, response};
 use http_body::Body;
-use tower_keep_store::{Moment, Outcome, OutcomeCell, Target, Timestamp};
+use tower_keep_store::{Moment, Outcome, OutcomeCell, Target, Timestamp, Told};
 
-use super::set;
+use super::tell;
 use crate::{
     body::ResponseBody,
     engine::{
@@ -23,7 +23,7 @@ use crate::{
         storing::Refusal,
     },
     personal::Personal,
-    service::hit,
+    service::{hit, told},
     shared::{Shared, flight_key},
     tee::Tee,
 };
@@ -39,6 +39,8 @@ pub(super) struct Asking {
     pub(super) cell: Option<OutcomeCell>,
     pub(super) fetched: Moment,
     pub(super) sent: Timestamp,
+    /// The same, for telling how long the origin takes.
+    pub(super) began: Duration,
     pub(super) personal: Personal,
     pub(super) why: Forward,
     pub(super) lead: Option<Lead<Stored>>,
@@ -58,16 +60,30 @@ impl Asking {
         {
             return stale;
         }
-        set(self.cell.as_ref(), self.outcome());
+        let took = self.shared.engine.passed().saturating_sub(self.began);
         let (head, body) = response.into_parts();
         self.personal.heed(&head.extensions);
         match self.decide(&head) {
-            Ok(fill) => self.finish(head, ResponseBody::storing(Tee::new(body, fill)), None),
+            Ok(mut fill) => {
+                fill.took_to_the_head(took);
+                if self.tell(took, None) {
+                    fill.report_to(self.cell.take());
+                }
+                self.finish(head, ResponseBody::storing(Tee::new(body, fill)), None)
+            }
             Err(refusal) => {
+                self.tell(took, Some(refusal));
                 self.refuse(refusal);
                 self.finish(head, ResponseBody::passing(body), Some(refusal))
             }
         }
+    }
+
+    /// The origin has taken so long to the head of its answer; where that is stored as it passes, the rest is
+    /// added at its end.
+    fn tell(&self, took: Duration, refusal: Option<Refusal>) -> bool {
+        let told = Told::from(self.outcome()).origin_time(took);
+        tell(self.cell.as_ref(), told.unstored(refusal.is_some()))
     }
 
     fn decide(&mut self, head: &response::Parts) -> Result<Fill, Refusal> {
@@ -135,14 +151,10 @@ impl Asking {
             head: self.lookup.head,
             headers: &self.headers,
         };
-        let response = hit(
-            &self.shared,
-            &entry,
-            asked,
-            Outcome::Stale,
-            self.cell.as_ref(),
-            now,
-        );
+        let response = hit(&self.shared, &entry, asked, Outcome::Stale, now);
+        // The origin was called in vain.
+        let told = told(&entry, Outcome::Stale).origin_calls(1);
+        tell(self.cell.as_ref(), told);
         if let Some(lead) = self.lead.take() {
             lead.land(entry, Source::Stale);
         }

@@ -8,7 +8,7 @@ use std::{mem, sync::Arc};
 use http::{Request, Response, request::Parts};
 use http_body::Body;
 use tower::util::Oneshot;
-use tower_keep_store::{Moment, Outcome, OutcomeCell};
+use tower_keep_store::{Moment, Outcome, OutcomeCell, Told};
 use tower_service::Service;
 
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
     },
     nesting::Within,
     personal::{Personal, is_looked_at},
-    service::{admits, hit},
+    service::{admits, hit, told},
     shared::{Found, Shared, State, flight_key},
 };
 
@@ -116,20 +116,27 @@ where
     fn run(mut self) -> Running<ResBody, S::Error> {
         Box::pin(async move {
             match self.find_way().await {
-                Way::Answer(entry, outcome) => Ok(self.answer(&entry, outcome)),
+                Way::Answer(entry, outcome) => {
+                    tell(self.request.cell.as_ref(), told(&entry, outcome));
+                    Ok(self.answer(&entry, outcome))
+                }
                 Way::Refresh(stale, lead) => {
                     let response = self.answer(&stale, Outcome::Stale);
+                    let cell = self.request.cell.clone();
+                    let told = told(&stale, Outcome::Stale);
                     let refresh = Refresh {
                         fetch: self,
                         stale,
                         lead,
                         store_was_asked: true,
                     };
-                    refresh.begin();
+                    let begins = refresh.begin();
+                    tell(cell.as_ref(), told.origin_calls(begins.into()));
                     Ok(response)
                 }
                 Way::Nowhere => {
-                    set(self.request.cell.as_ref(), Outcome::Miss);
+                    // Not a miss: nothing could be fetched for it.
+                    tell(self.request.cell.as_ref(), Outcome::Rejected.into());
                     Ok(answer::not_cached(self.shared.status))
                 }
                 Way::Alone(why) => self.ask_origin(None, why).await,
@@ -215,12 +222,7 @@ where
                 let is_ours = entry.key[..] == self.found.key[..]
                     && source.may_answer(&entry, self.shared.engine.log(), self.asked)
                     && admits(&entry, &self.request.lookup);
-                let outcome = match source {
-                    Source::Store(_) => Outcome::Hit,
-                    Source::Origin(_) => Outcome::Collapsed,
-                    Source::Stale => Outcome::Stale,
-                };
-                is_ours.then_some(Way::Answer(entry, outcome))
+                is_ours.then_some(Way::Answer(entry, source.outcome()))
             }
             Ending::Released | Ending::OutOfPatience => Some(self.alone()),
             Ending::Abandoned => None,
@@ -304,14 +306,7 @@ where
             headers: &self.request.head.headers,
         };
         let now = self.shared.engine.now();
-        hit(
-            &self.shared,
-            entry,
-            asked,
-            outcome,
-            self.request.cell.as_ref(),
-            now,
-        )
+        hit(&self.shared, entry, asked, outcome, now)
     }
 
     /// Calls the origin, and stores what it answers if it may be stored.
@@ -331,6 +326,7 @@ where
             headers: head.headers.clone(),
             fetched: self.shared.engine.log().moment(),
             sent: self.shared.engine.now(),
+            began: self.shared.engine.passed(),
             shared: self.shared,
             resource: self.found.resource().to_vec(),
             key: self.found.key,
@@ -343,10 +339,11 @@ where
         };
         Within::enter(&asking.shared.engine, &mut head.extensions);
         let request = Request::from_parts(head, body);
+        calls_origin(asking.cell.as_ref());
         match Oneshot::new(self.origin.0, request).await {
             Ok(response) => Ok(asking.receive(response)),
             Err(error) => asking.fall_back().ok_or_else(|| {
-                set(asking.cell.as_ref(), Outcome::Error);
+                tell(asking.cell.as_ref(), Outcome::Error.into());
                 asking.release();
                 error
             }),
@@ -354,9 +351,14 @@ where
     }
 }
 
-pub(crate) fn set(cell: Option<&OutcomeCell>, outcome: Outcome) {
+/// True if it is the first word, and there is somebody to hear it.
+pub(crate) fn tell(cell: Option<&OutcomeCell>, told: Told) -> bool {
+    cell.is_some_and(|cell| cell.tell(told))
+}
+
+pub(crate) fn calls_origin(cell: Option<&OutcomeCell>) {
     if let Some(cell) = cell {
-        cell.set(outcome);
+        cell.calls_origin();
     }
 }
 

@@ -61,10 +61,11 @@ where
     }
 
     /// Begins, unless too many are under way; ends within the patience that others would have with it.
-    pub(crate) fn begin(mut self) {
+    /// True if it begins.
+    pub(crate) fn begin(mut self) -> bool {
         let shared = &self.fetch.shared;
         let Some(permit) = shared.engine.refresh_permit() else {
-            return;
+            return false;
         };
         let patience = shared.patience;
         self.make_own_request();
@@ -72,6 +73,7 @@ where
             let _permit = permit;
             let _refreshed_or_not = timeout(patience, self.run()).await;
         });
+        true
     }
 
     /// What the client asked of its own answer is not asked of everybody's.

@@ -3,7 +3,10 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
-use tower_keep_store::{ConfigError, Mode, Stamp, Store, StoreError, Target, Verdict, push_part};
+use tower_keep_store::{
+    ConfigError, LookupKind, Mode, Outcome, Stamp, Store, StoreError, Target, Told, Verdict, Watch,
+    push_part,
+};
 
 pub use self::key::CacheKey;
 use self::value::Object;
@@ -223,18 +226,29 @@ where
         F: Future<Output = Result<T, E>>,
     {
         let key = self.key(&key);
+        let store = self.engine.store();
+        let mut watch = store.watch(LookupKind::Objects, &self.class.name, &key);
         let mut fallback = None;
         let lead = match self.find_way(&key, &mut fallback).await {
-            Way::Answer(value) => return Ok(value),
+            Way::Answer(entry, outcome) => {
+                tell(watch, told(&entry, outcome));
+                return Ok(entry.value.value.clone());
+            }
             Way::Load(lead) => lead,
         };
         let fetched = self.engine.log().moment();
-        let began = self.engine.now();
-        match load().await {
+        let began = self.engine.passed();
+        if let Some(watch) = &mut watch {
+            watch.calls_origin();
+        }
+        let loaded = load().await;
+        let cost = self.engine.passed().saturating_sub(began);
+        match loaded {
             Ok(value) => {
                 let value = Arc::new(value);
-                let cost = self.engine.now().since(began);
                 let entry = self.insert(key, tags, value.clone(), fetched.stamp(), cost);
+                let is_unstored = !(entry.meta.first_level || entry.meta.store);
+                tell(watch, told(&entry, Outcome::Miss).unstored(is_unstored));
                 if let Some(lead) = lead {
                     lead.land(entry, Source::Origin(fetched));
                 }
@@ -248,6 +262,7 @@ where
                     .filter(|_| is_failure(&error));
                 match (fallback, lead) {
                     (Some(stale), lead) => {
+                        tell(watch, told(&stale, Outcome::Stale).origin_calls(1));
                         stale.refresh_failed(self.engine.now());
                         let value = stale.value.value.clone();
                         if let Some(lead) = lead {
@@ -256,6 +271,14 @@ where
                         Ok(value)
                     }
                     (None, lead) => {
+                        // What is not there was found out, and is not stored.
+                        tell(
+                            watch,
+                            match is_failure(&error) {
+                                true => Outcome::Error.into(),
+                                false => Told::from(Outcome::Miss).origin_time(cost).unstored(true),
+                            },
+                        );
                         if let Some(lead) = lead {
                             lead.release();
                         }
@@ -272,19 +295,19 @@ where
         for _ in 0..MOST_ROUNDS {
             if let Some((entry, usability)) = engine.first(key, engine.now()) {
                 match usability {
-                    Usability::Fresh => return Way::Answer(entry.value.value.clone()),
+                    Usability::Fresh => return Way::Answer(entry, Outcome::Hit),
                     Usability::Stale => {
                         let may_lead = entry.may_refresh(engine.now());
                         let lead = may_lead.then(|| engine.flights.lead(key)).flatten();
                         let Some(lead) = lead else {
-                            return Way::Answer(entry.value.value.clone());
+                            return Way::Answer(entry, Outcome::Stale);
                         };
                         *fallback = Some(entry);
                         return self.ask_store(key, lead, fallback).await;
                     }
                     // The loader failed a moment ago: it is left alone for a while.
                     Usability::OnError if !entry.may_refresh(engine.now()) => {
-                        return Way::Answer(entry.value.value.clone());
+                        return Way::Answer(entry, Outcome::Stale);
                     }
                     Usability::OnError => *fallback = Some(entry),
                     Usability::Not => {}
@@ -298,7 +321,7 @@ where
             };
             match follow.wait().await {
                 Ending::Landed(entry, source) if source.may_answer(&entry, engine.log(), asked) => {
-                    return Way::Answer(entry.value.value.clone());
+                    return Way::Answer(entry, source.outcome());
                 }
                 Ending::Landed(..) | Ending::Abandoned => {}
                 Ending::Released | Ending::OutOfPatience => break,
@@ -321,9 +344,8 @@ where
         let asked = self.engine.log().moment();
         match self.engine.second(key).await {
             Some((entry, Usability::Fresh)) => {
-                let value = entry.value.value.clone();
-                lead.land(entry, Source::Store(asked));
-                Way::Answer(value)
+                lead.land(entry.clone(), Source::Store(asked));
+                Way::Answer(entry, Outcome::Hit)
             }
             Some((entry, _)) => {
                 *fallback = Some(entry);
@@ -394,8 +416,19 @@ impl<T> fmt::Debug for ObjectCache<T> {
 }
 
 enum Way<T> {
-    Answer(Arc<T>),
+    Answer(Arc<Entry<Object<T>>>, Outcome),
     Load(Option<Lead<Object<T>>>),
+}
+
+fn tell(watch: Option<Watch<'_>>, told: Told) {
+    if let Some(watch) = watch {
+        watch.tell(told);
+    }
+}
+
+/// The loader took what it took when the entry was loaded, wherever that was.
+fn told<T>(entry: &Entry<Object<T>>, outcome: Outcome) -> Told {
+    Told::from(outcome).origin_time(entry.meta.cost)
 }
 
 fn targets(key: &[u8], tags: &[Tag]) -> Vec<Target> {

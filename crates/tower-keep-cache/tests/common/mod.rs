@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
 use http_body::Body;
 use tower::{Layer, Service, ServiceExt};
 use tower_keep_cache::{Cache, CacheLayer, CacheLayerBuilder, CacheStatus};
-use tower_keep_store::{Clock, Outcome, OutcomeCell, Store, Timestamp};
+use tower_keep_store::{Clock, Outcome, OutcomeCell, Store, Timestamp, Told};
 use tower_keep_test_support::{Gate, Origin, RedisServer, ScriptedBody, eventually};
 
 pub(crate) const LONG: Duration = Duration::from_secs(10);
@@ -152,6 +152,7 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
     pub(crate) trailers: Option<HeaderMap>,
     pub(crate) outcome: Option<Outcome>,
+    pub(crate) told: Option<Told>,
 }
 
 impl Answer {
@@ -181,6 +182,7 @@ pub(crate) async fn ask(
     let response = service.call(request).await.expect("the origin answers");
     let mut answer = read(response).await;
     answer.outcome = cell.get();
+    answer.told = cell.told();
     answer
 }
 
@@ -205,5 +207,6 @@ where
         body: data.into(),
         trailers,
         outcome: None,
+        told: None,
     }
 }

@@ -27,10 +27,14 @@ pub(crate) struct Rungs {
     rare: AtomicU64,
 }
 
+/// What one lifetime answers, the longer ones mostly answer too: one count says both.
 #[derive(Debug, Default)]
 struct Tally {
-    requests: AtomicU64,
-    hits: [AtomicU64; RUNGS],
+    /// Requests that this lifetime and all longer ones have answered, and no shorter one; the last: none has,
+    /// or others than these.
+    from: [AtomicU64; RUNGS + 1],
+    /// Hits of those others.
+    odd: [AtomicU64; RUNGS],
     ages: [AtomicU64; RUNGS],
 }
 
@@ -54,14 +58,14 @@ impl Rungs {
 
     fn rung(&self, rung: usize) -> Option<Rung> {
         let rare = load(&self.rare);
-        let sampled = load(&self.sampled.requests);
+        let sampled = self.sampled.requests();
         // What the sample stands for, corrected to what was counted.
         let scale = if sampled > 0.0 { rare / sampled } else { 0.0 };
-        let all = load(&self.frequent.requests) + rare;
-        let sum = |of: fn(&Tally) -> &[AtomicU64; RUNGS]| {
-            load(&of(&self.frequent)[rung]) + scale * load(&of(&self.sampled)[rung])
+        let all = self.frequent.requests() + rare;
+        let sum = |of: fn(&Tally, usize) -> f64| {
+            of(&self.frequent, rung) + scale * of(&self.sampled, rung)
         };
-        let (hits, ages) = (sum(|tally| &tally.hits), sum(|tally| &tally.ages));
+        let (hits, ages) = (sum(Tally::hits), sum(Tally::ages));
         (all > 0.0).then(|| Rung {
             lifetime_seconds: LIFETIMES[rung],
             hit_rate: hits / all,
@@ -77,13 +81,31 @@ impl Rungs {
 impl Tally {
     fn count(&self, answers: &Answers, weight: u64) {
         let add = |to: &AtomicU64, amount| to.fetch_add(amount, Ordering::Relaxed);
-        add(&self.requests, weight);
+        let first = answers.iter().take_while(|age| age.is_none()).count();
+        let is_plain = answers[first..].iter().all(Option::is_some);
+        add(&self.from[if is_plain { first } else { RUNGS }], weight);
         for (rung, age) in answers.iter().enumerate() {
-            if let Some(age) = age {
-                add(&self.hits[rung], weight);
+            let Some(age) = age else { continue };
+            if !is_plain {
+                add(&self.odd[rung], weight);
+            }
+            if *age > 0 {
                 add(&self.ages[rung], weight * u64::from(*age));
             }
         }
+    }
+
+    fn requests(&self) -> f64 {
+        self.from.iter().map(load).sum()
+    }
+
+    fn hits(&self, rung: usize) -> f64 {
+        let from: f64 = self.from[..=rung].iter().map(load).sum();
+        from + load(&self.odd[rung])
+    }
+
+    fn ages(&self, rung: usize) -> f64 {
+        load(&self.ages[rung])
     }
 }
 

@@ -16,11 +16,11 @@ use http_body::Body;
 use http_body_util::Full;
 use tower::Service;
 use tower_keep_hit_rate::{HitRateHandle, HitRateLayer, HitRateLayerBuilder, Outcomes};
-use tower_keep_store::{Clock, Outcome, OutcomeCell, Store, Timestamp};
+use tower_keep_store::{Clock, Outcome, OutcomeCell, Store, Timestamp, Told};
 
 /// What a request says shall become of it, and how long that takes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Told(pub(crate) Outcome, pub(crate) Duration);
+pub(crate) struct Script(pub(crate) Told, pub(crate) Duration);
 
 /// A cache of which the test decides what it does. Time passes on its clock.
 #[derive(Clone, Debug)]
@@ -36,9 +36,9 @@ impl<B> Service<Request<B>> for Scripted {
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        if let Some(Told(outcome, time)) = request.extensions().get() {
+        if let Some(Script(told, time)) = request.extensions().get() {
             let cell = request.extensions().get::<OutcomeCell>();
-            cell.expect("left by the layer").set(*outcome);
+            cell.expect("left by the layer").tell(*told);
             self.0.advance(*time);
         }
         ready(Ok(Response::new(Full::from("0123456789"))))
@@ -65,8 +65,12 @@ pub(crate) fn get(uri: &str) -> Request<String> {
 }
 
 pub(crate) fn told(uri: &str, outcome: Outcome, time: Duration) -> Request<String> {
+    scripted(uri, outcome.into(), time)
+}
+
+pub(crate) fn scripted(uri: &str, told: Told, time: Duration) -> Request<String> {
     let mut request = get(uri);
-    request.extensions_mut().insert(Told(outcome, time));
+    request.extensions_mut().insert(Script(told, time));
     request
 }
 

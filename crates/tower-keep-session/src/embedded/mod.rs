@@ -152,7 +152,11 @@ impl Embedded {
         let keep = asks.filter(|_| keeps);
         for key in state.of_owner(owner) {
             if keep.is_none_or(|keep| keep.session != key) {
-                state.put(key, Kind::Tombstone(Tomb::Ended), now + millis(TOMBSTONE));
+                state.put(
+                    key,
+                    Kind::Tombstone(Tomb::Ended, false),
+                    now + millis(TOMBSTONE),
+                );
             }
         }
         true
@@ -191,10 +195,12 @@ fn found(state: &State, at: &At, now: u64) -> Found {
     match state.find(&at.session, now) {
         Some((Kind::Session(record, _), left)) => Found::Session(Record::clone(record), left),
         // After its grace it remains a sign that somebody has an old ticket.
-        Some((Kind::Tombstone(Tomb::Moved(to)), left)) if left > millis(TRAIL) => Found::Moved(*to),
-        Some((Kind::Tombstone(Tomb::Moved(to)), _)) => Found::Ended(Some(*to)),
-        Some((Kind::Tombstone(Tomb::Waits(to)), _)) => Found::Moved(*to),
-        Some((Kind::Tombstone(Tomb::Ended), _)) => Found::Ended(None),
+        Some((Kind::Tombstone(Tomb::Moved(to), _), left)) if left > millis(TRAIL) => {
+            Found::Moved(*to)
+        }
+        Some((Kind::Tombstone(Tomb::Moved(to), _), _)) => Found::Ended(Some(*to)),
+        Some((Kind::Tombstone(Tomb::Waits(to), _), _)) => Found::Moved(*to),
+        Some((Kind::Tombstone(Tomb::Ended, _), _)) => Found::Ended(None),
         None => Found::Nothing,
     }
 }

@@ -16,7 +16,7 @@ pub(super) struct State {
     sessions: HashMap<Key, Slot>,
     /// By when they expire, so that what has is found.
     order: BTreeMap<(u64, u64), Key>,
-    /// Those without a user, in the same order.
+    /// Those without a user, and what is left of such, in the same order.
     of_nobody: BTreeMap<(u64, u64), Key>,
     /// The sessions of each user that has some.
     owners: HashMap<Key, Vec<Key>>,
@@ -34,7 +34,8 @@ struct Slot {
 
 pub(super) enum Kind {
     Session(Box<Record>, Option<Member>),
-    Tombstone(Tomb),
+    /// What is left of one, and whether that was nobody's.
+    Tombstone(Tomb, bool),
 }
 
 /// What is left of a session that ended.
@@ -54,13 +55,13 @@ pub(super) struct Member {
 
 impl Kind {
     fn is_of_nobody(&self) -> bool {
-        matches!(self, Self::Session(_, None))
+        matches!(self, Self::Session(_, None) | Self::Tombstone(_, true))
     }
 
     fn member(&self) -> Option<&Member> {
         match self {
             Self::Session(_, member) => member.as_ref(),
-            Self::Tombstone(_) => None,
+            Self::Tombstone(..) => None,
         }
     }
 
@@ -68,7 +69,7 @@ impl Kind {
         let label = |member: &Member| MEMBER_BYTES + member.listed.label.len();
         let fields = match self {
             Self::Session(record, _) => size(&record.fields),
-            Self::Tombstone(_) => 0,
+            Self::Tombstone(..) => 0,
         };
         SLOT_BYTES + fields + self.member().map_or(0, label)
     }
@@ -84,7 +85,7 @@ impl State {
     pub(super) fn alive(&self, at: &At) -> Option<&Record> {
         match &self.sessions.get(&at.session)?.kind {
             Kind::Session(record, _) => Some(record),
-            Kind::Tombstone(_) => None,
+            Kind::Tombstone(..) => None,
         }
     }
 
@@ -136,7 +137,8 @@ impl State {
 
     /// Leaves word that a session ended, or where it went.
     pub(super) fn bury(&mut self, at: &At, tomb: Tomb, until: u64) {
-        self.put(at.session, Kind::Tombstone(tomb), until);
+        let is_of_nobody = at.owner.is_none();
+        self.put(at.session, Kind::Tombstone(tomb, is_of_nobody), until);
     }
 
     pub(super) fn put(&mut self, key: Key, kind: Kind, until: u64) {

@@ -8,20 +8,21 @@
 -- Answers '0' if the one that asks has ended itself.
 local given, lives, guarded, keeps = unpack(cmsgpack.unpack(ARGV[1]))
 local epoch = epoch_of(KEYS[1])
-local asks = guarded == 1 and asks_of(KEYS[3], epoch)
+local asks = guarded == 1 and find(KEYS[3], epoch)
 if guarded == 1 and not asks then return '0' end
 -- Later than any before, even if the one before was lost.
-local next = plain(math.max(epoch + 1, clock(given)))
+local next = math.max((epoch or 0) + 1, clock(given))
 lives = math.max(lives, redis.call('PTTL', KEYS[1]))
-redis.call('SET', KEYS[1], next, 'PX', plain(lives))
-local id, left = keeps == 1 and asks[3], redis.call('PTTL', KEYS[2])
+put(KEYS[1], plain(next), lives)
+local id, left = keeps == 1 and asks.fields['@d'], redis.call('PTTL', KEYS[2])
 local entry = id and read(redis.pcall('HGET', KEYS[2], id))
 redis.call('UNLINK', KEYS[2])
 if keeps == 1 then
-  redis.call('HSET', KEYS[3], '@e', next)
+  asks.epoch = next
+  redis.call('SET', KEYS[3], close(asks), 'KEEPTTL')
   if type(entry) == 'string' then
     redis.call('HSET', KEYS[2], id, entry)
-    ends_in(KEYS[2], left > 0 and left or lives)
+    extend(KEYS[2], left > 0 and left or lives)
   end
 end
 return '1'

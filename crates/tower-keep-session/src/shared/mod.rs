@@ -5,7 +5,10 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -28,6 +31,8 @@ pub(crate) struct Shared {
     deadline: Duration,
     /// What is being renewed: one command is enough, however many requests ask for it.
     renewing: Arc<Mutex<HashSet<Key>>>,
+    /// Milliseconds by which the server's clock was ahead of ours, when it was last heard of.
+    ahead: Arc<AtomicI64>,
 }
 
 impl Shared {
@@ -35,6 +40,7 @@ impl Shared {
         for script in [
             &wire::WRITE,
             &wire::RENEW,
+            &wire::SETTLE,
             &wire::REPLACE,
             &wire::END_ALL,
             &wire::REVOKE,
@@ -46,6 +52,7 @@ impl Shared {
             clock: store.clock().clone(),
             deadline: store.step_deadline(),
             renewing: Arc::default(),
+            ahead: Arc::default(),
         }
     }
 
@@ -54,33 +61,59 @@ impl Shared {
         at: Option<&At>,
         token: Option<&Key>,
     ) -> Result<Loaded, StoreError> {
-        let owner = at.and_then(|at| at.owner.as_ref());
-        let mut commands = Vec::with_capacity(4);
+        let mut commands = Vec::with_capacity(2);
         commands.extend(token.map(|token| Command::new("EXISTS").key(token)));
-        // The epoch first: a session that is kept while all others end is never older than what was read.
-        commands.extend(owner.map(|owner| Command::new("GET").key(&epoch(owner))));
-        commands.extend(at.map(|at| Command::new("HGETALL").key(&at.session)));
-        commands.extend(at.map(|at| Command::new("PTTL").key(&at.session)));
+        if let Some(at) = at {
+            commands.push(match &at.owner {
+                Some(owner) => Command::new("MGET").key(&epoch(owner)).key(&at.session),
+                None => Command::new("GET").key(&at.session),
+            });
+        }
         let mut replies = self.run(commands).await?.into_iter();
         let mut next = || replies.next().ok_or_else(StoreError::malformed);
         let is_revoked = match token {
             Some(_) => next()?.integer().ok_or_else(StoreError::unavailable)? != 0,
             None => false,
         };
-        let epoch = match owner {
-            Some(owner) => self.read(next()?, &epoch(owner), STRING).await?.bytes(),
-            None => None,
+        let Some(at) = at else {
+            return Ok(Loaded {
+                found: Found::Nothing,
+                is_revoked,
+            });
         };
-        let found = match at {
-            Some(at) => {
-                let fields = self.read(next()?, &at.session, HASH).await?;
-                let left = next()?.integer().ok_or_else(StoreError::unavailable)?;
-                let now = self.clock.now().as_micros() / 1000;
-                wire::found(fields, left, epoch.as_deref(), now)
-            }
+        let (epoch, text) = match (&at.owner, next()?) {
+            // To this command, a key of another type is an absent one.
+            (Some(_), Reply::List(both)) => match <[Reply; 2]>::try_from(both) {
+                Ok([epoch, text]) => (Some(epoch.bytes()), text.bytes()),
+                Err(_) => return Err(StoreError::malformed()),
+            },
+            (Some(_), _) => return Err(StoreError::unavailable()),
+            (None, reply) => (None, self.read(reply, &at.session, STRING).await?.bytes()),
+        };
+        let found = match text {
+            Some(text) => self.found(&at.session, &text, epoch).await?,
             None => Found::Nothing,
         };
         Ok(Loaded { found, is_revoked })
+    }
+
+    /// What the text of a session says; the server is asked again only where that is not all.
+    async fn found(
+        &self,
+        session: &Key,
+        text: &Bytes,
+        epoch: Option<Option<Bytes>>,
+    ) -> Result<Found, StoreError> {
+        let epoch = epoch.as_ref().map(Option::as_ref);
+        let now = self.now().saturating_add_signed(self.ahead.load(Relaxed));
+        if let Some(found) = wire::found(text, None, epoch, now) {
+            return Ok(found);
+        }
+        let left = self.run(vec![Command::new("PTTL").key(session)]).await?;
+        let left = left.first().and_then(Reply::integer);
+        let left = left.ok_or_else(StoreError::unavailable)?;
+        let found = wire::found(text, Some(left), epoch, now);
+        found.ok_or_else(StoreError::malformed)
     }
 
     pub(crate) async fn revoke_token(&self, token: &Key, lives: u64) -> Result<(), StoreError> {
@@ -119,24 +152,36 @@ impl Shared {
         }
         let argument = wire::renewal(self.given(), lifetimes);
         self.server.spawn(async move {
+            let asked = myself.now();
             // What fails is tried again by the next request.
-            let _renewed_or_not = myself.script(&wire::RENEW, &[session], &argument).await;
+            if let Ok(time) = myself.script(&wire::RENEW, &[session], &argument).await {
+                myself.learn(&time, asked);
+            }
             myself.renewing().remove(&session);
         });
     }
 
     pub(crate) fn settle(&self, at: &At, before: &At, lifetimes: &Lifetimes) {
-        let (myself, session) = (self.clone(), at.session);
-        let lasts = lifetimes.trail_millis().to_string();
-        let commands = vec![
-            Command::new("HDEL").key(&before.session).arg("@w"),
-            Command::new("PEXPIRE").key(&before.session).arg(lasts),
-            Command::new("HDEL").key(&session).arg("@p"),
-        ];
+        let (myself, keys) = (self.clone(), [at.session, before.session]);
+        let argument = wire::settling(before.digest, lifetimes);
         self.server.spawn(async move {
             // What fails is tried again by the next request.
-            let _settled_or_not = myself.run(commands).await;
+            let _settled_or_not = myself.script(&wire::SETTLE, &keys, &argument).await;
         });
+    }
+
+    /// Learns the server's time, by which it judges what is due.
+    fn learn(&self, time: &[u8], asked: u64) {
+        if self.clock.is_manual() {
+            return;
+        }
+        if let Some(ahead) = wire::ahead(time, asked) {
+            self.ahead.store(ahead, Relaxed);
+        }
+    }
+
+    fn now(&self) -> u64 {
+        self.clock.now().as_micros() / 1000
     }
 
     fn renewing(&self) -> MutexGuard<'_, HashSet<Key>> {
@@ -211,7 +256,7 @@ impl Shared {
             Command::new("HGETALL").key(&index(owner)),
             Command::new("GET").key(&epoch(owner)),
         ];
-        commands.extend(asks.map(|at| Command::new("HGET").key(&at.session).arg("@e")));
+        commands.extend(asks.map(head));
         let mut replies = self.run(commands).await?.into_iter();
         let listed = replies.next().ok_or_else(StoreError::malformed)?;
         let listed = wire::listed(self.read(listed, &index(owner), HASH).await?);
@@ -219,15 +264,14 @@ impl Shared {
         let epoch = self.read(at_epoch, &epoch(owner), STRING).await?.bytes();
         if let Some(asks) = asks {
             let of = replies.next().ok_or_else(StoreError::malformed)?;
-            let of = self.read(of, &asks.session, HASH).await?;
+            let of = self.read(of, &asks.session, STRING).await?;
             if !wire::is_of_epoch(&of, epoch.as_deref()) {
                 return Ok(None);
             }
         }
-        let looks = listed.iter().map(|listed| {
-            let at = At::of_owner(owner, listed.digest);
-            Command::new("HGET").key(&at.session).arg("@e")
-        });
+        let looks = listed
+            .iter()
+            .map(|listed| head(&At::of_owner(owner, listed.digest)));
         let looks: Vec<_> = looks.collect();
         if looks.is_empty() {
             return Ok(Some(listed));
@@ -255,11 +299,16 @@ impl Shared {
     /// The time for scripts to go by; 0 for the server's own.
     fn given(&self) -> u64 {
         if self.clock.is_manual() {
-            self.clock.now().as_micros() / 1000
+            self.now()
         } else {
             0
         }
     }
+}
+
+/// Asks for the beginning of a session: its end and its epoch.
+fn head(at: &At) -> Command {
+    Command::new("GETRANGE").key(&at.session).arg("0").arg("32")
 }
 
 /// What the server calls the types of our keys.

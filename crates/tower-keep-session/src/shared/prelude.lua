@@ -13,8 +13,8 @@ local function read(reply)
   if not string.find(reply.err, 'WRONGTYPE', 1, true) then error(reply.err) end
 end
 
--- The user's epoch: sessions of an earlier one are over.
-local function epoch_of(key) return whole(read(redis.pcall('GET', key))) or 0 end
+-- The user's epoch: sessions of an earlier one are over. Nothing if it was lost: then all are.
+local function epoch_of(key) return whole(read(redis.pcall('GET', key))) end
 
 -- Milliseconds since 1970: as given, or the server's own.
 local function clock(given)
@@ -26,22 +26,62 @@ end
 -- Where the index of a user says that a session is: 'created digest label'.
 local function digest_of(entry) return type(entry) == 'string' and string.match(entry, '^%d+ (%x+) ') end
 
--- The end and the name of a session that asks for something; nothing if it has ended itself.
-local function asks_of(key, epoch)
-  local system = read(redis.pcall('HMGET', key, '@a', '@e', '@d'))
-  if system and whole(system[1]) and (whole(system[2]) or 0) >= epoch then return system end
+-- Whether a session is there, and no sign that one ended.
+local function is_there(key) return read(redis.pcall('GETRANGE', key, 0, 0)) == 's' end
+
+-- What names of the application's fields begin with.
+local DOT = string.byte('.')
+
+-- The session in a text: when it ends at the latest, its epoch, until when it stays if nobody comes, its fields by
+-- name, and how large those of the application are; nothing in a text that is none.
+local function open(text)
+  if type(text) ~= 'string' then return end
+  local ends, epoch, stays, at = string.match(text, '^s(%d+) (%d+) (%d+) ()')
+  ends, epoch, stays = whole(ends), whole(epoch), whole(stays)
+  if not ends or not epoch or not stays then return end
+  -- -1 where nothing comes after it.
+  local is_good, rest, fields = pcall(cmsgpack.unpack_one, text, at - 1)
+  if not is_good or rest ~= -1 or type(fields) ~= 'table' then return end
+  local size = 0
+  for name, value in pairs(fields) do
+    if type(name) ~= 'string' or type(value) ~= 'string' then return end
+    if string.byte(name) == DOT then size = size + #name - 1 + #value end
+  end
+  return {ends = ends, epoch = epoch, stays = stays, fields = fields, size = size}
 end
 
--- Lets a key live so long at least.
+-- The session of a key; nothing if there is none, or if it was ended with all others of its user. Those of nobody
+-- are of the epoch 0.
+local function find(key, epoch)
+  local session = open(read(redis.pcall('GET', key)))
+  if session and epoch and session.epoch >= epoch then return session end
+end
+
+-- The text of a session.
+local function close(session)
+  local head = {'s' .. plain(session.ends), plain(session.epoch), plain(session.stays), ''}
+  return table.concat(head, ' ') .. cmsgpack.pack(session.fields)
+end
+
+-- Writes a record, and gives it its end in the same step.
+local function put(key, text, lives) redis.call('SET', key, text, 'PX', plain(lives)) end
+
+-- Writes a session, which stays for so long if nobody comes, and never beyond its end; its text.
+local function keep(key, session, idle, now)
+  local lives = math.max(1, math.min(idle, session.ends - now))
+  session.stays = now + lives
+  local text = close(session)
+  put(key, text, lives)
+  return text
+end
+
+-- Lets a key live so long at least. Where the server refuses that to one without an end, it is gone: none is left
+-- for ever.
 local function extend(key, lives)
-  if redis.call('PTTL', key) < lives then redis.call('PEXPIRE', key, plain(lives)) end
-end
-
--- Gives a key its end. Where the server refuses that, it is gone: none is left for ever.
-local function ends_in(key, lives)
-  local done = redis.pcall('PEXPIRE', key, plain(lives))
+  local left = redis.call('PTTL', key)
+  local done = left < lives and redis.pcall('PEXPIRE', key, plain(lives))
   if type(done) == 'table' and done.err then
-    redis.call('UNLINK', key)
+    if left < 0 then redis.call('UNLINK', key) end
     error(done.err)
   end
 end

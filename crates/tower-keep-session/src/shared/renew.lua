@@ -2,11 +2,10 @@
 -- Brings it nearer if it is further off than it can be by the rules of whoever asks.
 --
 -- KEYS[1]: the session. ARGV[1], packed: given (milliseconds; 0 for the server's time), idle.
+-- Answers with the time it went by.
 local given, idle = unpack(cmsgpack.unpack(ARGV[1]))
-local ends = whole(read(redis.pcall('HGET', KEYS[1], '@a')))
-if not ends then return '0' end
-local lives = math.max(1, math.min(idle, ends - clock(given)))
-local left = redis.call('PTTL', KEYS[1])
-if left >= lives - lives / 10 and left <= idle then return '0' end
-redis.call('PEXPIRE', KEYS[1], plain(lives))
-return '1'
+local session, now = find(KEYS[1], 0), clock(given)
+if not session then return plain(now) end
+local lives, left = math.min(idle, session.ends - now), session.stays - now
+if left < lives - lives / 10 or left > idle then keep(KEYS[1], session, idle, now) end
+return plain(now)

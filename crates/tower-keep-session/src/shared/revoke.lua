@@ -6,13 +6,11 @@
 --   lasts     milliseconds for which it is remembered that it ended
 -- Answers '0' if the one that asks has ended itself, else '1' and the digest of the one that ended, if one did.
 local guarded, id, lasts = unpack(cmsgpack.unpack(ARGV[1]))
-if guarded == 1 and not asks_of(KEYS[3], epoch_of(KEYS[1])) then return '0' end
+if guarded == 1 and not find(KEYS[3], epoch_of(KEYS[1])) then return '0' end
 local digest = digest_of(read(redis.pcall('HGET', KEYS[2], id)))
 if not digest then return '1' end
 redis.call('HDEL', KEYS[2], id)
 local session = string.sub(KEYS[3], 1, -33) .. digest
-if read(redis.pcall('HEXISTS', session, '@a')) ~= 1 then return '1' end
-redis.call('UNLINK', session)
-redis.call('HSET', session, '@t', '')
-ends_in(session, lasts)
+if not is_there(session) then return '1' end
+put(session, 't', lasts)
 return '1' .. digest

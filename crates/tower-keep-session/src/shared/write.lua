@@ -10,47 +10,66 @@
 --   operation {}, {'expect', name, value or false}, {'add', name, by}, {'take', name}
 -- Answers, packed: what became of it, and a value.
 local given, idle, largest, owned, sets, deletes, operation = unpack(cmsgpack.unpack(ARGV[1]))
-local key = KEYS[1]
-local system = read(redis.pcall('HMGET', key, '@a', '@e', '@s')) or {}
-local ends = whole(system[1])
-if not ends then return cmsgpack.pack({'ended', false}) end
-if owned == 1 and (whole(system[2]) or 0) < epoch_of(KEYS[2]) then return cmsgpack.pack({'ended', false}) end
+local epoch = 0
+if owned == 1 then epoch = epoch_of(KEYS[2]) end
+local session = find(KEYS[1], epoch)
+if not session then return cmsgpack.pack({'ended', false}) end
+local fields, bytes = session.fields, session.size
 
-local before = whole(system[3]) or 0
-local bytes = before
-local function length(name)
-  local value = redis.call('HGET', key, '.' .. name)
-  return value and #name + #value or 0
+local function set(name, value)
+  local before = fields['.' .. name]
+  if before then bytes = bytes - #name - #before end
+  if value then bytes = bytes + #name + #value end
+  fields['.' .. name] = value
+end
+
+-- Billions and the rest, both of one sign, of a whole number: a number of Lua would lose its last digits.
+local function halves(text)
+  local sign, digits = string.match(text, '^(%-?)(%d+)$')
+  if not digits or #digits > 19 then return end
+  local factor = sign == '-' and -1 or 1
+  return factor * (tonumber(string.sub(digits, 1, -10)) or 0), factor * tonumber(string.sub(digits, -9))
+end
+
+-- The number of these halves as a text; nothing if it has more than 64 bits.
+local function whole_of(high, low)
+  local is_less = high < 0 or low < 0
+  high, low = math.abs(high), math.abs(low)
+  if high > 9223372036 or (high == 9223372036 and low > (is_less and 854775808 or 854775807)) then return end
+  local digits = high == 0 and plain(low) or string.format('%.0f%09.0f', high, low)
+  return is_less and '-' .. digits or digits
+end
+
+local function sum(one, other)
+  local high, low = halves(one)
+  if not high or not whole_of(high, low) then return end
+  local more_high, more_low = halves(other)
+  high, low = high + more_high, low + more_low
+  if math.abs(low) >= 1e9 then
+    local carry = low < 0 and -1 or 1
+    high, low = high + carry, low - carry * 1e9
+  end
+  if high > 0 and low < 0 then high, low = high - 1, low + 1e9 end
+  if high < 0 and low > 0 then high, low = high + 1, low - 1e9 end
+  return whole_of(high, low)
 end
 
 local answer, result = 'done', false
 local kind, field = operation[1], operation[2]
-local value = kind and redis.call('HGET', key, '.' .. field)
+local value = kind and fields['.' .. field] or false
 if kind == 'expect' then
   if value ~= operation[3] then return cmsgpack.pack({'conflict', value}) end
 elseif kind == 'add' then
-  local sum = redis.pcall('HINCRBY', key, '.' .. field, operation[3])
-  if type(sum) == 'table' then return cmsgpack.pack({'number', false}) end
-  -- As the server wrote it: a number of Lua would lose its last digits.
-  answer, result = 'sum', redis.call('HGET', key, '.' .. field)
-  bytes = bytes + #result - (value and #value or -#field)
+  answer, result = 'sum', sum(value or '0', operation[3])
+  if not result then return cmsgpack.pack({'number', false}) end
+  set(field, result)
 elseif kind == 'take' then
   if not value and #sets == 0 and #deletes == 0 then return cmsgpack.pack({'taken', false}) end
-  bytes = bytes - length(field)
   answer, result = 'taken', value
+  set(field, nil)
 end
-for i = 1, #sets, 2 do bytes = bytes - length(sets[i]) + #sets[i] + #sets[i + 1] end
-for _, name in ipairs(deletes) do bytes = bytes - length(name) end
-if bytes > largest and bytes > before then
-  if kind == 'add' then
-    if value then redis.call('HSET', key, '.' .. field, value) else redis.call('HDEL', key, '.' .. field) end
-  end
-  return cmsgpack.pack({'large', false})
-end
-
-if kind == 'take' then redis.call('HDEL', key, '.' .. field) end
-for i = 1, #sets, 2 do redis.call('HSET', key, '.' .. sets[i], sets[i + 1]) end
-for _, name in ipairs(deletes) do redis.call('HDEL', key, '.' .. name) end
-redis.call('HSET', key, '@s', plain(math.max(0, bytes)))
-redis.call('PEXPIRE', key, plain(math.max(1, math.min(idle, ends - clock(given)))))
+for i = 1, #sets, 2 do set(sets[i], sets[i + 1]) end
+for _, name in ipairs(deletes) do set(name, nil) end
+if bytes > largest and bytes > session.size then return cmsgpack.pack({'large', false}) end
+keep(KEYS[1], session, idle, clock(given))
 return cmsgpack.pack({answer, result})

@@ -97,7 +97,7 @@ impl Side {
     /// The key of the one session that there is, leaving out the ends of others.
     pub(crate) fn session(&self) -> String {
         let mut keys = self.sessions();
-        keys.retain(|key| self.command(&["HEXISTS", key, "@t"]) != Reply::Integer(1));
+        keys.retain(|key| !self.is_tombstone(key));
         assert_eq!(keys.len(), 1, "one session: {keys:?}");
         keys.remove(0)
     }
@@ -110,8 +110,44 @@ impl Side {
         }
     }
 
+    /// Whether what is left under a session's key is only that it ended.
+    pub(crate) fn is_tombstone(&self, key: &str) -> bool {
+        let kind = self.command(&["GETRANGE", key, "0", "0"]);
+        kind.text().as_deref() == Some("t")
+    }
+
+    /// What a session's record holds by this name.
+    pub(crate) fn held(&self, key: &str, name: &str) -> Option<String> {
+        held(
+            self.server.as_ref().expect("the side with a server"),
+            key,
+            name,
+        )
+    }
+
+    /// Has a session's record hold something by this name, as another version might.
+    pub(crate) fn plant(&self, key: &str, name: &str, value: &str) {
+        let planted = self.command(&["EVAL", PLANT, "1", key, name, value]);
+        assert!(!matches!(planted, Reply::Error(_)), "{planted:?}");
+    }
+
     pub(crate) fn command(&self, words: &[&str]) -> Reply {
         let server = self.server.as_ref().expect("the side with a server");
         server.command(words)
     }
 }
+
+/// What a session's record on a server holds by this name.
+pub(crate) fn held(server: &RedisServer, key: &str, name: &str) -> Option<String> {
+    server.command(&["EVAL", HELD, "1", key, name]).text()
+}
+
+const HELD: &str = "
+    local packed = string.match(redis.call('GET', KEYS[1]), '^s%d+ %d+ %d+ (.*)$')
+    return cmsgpack.unpack(packed)[ARGV[1]]";
+
+const PLANT: &str = "
+    local head, packed = string.match(redis.call('GET', KEYS[1]), '^(s%d+ %d+ %d+ )(.*)$')
+    local held = cmsgpack.unpack(packed)
+    held[ARGV[1]] = ARGV[2]
+    return redis.call('SET', KEYS[1], head .. cmsgpack.pack(held), 'KEEPTTL')";

@@ -8,6 +8,9 @@ pub(crate) fn live(server: &RedisServer) -> Vec<String> {
         panic!("KEYS answers with a list");
     };
     let keys = keys.iter().map(|key| key.text().expect("a name"));
-    let is_live = |key: &String| server.command(&["HEXISTS", key, "@a"]) == Reply::Integer(1);
+    let is_live = |key: &String| {
+        let kind = server.command(&["GETRANGE", key, "0", "0"]);
+        kind.text().as_deref() == Some("s")
+    };
     keys.filter(is_live).collect()
 }

@@ -1,9 +1,10 @@
 //! Two processes of the operating system on one Redis: what one does, the other does not undo.
 
 use futures_util::future::join_all;
-use tower_keep_test_support::{Random, RedisServer, Reply, seed};
+use tower_keep_test_support::{Random, RedisServer, seed};
 
 use crate::{
+    common::held,
     process::Process,
     records::live,
     visitor::{Told, Visitor},
@@ -85,8 +86,7 @@ async fn what_is_under_way_in_one_revives_nothing_that_ended_in_the_other() {
     }
     // What ended with all others is left until its time, and holds nothing that came late.
     for key in live(&server) {
-        let late = server.command(&["HEXISTS", &key, ".late"]);
-        assert_eq!(late, Reply::Integer(0));
+        assert_eq!(held(&server, &key, ".late"), None);
     }
     assert!(live(&server).len() <= 1, "no session came back");
 }

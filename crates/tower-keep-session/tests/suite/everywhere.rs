@@ -63,6 +63,35 @@ async fn logouts_everywhere_a_month_apart_both_hold(side: Side) {
     assert_eq!(users(&mut browsers).await, [false, false]);
 }
 
+/// A server that evicts, or that fails over too early, loses the epoch, and nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_epoch_brings_no_session_back() {
+    let side = Side::redis();
+    let mut browsers = devices(&side, "ada", 2).await;
+    let lose = || {
+        let epochs = side.keys().into_iter();
+        for key in epochs.filter(|key| key.ends_with(":00000000")) {
+            side.command(&["DEL", &key]);
+        }
+    };
+    side.layer()
+        .sessions()
+        .revoke_all("ada")
+        .await
+        .expect("revokes");
+    lose();
+    assert_eq!(users(&mut browsers).await, [false; 2]);
+    side.clock.advance(Duration::from_secs(1));
+    browsers[1].login("ada").await;
+    assert_eq!(users(&mut browsers).await, [false, true]);
+    lose();
+    assert_eq!(users(&mut browsers).await, [false; 2], "rather that");
+    side.clock.advance(Duration::from_secs(1));
+    browsers[0].login("ada").await;
+    assert_eq!(users(&mut browsers).await, [true, false]);
+    assert_eq!(browsers[0].does(list).await.len(), 1);
+}
+
 on_both_stores!(
     all_others_end_and_this_one_stays,
     a_logout_everywhere_is_one,

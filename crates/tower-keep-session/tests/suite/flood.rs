@@ -76,3 +76,19 @@ async fn sessions_of_nobody_end_before_those_of_users() {
     }
     assert_eq!(user.user().await.as_deref(), Some("ada"));
 }
+
+/// Nor do those who ask for new tickets and never come back: what a rotation leaves behind is nobody's either.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_rotations_of_nobody_leave_ends_before_sessions_of_users() {
+    let layer = SessionLayer::new(Store::builder().memory_limit(100_000).memory());
+    let mut user = Browser::new(&layer);
+    user.login("ada").await;
+    for i in 0..1000 {
+        let mut nobody = Browser::new(&layer);
+        nobody.set("n", i).await;
+        nobody
+            .does(async |session| session.rotate().await.expect("rotates"))
+            .await;
+    }
+    assert_eq!(user.user().await.as_deref(), Some("ada"));
+}

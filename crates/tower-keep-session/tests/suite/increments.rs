@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 use tokio::sync::Barrier;
 use tower_keep_session::{Session, SessionError};
+use tower_keep_test_support::seed;
 
 use crate::common::{Browser, Side, on_both_stores};
 
@@ -79,6 +80,39 @@ async fn numbers_are_exact_to_the_last_digit_and_do_not_wrap(side: Side) {
     assert_eq!(browser.get("n").await, Some(i64::MAX));
 }
 
+/// The script adds in halves, as no number of Lua holds 64 bits.
+async fn any_two_numbers_have_their_sum(side: Side) {
+    let mut random = seed();
+    let mut browser = Browser::new(&side.layer());
+    for _ in 0..300 {
+        let [one, other] = [(); 2].map(|()| number(&mut random));
+        let add = async |session: Session| {
+            session.set("n", &one).expect("is noted");
+            session.increment("n", other).await.ok()
+        };
+        let sum = browser.does(add).await;
+        assert_eq!(sum, one.checked_add(other), "{one} + {other}");
+    }
+}
+
+/// Of any length, some beside where a half or the whole ends.
+fn number(random: &mut u64) -> i64 {
+    *random = random
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1);
+    let bits = random.rotate_left(32).cast_signed() ^ (*random >> 7).cast_signed();
+    let near = (*random >> 40).cast_signed() % 3 - 1;
+    match *random >> 61 {
+        0 => near,
+        1 => 1_000_000_000 + near,
+        2 => -1_000_000_000 + near,
+        3 => i64::MAX - 1 + near,
+        4 => i64::MIN + 1 + near,
+        5 => bits % 4_000_000_000,
+        _ => bits,
+    }
+}
+
 async fn what_is_no_number_is_not_added_to(side: Side) {
     let mut browser = Browser::new(&side.layer());
     let set = async |session: Session| session.set("n", &"one").expect("is set");
@@ -122,6 +156,7 @@ on_both_stores!(
     of_many_that_take_a_value_one_gets_it,
     of_many_that_update_a_value_each_sees_the_one_before,
     numbers_are_exact_to_the_last_digit_and_do_not_wrap,
+    any_two_numbers_have_their_sum,
     what_is_no_number_is_not_added_to,
     an_update_can_take_a_value_away,
     a_request_sees_what_it_did_before,

@@ -19,6 +19,7 @@ mod hostile;
 mod identity;
 mod increments;
 mod lifetimes;
+mod observed;
 mod outage;
 mod periodic;
 mod planted;

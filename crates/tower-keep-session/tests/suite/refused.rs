@@ -11,7 +11,7 @@ use crate::{
 /// The server answers, and says no: whatever it refuses, that is not "no session".
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_refuses_a_command_is_a_503() {
-    for refused in ["-hgetall", "-get", "-pttl"] {
+    for refused in ["-mget", "-@read"] {
         let side = Side::redis();
         let (_, mut browser) = hasty(&side).await;
         side.command(&["ACL", "SETUSER", "default", refused]);
@@ -31,7 +31,7 @@ async fn a_server_that_refuses_a_command_is_a_503() {
 async fn a_write_that_is_refused_is_a_503_and_no_lost_session() {
     let side = Side::redis();
     let (_, mut browser) = hasty(&side).await;
-    for refused in ["-hmget", "-hset", "-evalsha"] {
+    for refused in ["-get", "-set", "-evalsha"] {
         side.command(&["ACL", "SETUSER", "default", refused]);
         let set = async |session: Session| session.set("b", &1).expect("is noted");
         let (_, answer) = browser.visit(set).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::Barrier;
 use tower_keep_session::{Session, SessionError};
-use tower_keep_test_support::{Gate, Reply, eventually};
+use tower_keep_test_support::{Gate, eventually};
 
 use crate::common::{Browser, LONG, Side, fields, on_both_stores};
 
@@ -24,7 +24,7 @@ async fn is_told(side: &Side, browser: &mut Browser) {
     browser.user().await;
     if side.server().is_some() {
         let key = side.session();
-        let is_settled = async || side.command(&["HEXISTS", &key, "@p"]) == Reply::Integer(0);
+        let is_settled = async || side.held(&key, "@p").is_none();
         eventually(LONG, is_settled).await;
     }
 }

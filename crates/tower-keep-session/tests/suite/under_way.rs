@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_keep_session::{Session, SessionHandle, SessionLayer};
 use tower_keep_store::Store;
-use tower_keep_test_support::{Reply, eventually};
+use tower_keep_test_support::eventually;
 
 use crate::common::{Browser, LONG, Side, Wire, on_both_stores};
 
@@ -38,10 +38,7 @@ async fn a_slow_server_logs_nobody_out() {
         200,
         "nobody is told that anything is wrong"
     );
-    eventually(LONG, async || {
-        side.command(&["HEXISTS", &session_key, "@t"]) == Reply::Integer(1)
-    })
-    .await;
+    eventually(LONG, async || side.is_tombstone(&session_key)).await;
     side.advance(AFTER_GRACE);
     assert_eq!(browser.user().await.as_deref(), Some("ada"));
 }

@@ -23,24 +23,15 @@ async fn logged_in(side: &Side) -> Browser {
 async fn what_a_later_version_added_goes_through_writes_and_rotations() {
     let side = Side::redis();
     let mut browser = logged_in(&side).await;
-    side.command(&[
-        "HSET",
-        &side.session(),
-        "@new",
-        "kept",
-        ".new",
-        "\"kept too\"",
-    ]);
+    side.plant(&side.session(), "@new", "kept");
+    side.plant(&side.session(), ".new", "\"kept too\"");
     let change = async |session: Session| session.set("visits", &2).expect("is set");
     browser.does(change).await;
     browser
         .does(async |session| session.rotate().await.expect("rotates"))
         .await;
     let key = side.session();
-    assert_eq!(
-        side.command(&["HGET", &key, "@new"]).text().as_deref(),
-        Some("kept")
-    );
+    assert_eq!(side.held(&key, "@new").as_deref(), Some("kept"));
     let new = async |session: Session| session.get::<String>("new").expect("text");
     assert_eq!(browser.does(new).await.as_deref(), Some("kept too"));
 }
@@ -49,14 +40,8 @@ async fn what_a_later_version_added_goes_through_writes_and_rotations() {
 async fn two_versions_side_by_side_lose_nothing() {
     let side = Side::redis();
     let mut browser = logged_in(&side).await;
-    side.command(&[
-        "HSET",
-        &side.session(),
-        ".of_the_other_version",
-        "[7]",
-        ".items",
-        "\"no list\"",
-    ]);
+    side.plant(&side.session(), ".of_the_other_version", "[7]");
+    side.plant(&side.session(), ".items", "\"no list\"");
     let (cart, answer) = browser
         .handled(async |handle| {
             let session = handle.load_as::<Cart>().await.expect("the store answers");
@@ -80,10 +65,7 @@ async fn two_versions_side_by_side_lose_nothing() {
         (".items", "\"no list\""),
         (".visits", "2"),
     ] {
-        assert_eq!(
-            side.command(&["HGET", &key, name]).text().as_deref(),
-            Some(value)
-        );
+        assert_eq!(side.held(&key, name).as_deref(), Some(value));
     }
 }
 
@@ -91,7 +73,7 @@ async fn two_versions_side_by_side_lose_nothing() {
 async fn a_value_that_cannot_be_read_is_an_error_of_its_own() {
     let side = Side::redis();
     let mut browser = logged_in(&side).await;
-    side.command(&["HSET", &side.session(), ".cut", "{\"a\":"]);
+    side.plant(&side.session(), ".cut", "{\"a\":");
     let read = async |session: Session| {
         let cut = session.get::<String>("cut");
         let taken = session.take::<String>("cut").await;

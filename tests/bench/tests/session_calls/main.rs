@@ -139,9 +139,17 @@ fn requests(cookies: &[String]) -> Vec<Request> {
 /// Every session is to end then, unless somebody comes.
 fn expire_in(server: &RedisServer, millis: i64) {
     for key in keys(server) {
-        server.command(&["PEXPIRE", &key, &millis.to_string()]);
+        server.command(&["EVAL", EXPIRE, "1", &key, &millis.to_string()]);
     }
 }
+
+/// A session says itself until when it stays.
+const EXPIRE: &str = "
+    redis.call('PEXPIRE', KEYS[1], ARGV[1])
+    local head, rest = string.match(redis.call('GET', KEYS[1]), '^(s%d+ %d+ )%d+( .*)$')
+    if not head then return end
+    local stays = string.format('%.0f', redis.call('TIME')[1] * 1000 + ARGV[1])
+    redis.call('SET', KEYS[1], head .. stays .. rest, 'KEEPTTL')";
 
 fn keys(server: &RedisServer) -> Vec<String> {
     let Reply::Array(Some(names)) = server.command(&["KEYS", "keep:s:*"]) else {
@@ -201,8 +209,8 @@ impl Table {
 }
 
 const CLIENTS: usize = 20;
-const READ: [&str; 2] = ["hgetall", "pttl"];
-const READ_OF_USER: [&str; 3] = ["get", "hgetall", "pttl"];
+const READ: [&str; 1] = ["get"];
+const READ_OF_USER: [&str; 1] = ["mget"];
 /// Half of the idle time, in milliseconds.
 const HALF_A_DAY: i64 = 43_200_000;
 const LONG: Duration = Duration::from_secs(10);

@@ -3,68 +3,100 @@
 use bytes::Bytes;
 use tower_keep_store::Reply;
 
-use super::unhex;
+use super::{packed, unhex};
 use crate::{
     lifetimes::{TOMBSTONE, TRAIL, millis},
     place::{Ended, Listed, Replaced, Written},
     record::{Found, Record},
 };
 
-pub(in crate::shared) fn found(fields: Reply, left: i64, epoch: Option<&[u8]>, now: u64) -> Found {
-    let Reply::List(fields) = fields else {
-        return Found::Nothing;
+/// What a string says of a session; of a user's, the epoch says more. How many milliseconds its key lives need not be
+/// known in most cases; nothing where it has to be.
+pub(in crate::shared) fn found(
+    text: &Bytes,
+    left: Option<i64>,
+    epoch: Option<Option<&Bytes>>,
+    now: u64,
+) -> Option<Found> {
+    let left = left.map(|left| u64::try_from(left).unwrap_or(0));
+    if let [b't', tombstone @ ..] = &text[..] {
+        return buried(tombstone, left);
+    }
+    let Some((record, stays)) = record(text) else {
+        return Some(Found::Nothing);
     };
-    let mut pairs = fields.into_iter();
-    let mut record = Record::default();
-    let (mut moved, mut waits) = (None, false);
-    while let (Some(Reply::Bytes(name)), Some(Reply::Bytes(value))) = (pairs.next(), pairs.next()) {
-        match &name[..] {
-            b"@t" => moved = Some(unhex(&value)),
-            b"@w" => waits = true,
-            _ => read(&mut record, &name, value),
-        }
+    // Whoever finds it overdue has another clock than the server, or it is to live for ever: then it is none of ours.
+    let left = left.or_else(|| stays.checked_sub(now).filter(|left| *left > 0))?;
+    if left == 0 {
+        return Some(Found::Nothing);
     }
-    let left = u64::try_from(left).unwrap_or(0);
-    match moved {
-        // After its grace it remains a sign that somebody has an old ticket.
-        Some(Some(to)) if waits || left > millis(TRAIL) => return Found::Moved(to),
-        Some(to) => return Found::Ended(to),
-        None => {}
+    let epoch = match epoch {
+        None => 0,
+        Some(epoch) => match epoch.and_then(|epoch| number(epoch)) {
+            Some(epoch) => epoch,
+            // Whether it was ended with all others, nobody knows.
+            None => return Some(Found::Nothing),
+        },
+    };
+    if record.meta.epoch >= epoch {
+        return Some(Found::Session(record, left));
     }
-    // A record that never ends is none of ours.
-    if record.meta.ends == 0 || left == 0 {
-        return Found::Nothing;
-    }
-    let epoch = number(epoch.unwrap_or_default());
-    if record.meta.epoch < epoch {
-        // An epoch is the time of the logout: what is left of the session stands for a tombstone.
-        let is_over = epoch.saturating_add(millis(TOMBSTONE)) <= now;
-        return if is_over {
-            Found::Nothing
-        } else {
-            Found::Ended(None)
-        };
-    }
-    Found::Session(record, left)
+    // An epoch is the time of the logout: what is left of the session stands for a tombstone.
+    let is_over = epoch.saturating_add(millis(TOMBSTONE)) <= now;
+    Some(if is_over {
+        Found::Nothing
+    } else {
+        Found::Ended(None)
+    })
 }
 
-/// Takes one field of the hash in. One that cannot be read leaves the others as they are.
-fn read(record: &mut Record, name: &[u8], value: Bytes) {
+fn buried(tombstone: &[u8], left: Option<u64>) -> Option<Found> {
+    if let [to @ .., b'w'] = tombstone {
+        return Some(unhex(to).map_or(Found::Ended(None), Found::Moved));
+    }
+    let Some(to) = unhex(tombstone) else {
+        return Some(Found::Ended(None));
+    };
+    // After its grace it remains a sign that somebody has an old ticket.
+    Some(if left? > millis(TRAIL) {
+        Found::Moved(to)
+    } else {
+        Found::Ended(Some(to))
+    })
+}
+
+/// The session in a string, and until when it stays if nobody comes; nothing if it is none, or one of a layout that
+/// nobody knows yet.
+fn record(text: &Bytes) -> Option<(Record, u64)> {
+    let [b's', rest @ ..] = &text[..] else {
+        return None;
+    };
+    let mut parts = rest.splitn(4, |byte| *byte == b' ');
+    let mut record = Record::default();
+    record.meta.ends = number(parts.next()?).filter(|ends| *ends > 0)?;
+    record.meta.epoch = number(parts.next()?)?;
+    let stays = number(parts.next()?)?;
+    packed::each(parts.next()?, |name, value| {
+        read(&mut record, name, value, text);
+    })?;
+    Some((record, stays))
+}
+
+/// Takes one field of the text in. One that cannot be read leaves the others as they are.
+fn read(record: &mut Record, name: &[u8], value: &[u8], text: &Bytes) {
     let meta = &mut record.meta;
     match name {
-        b"@c" => meta.created = number(&value),
-        b"@a" => meta.ends = number(&value),
-        b"@i" => meta.issued = number(&value),
-        b"@e" => meta.epoch = number(&value),
-        b"@d" => meta.id = unhex(&value).unwrap_or_default(),
-        b"@p" => meta.before = unhex(&value),
-        b"@l" => meta.level = u8::try_from(number(&value)).unwrap_or(0),
-        b"@u" => meta.user = String::from_utf8(value.to_vec()).ok(),
         [b'.', name @ ..] => {
             if let Ok(name) = std::str::from_utf8(name) {
-                record.fields.insert(name.to_owned(), value);
+                record.fields.insert(name.to_owned(), text.slice_ref(value));
             }
         }
+        b"@c" => meta.created = number(value).unwrap_or(0),
+        b"@i" => meta.issued = number(value).unwrap_or(0),
+        b"@d" => meta.id = unhex(value).unwrap_or_default(),
+        b"@p" => meta.before = unhex(value),
+        b"@l" => meta.level = number(value).map_or(0, |level| u8::try_from(level).unwrap_or(0)),
+        b"@u" => meta.user = String::from_utf8(value.to_vec()).ok(),
         _ => {}
     }
 }
@@ -87,23 +119,29 @@ pub(in crate::shared) fn written(reply: &[u8]) -> Option<Written> {
 }
 
 pub(in crate::shared) fn replaced(reply: &[u8]) -> Option<Replaced> {
-    let (answer, flat): (String, Vec<Value>) = rmp_serde::from_slice(reply).ok()?;
-    let mut record = Record::default();
-    let mut gave_way = Vec::new();
-    let mut values = flat.into_iter().map(Value::bytes);
-    while let (Some(Some(name)), Some(Some(value))) = (values.next(), values.next()) {
-        match &name[..] {
-            b"@v" => gave_way.extend(unhex(&value)),
-            _ => read(&mut record, &name, value),
-        }
-    }
+    let (answer, text, gave_way): (String, Value, Vec<Value>) =
+        rmp_serde::from_slice(reply).ok()?;
     Some(match answer.as_str() {
-        "done" => Replaced::Done(record, gave_way),
+        "done" => {
+            let record = match text.bytes() {
+                Some(text) => record(&text)?.0,
+                None => Record::default(),
+            };
+            let gave_way = gave_way.into_iter().filter_map(Value::bytes);
+            let gave_way = gave_way.filter_map(|digest| unhex(&digest));
+            Replaced::Done(record, gave_way.collect())
+        }
         "ended" => Replaced::Ended,
         "many" => Replaced::TooMany,
         "large" => Replaced::TooLarge,
         _ => return None,
     })
+}
+
+/// By how many milliseconds the server's clock was ahead, when it was asked at this time.
+pub(in crate::shared) fn ahead(reply: &[u8], asked: u64) -> Option<i64> {
+    let (server, own) = (number(reply)?, asked);
+    i64::try_from(i128::from(server) - i128::from(own)).ok()
 }
 
 pub(in crate::shared) fn ended(reply: &[u8]) -> Option<Ended> {
@@ -132,7 +170,7 @@ pub(in crate::shared) fn listed(reply: Reply) -> Vec<Listed> {
             listed.push(Listed {
                 id,
                 digest,
-                created: number(created.as_bytes()),
+                created: number(created.as_bytes()).unwrap_or(0),
                 label: label.to_owned(),
             });
         }
@@ -141,12 +179,17 @@ pub(in crate::shared) fn listed(reply: Reply) -> Vec<Listed> {
     listed
 }
 
-/// Whether a session whose epoch this is has not been ended with all others of its user.
-pub(in crate::shared) fn is_of_epoch(reply: &Reply, epoch: Option<&[u8]>) -> bool {
-    match reply {
-        Reply::Bytes(of) => number(of) >= number(epoch.unwrap_or_default()),
-        _ => false,
-    }
+/// Whether a session whose string begins like this has not been ended with all others of its user.
+pub(in crate::shared) fn is_of_epoch(head: &Reply, epoch: Option<&[u8]>) -> bool {
+    let Reply::Bytes(head) = head else {
+        return false;
+    };
+    let Some(head) = head.strip_prefix(b"s") else {
+        return false;
+    };
+    let of = head.split(|byte| *byte == b' ').nth(1).and_then(number);
+    of.zip(epoch.and_then(number))
+        .is_some_and(|(of, epoch)| of >= epoch)
 }
 
 /// A string or nothing, as the scripts pack it.
@@ -169,9 +212,9 @@ impl Value {
     }
 }
 
-/// 0 for what is no number; the scripts read numbers in the same way.
-fn number(text: &[u8]) -> u64 {
+/// Nothing for what is no number; the scripts read numbers in the same way.
+fn number(text: &[u8]) -> Option<u64> {
     let is_whole = text.len() <= 15 && text.iter().all(u8::is_ascii_digit);
     let text = std::str::from_utf8(text).ok().filter(|_| is_whole);
-    text.and_then(|text| text.parse().ok()).unwrap_or(0)
+    text.and_then(|text| text.parse().ok())
 }

@@ -19,6 +19,10 @@ pub(in crate::shared) fn renewal(given: u64, lifetimes: &Lifetimes) -> Vec<u8> {
     pack(&(given, lifetimes.idle_millis()))
 }
 
+pub(in crate::shared) fn settling(before: [u8; 16], lifetimes: &Lifetimes) -> Vec<u8> {
+    pack(&(hex(before), lifetimes.trail_millis()))
+}
+
 pub(in crate::shared) fn writing(
     write: &Write,
     is_owned: bool,
