@@ -65,6 +65,25 @@ async fn one_that_was_kept_is_over_too_and_the_next_logout_everywhere_holds() {
     assert_eq!(users(&mut browsers).await, [false; 3]);
 }
 
+/// The epoch went, and the server that goes on has an earlier time than the one that gave it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logout_everywhere_ends_the_one_that_asks_whatever_its_epoch() {
+    let side = Side::redis();
+    let mut browsers = devices(&side, "ada", 1).await;
+    let in_an_hour = side.clock.now() + Duration::from_secs(3600);
+    let in_an_hour = (in_an_hour.as_micros() / 1000).to_string();
+    let planted = side.command(&["EVAL", OF_EPOCH, "1", &side.session(), &in_an_hour]);
+    assert_eq!(planted.text().as_deref(), Some("OK"));
+    assert_eq!(users(&mut browsers).await, [true]);
+    everywhere(&mut browsers[0].clone()).await;
+    assert_eq!(users(&mut browsers).await, [false]);
+}
+
+/// Gives a session's record another epoch.
+const OF_EPOCH: &str = "
+    local head, rest = string.match(redis.call('GET', KEYS[1]), '^(s%d+ )%d+( .*)$')
+    return redis.call('SET', KEYS[1], head .. ARGV[1] .. rest, 'KEEPTTL')";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_has_ended_by_one_stays_so_while_the_next_is_remembered() {
     let side = Side::redis();
