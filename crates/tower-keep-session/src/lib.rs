@@ -181,7 +181,8 @@
 //!
 //! Inside tracing and limits by address, outside limits by user and caches. An [`IdentifyLayer`] just inside it
 //! tells limits who is logged in. In whichever order it stands with a cache, a response whose session was looked
-//! at is stored for nobody, nor is one of a user who was identified. Layers on one store share their sessions and
+//! at is stored for nobody; nor is one to a user who was identified, unless its handler
+//! [says](IdentifyLayer) that it is for all. Layers on one store share their sessions and
 //! users, whatever their cookies are called, unless each has a [realm](SessionLayerBuilder::realm). Browsers send cookies with requests that
 //! other sites make: [`CrossOriginLayer`] refuses those.
 //!

@@ -92,7 +92,7 @@ impl Core {
         }
     }
 
-    /// Whether anybody looked at the session.
+    /// Whether anybody looked at the session, or was told whose it is.
     pub(crate) fn is_touched(&self) -> bool {
         self.is_touched.load(Ordering::Acquire)
     }
@@ -111,6 +111,12 @@ impl Core {
         self.personal.mark();
         self.is_touched.store(true, Ordering::Release);
         self.look().await
+    }
+
+    /// The handler is told who is logged in.
+    pub(crate) fn identify(&self) {
+        self.personal.mark_identified();
+        self.is_touched.store(true, Ordering::Release);
     }
 
     /// Loads it for others than the handler.
