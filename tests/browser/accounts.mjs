@@ -2,39 +2,16 @@
 //
 //   node accounts.mjs PROGRAM BROWSER
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { setTimeout as pass } from "node:timers/promises";
 import { chromium } from "playwright-core";
+import { dashboard, step, stopAll } from "./tools.mjs";
 
 const [program, executablePath] = process.argv.slice(2);
 const COOKIE = "__Host-id";
-const started = [];
-// However this ends: what was started here ends with it.
-process.on("exit", () => started.forEach(server => server.kill()));
-
-// Starts the dashboard on a free port; where it listens.
-async function dashboard(directory, ...options) {
-  const database = join(directory, "dashboard.db");
-  const server = spawn(program, ["--listen", "127.0.0.1:0", "--database", database, ...options],
-    { stdio: ["ignore", "ignore", "pipe"] });
-  started.push(server);
-  const said = [];
-  for await (const line of createInterface({ input: server.stderr })) {
-    said.push(line);
-    const address = /open (http:\S+)\//.exec(line);
-    if (!address) continue;
-    server.stderr.resume();
-    return address[1];
-  }
-  throw new Error("the dashboard did not start:\n" + said.join("\n"));
-}
-
 // A device of its own: other cookies, another name.
 async function device(browser, name, url) {
   const context = await browser.newContext({ userAgent: name });
@@ -172,13 +149,8 @@ async function expired(browser, url, seconds) {
 
 const directory = await mkdtemp(join(tmpdir(), "dashboard-"));
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
-const step = async (name, work) => {
-  const result = await work;
-  console.log("tests/browser: ok: " + name);
-  return result;
-};
 try {
-  const url = await dashboard(directory);
+  const { url } = await dashboard(program, directory);
   const laptop = await step("a login, its cookie, navigation", loginAndNavigation(browser, url));
   await step("a logout", logout(laptop, url));
   const phone = await step("a second device, listed and revoked", secondDevice(browser, laptop, url));
@@ -186,13 +158,10 @@ try {
   await step("a form of another site", foreignForm(laptop, url));
   await step("a logout everywhere", everywhere(laptop, phone, other));
   const idle = 3;
-  const impatient = await dashboard(directory, "--idle-timeout", String(idle));
+  const { url: impatient } = await dashboard(program, directory, "--idle-timeout", String(idle));
   await step("a session that expired", expired(browser, impatient, idle));
 } finally {
   await browser.close();
-  for (const server of started) {
-    server.kill();
-    if (server.exitCode === null) await once(server, "exit");
-  }
+  await stopAll();
   await rm(directory, { recursive: true, force: true });
 }

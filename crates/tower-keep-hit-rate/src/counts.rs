@@ -84,7 +84,21 @@ impl Counts {
         }))
     }
 
-    #[cfg(test)]
+    pub(crate) fn figures(&self) -> &[u64; FIGURES] {
+        &self.0
+    }
+
+    pub(crate) fn from_figures(figures: [u64; FIGURES]) -> Self {
+        Self(figures)
+    }
+
+    /// Adds what was counted elsewhere. However much that is, all figures together do not overflow.
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (figure, more) in self.0.iter_mut().zip(other.0) {
+            *figure = figure.saturating_add(more).min(MOST);
+        }
+    }
+
     pub(crate) fn requests(&self) -> u64 {
         OUTCOMES.iter().map(|outcome| self.of(*outcome)).sum()
     }
@@ -150,7 +164,10 @@ pub(crate) const OUTCOMES: [Outcome; 9] = [
     Outcome::Cancelled,
 ];
 
-const FIGURES: usize = Figure::Broken as usize + 1;
+/// Nine years of nanoseconds.
+const MOST: u64 = 1 << 58;
+
+pub(crate) const FIGURES: usize = Figure::Broken as usize + 1;
 
 #[cfg(test)]
 mod tests {

@@ -72,6 +72,36 @@ pub struct Latency {
     pub p99: f64,
     pub p999: f64,
     pub max: f64,
+    /// How many took how long.
+    pub buckets: Buckets,
+}
+
+/// How many took how long, six buckets to each power of ten: the first counts what took a microsecond or
+/// less, each further one what took at most 10^(1/6) times as long, the last whatever took more than 68 s.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Buckets([u64; BUCKETS]);
+
+impl Buckets {
+    /// Of durations in nanoseconds, each with how many took so long.
+    pub(crate) fn of(cells: impl IntoIterator<Item = (u64, u64)>) -> Self {
+        let mut counts = [0; BUCKETS];
+        for (nanos, count) in cells {
+            counts[bucket(nanos)] += count;
+        }
+        Self(counts)
+    }
+
+    /// The counts, of the shortest first.
+    #[must_use]
+    pub fn as_slice(&self) -> &[u64] {
+        &self.0
+    }
+}
+
+impl Serialize for Buckets {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0)
+    }
 }
 
 impl WindowSnapshot {
@@ -141,6 +171,7 @@ impl Latency {
             p99,
             p999,
             max,
+            buckets: Buckets::of(histogram.cells()),
         })
     }
 }
@@ -148,4 +179,40 @@ impl Latency {
 /// Nanoseconds as seconds.
 pub(crate) fn seconds(nanos: u64) -> f64 {
     nanos as f64 / SECOND as f64
+}
+
+fn bucket(nanos: u64) -> usize {
+    let micros = nanos as f64 / 1e3;
+    // Below a microsecond it is less than zero, and becomes zero.
+    let bucket = (micros.log10() * 6.0).ceil() as usize;
+    bucket.min(BUCKETS - 1)
+}
+
+const BUCKETS: usize = 49;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_count_each_once_and_in_order() {
+        let histogram = Histogram::new();
+        let nanos = [
+            500,
+            1_000,
+            1_200,
+            9_000,
+            11_000,
+            1_100_000,
+            60 * SECOND,
+            600 * SECOND,
+        ];
+        nanos.iter().for_each(|nanos| histogram.add(*nanos));
+        let counts = Buckets::of(histogram.cells());
+        assert_eq!(counts.as_slice().iter().sum::<u64>(), 8);
+        // Values are read within 1.6 %: what lies on a bound may be on either side of it.
+        assert_eq!(counts.as_slice()[0] + counts.as_slice()[1], 3);
+        assert_eq!((counts.as_slice()[6], counts.as_slice()[7]), (1, 1));
+        assert_eq!(counts.as_slice()[BUCKETS - 1], 1);
+    }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use tower_keep_store::LookupKind;
 
 /// What a class counts: labels of different kinds are different classes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Kind {

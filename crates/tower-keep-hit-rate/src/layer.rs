@@ -7,7 +7,7 @@ use tower_keep_store::{ConfigError, Observer, Store};
 use tower_layer::Layer;
 
 use crate::{
-    handle::HitRateHandle, label::Labels, monitor::Monitor, rules::Rules,
+    cluster, handle::HitRateHandle, label::Labels, monitor::Monitor, rules::Rules,
     server_timing::ServerTiming, service::HitRate,
 };
 
@@ -117,6 +117,19 @@ impl HitRateLayerBuilder {
         self
     }
 
+    /// How often this process tells the others how it stands, where the store is a server, from 10
+    /// milliseconds to an hour; the same in all processes. What it told lives sixty times as long. Default: 5 s.
+    pub fn cluster_every(mut self, interval: Duration) -> Self {
+        self.rules.cluster_every = Some(interval);
+        self
+    }
+
+    /// Tells the other processes nothing, and has no [view](HitRateHandle::cluster) of them. Default: it does.
+    pub fn without_cluster(mut self) -> Self {
+        self.rules.cluster_every = None;
+        self
+    }
+
     /// The layer, and the way to read what it has counted.
     ///
     /// # Errors
@@ -136,11 +149,21 @@ impl HitRateLayerBuilder {
         if !(self.rules.worth.is_finite() && self.rules.worth >= 0.0) {
             return Err(ConfigError::new("worth_from: zero or more"));
         }
+        let is_sane = |every| (SHORTEST_INTERVAL..=LONGEST_INTERVAL).contains(every);
+        if !self.rules.cluster_every.as_ref().is_none_or(is_sane) {
+            return Err(ConfigError::new(
+                "cluster_every: from 10 milliseconds to an hour",
+            ));
+        }
         let (clock, evictions) = (self.store.clock(), self.store.evictions().clone());
         let monitor = Arc::new(Monitor::new(clock, evictions, self.rules));
         let observer: Arc<dyn Observer> = monitor.clone();
         self.store.observe(&observer);
+        cluster::begin(&self.store, &monitor);
         let handle = HitRateHandle::new(monitor.clone());
         Ok((HitRateLayer { monitor }, handle))
     }
 }
+
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
+const LONGEST_INTERVAL: Duration = Duration::from_secs(3600);

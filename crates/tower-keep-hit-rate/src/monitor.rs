@@ -11,12 +11,14 @@ use std::{
 
 use foldhash::fast::RandomState;
 use http::{header::HOST, request::Parts};
-use tower_keep_store::{Clock, Evictions, Lookup, Observer, Told};
+use tower_keep_store::{Clock, Evictions, Lookup, Observer, Outcome, Told};
 
 use crate::{
     class::Class,
     classes::{ClassId, Classes},
+    cluster::Peers,
     counts::is_lookup,
+    curve::Curve,
     hot_keys::HotKeys,
     kind::Kind,
     label::Found,
@@ -35,6 +37,8 @@ pub(crate) struct Monitor {
     pub(crate) hot_keys: HotKeys,
     /// What this process has let go of.
     pub(crate) evictions: Arc<Evictions>,
+    pub(crate) curve: Curve,
+    pub(crate) peers: Peers,
     ladder: Ladder,
     hasher: RandomState,
     begun: AtomicU64,
@@ -56,6 +60,8 @@ impl Monitor {
             classes: Classes::new(),
             hot_keys: HotKeys::new(rules.named_keys),
             evictions,
+            curve: Curve::new(),
+            peers: Peers::new(),
             ladder: Ladder::new(),
             hasher: RandomState::default(),
             begun: AtomicU64::new(0),
@@ -123,8 +129,16 @@ impl Monitor {
         }
     }
 
-    /// Asks what other lifetimes would have answered.
+    /// Notes the size of a body that the origin sent, and that a cache would hold.
+    pub(crate) fn measure(&self, outcome: Outcome, bytes: u64) {
+        if matches!(outcome, Outcome::Miss | Outcome::Bypass) && bytes > 0 {
+            self.curve.weigh(bytes);
+        }
+    }
+
+    /// Asks what other lifetimes and other sizes would have answered.
     pub(crate) fn simulate(&self, id: ClassId, key: u64, now: u64) {
+        self.curve.ask(key);
         self.ladder.ask(key, now, &self.class(id, now).rungs);
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Recorder {
     began: u64,
     /// A cache might answer it.
     is_cacheable: bool,
+    /// Simulated caches were asked for it.
+    is_simulated: bool,
     /// Its answer has no body on the wire.
     is_head: bool,
     /// Its answer tells what took how long.
@@ -54,6 +56,7 @@ impl Recorder {
             key: 0,
             began: now,
             is_cacheable: head.method == Method::GET || head.method == Method::HEAD,
+            is_simulated: false,
             is_head: head.method == Method::HEAD,
             is_timed: false,
             is_inside: true,
@@ -93,6 +96,7 @@ impl Recorder {
         self.count(id, told.unwrap_or(Outcome::Bypass.into()), now);
         if self.is_cacheable && told.is_none_or(|told| is_lookup(told.outcome)) {
             self.monitor.simulate(id, self.key, now);
+            self.is_simulated = true;
         }
         if let Some((_, told)) = self.counted.filter(|_| self.is_timed) {
             let to_head = Duration::from_nanos(now.saturating_sub(self.began));
@@ -136,6 +140,9 @@ impl Recorder {
         if let Some((id, told)) = self.known() {
             let [to_head, took] = [self.answered, now].map(|at| at.saturating_sub(self.began));
             self.monitor.class(id, now).time(told, to_head, took);
+            if self.is_simulated {
+                self.monitor.measure(told.outcome, self.bytes);
+            }
         }
         self.is_over = true;
     }

@@ -1,5 +1,7 @@
 //! What the layer was told.
 
+use std::time::Duration;
+
 use crate::{label::Labels, server_timing::ServerTiming, ticker::SECOND, verdict::Thresholds};
 
 /// The options of a layer.
@@ -15,6 +17,8 @@ pub(crate) struct Rules {
     pub(crate) named_keys: bool,
     /// Whose answers carry `Server-Timing`.
     pub(crate) server_timing: ServerTiming,
+    /// How often the other processes are told; none if they are not.
+    pub(crate) cluster_every: Option<Duration>,
 }
 
 impl Default for Rules {
@@ -26,6 +30,7 @@ impl Default for Rules {
             worth: 1.0,
             named_keys: false,
             server_timing: ServerTiming::default(),
+            cluster_every: Some(Duration::from_secs(5)),
         }
     }
 }

@@ -5,6 +5,7 @@ use tower_keep_store::Level;
 
 use crate::{
     class::Class,
+    curve::CurvePoint,
     figures::{Latency, WindowSnapshot, seconds},
     kind::Kind,
     ladder::Rung,
@@ -33,6 +34,13 @@ pub struct Snapshot {
     pub evictions: Vec<EvictionsSnapshot>,
     /// The keys that were asked for most, the hottest first; at most 20. Requests only.
     pub hot_keys: Vec<HotKey>,
+    /// What other sizes of the cache would do, the smallest first: some 32 of them, from one entry to a little
+    /// more than the keys that were seen. By all requests that a cache might have answered, those of late
+    /// counting more. Empty before there were 1024 of them.
+    pub curve: Vec<CurvePoint>,
+    /// The smallest size that has 95 % of the hits that a cache without bounds would have, and a sixteenth more
+    /// where it is an estimate. `None` where there is no curve, or nothing was asked for twice.
+    pub enough_entries: Option<u64>,
 }
 
 /// What is known of a class.
@@ -99,6 +107,7 @@ impl Snapshot {
         let mut classes: Vec<_> = monitor.classes.all().map(of).collect();
         classes.sort_by(|one, other| one.rank().cmp(&other.rank()));
         let (requests, in_flight) = monitor.requests();
+        let advice = monitor.curve.read();
         Self {
             version: 1,
             uptime_seconds: seconds(now),
@@ -107,6 +116,8 @@ impl Snapshot {
             classes,
             evictions: evictions(monitor),
             hot_keys: hot_keys(monitor, now),
+            curve: advice.points,
+            enough_entries: advice.enough_entries,
         }
     }
 

@@ -48,6 +48,7 @@ fn counting_allocates_nothing_and_the_cell_no_more_than_its_place() {
     }
     // Whoever reads allocates, but not for requests.
     drop((handle.snapshot(), handle.prometheus()));
+    handle.record_metrics();
     let through = allocations(
         |request| drop(ask(&mut service, request).now_or_never()),
         with_cell,

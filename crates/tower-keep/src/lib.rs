@@ -4,6 +4,8 @@ pub use tower_keep_cache::{
     Cache, CacheDirective, CacheHandle, CacheKey, CacheLayer, CacheLayerBuilder, CacheStats,
     CacheStatus, Class, Classes, Fence, ObjectCache, QueryRules, Tag,
 };
+pub use tower_keep_hit_rate as hit_rate;
+pub use tower_keep_hit_rate::{HitRateHandle, HitRateLayer};
 pub use tower_keep_rate_limit as rate_limit;
 pub use tower_keep_rate_limit::RateLimitLayer;
 pub use tower_keep_session as session;

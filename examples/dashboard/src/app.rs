@@ -7,7 +7,7 @@ use axum::{
     routing::{any, delete, get, patch, post},
 };
 use http::StatusCode;
-use tower_keep::{CrossOriginLayer, RateLimitLayer, SessionLayer, Store};
+use tower_keep::{CrossOriginLayer, RateLimitLayer, SessionLayer, Store, hit_rate::Page};
 
 use crate::{
     accounts::{self, Credentials, Queue},
@@ -18,6 +18,7 @@ use crate::{
     http::{Problem, TimingLayer, ask_each_time, keep_nothing},
     jobs,
     limits::{self, Limits},
+    monitor::{self, Monitoring},
     overview::{self, Outlook},
     page,
     recommendations::{self, Matcher},
@@ -32,6 +33,7 @@ use crate::{
 #[derive(Debug)]
 pub struct App {
     router: Router,
+    page: Page,
 }
 
 /// What handlers share.
@@ -52,10 +54,13 @@ impl App {
         store: &Store,
         limits: Limits,
         sessions: Sessions,
+        monitoring: Monitoring,
     ) -> Result<Self, StartError> {
         let (cache, caches) = cache::build(store)?;
         let limit = limits::build(store, limits)?;
         let sessions = sessions::build(store, sessions)?;
+        let (hit_rate, watch) = monitor::build(store, monitoring)?;
+        let page = watch.page();
         let sign_in = sign_in(sessions.tokens, limits::failed_logins(store)?);
         let state = AppState { database, caches };
         // What is about this request only stands outside the cache, and is never stored.
@@ -65,10 +70,14 @@ impl App {
             .layer(CrossOriginLayer::new())
             .layer(limit)
             .merge(others().layer(cache))
+            .layer(hit_rate)
             .with_state(state)
             .layer(middleware::map_response(ask_each_time))
-            .layer(TimingLayer);
-        Ok(Self { router })
+            .layer(TimingLayer)
+            // Outside of everything: watching is neither counted nor limited nor cached.
+            .nest_service("/keep", page.clone())
+            .route_service("/metrics", page.clone());
+        Ok(Self { router, page })
     }
 
     /// Makes the model's weights now instead of at the first request that needs
@@ -76,6 +85,11 @@ impl App {
     pub fn prepare_model() {
         Outlook::prepare();
         Matcher::shared();
+    }
+
+    /// The page that shows how the cache does.
+    pub(crate) fn page(&self) -> Page {
+        self.page.clone()
     }
 
     /// The service to serve, with the address of the client in each request

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Parser, value_parser};
 
-use crate::{Limits, Sessions};
+use crate::{Limits, Monitoring, Sessions};
 
 /// A hiring dashboard on SQLite, with and without the cache.
 #[derive(Clone, Debug, Parser)]
@@ -37,6 +37,10 @@ pub struct Options {
     #[arg(long)]
     pub insecure_cookies: bool,
 
+    /// Seconds after an endpoint's first request in which its cache is not judged [default: 60]
+    #[arg(long, value_name = "SECONDS")]
+    pub warm_up: Option<u32>,
+
     /// Measure every endpoint with and without the cache, print a table and exit
     #[arg(long)]
     pub measure: bool,
@@ -52,6 +56,13 @@ impl Options {
         Sessions {
             idle: idle.map_or(Sessions::default().idle, Duration::from_secs),
             insecure_cookies: self.insecure_cookies,
+        }
+    }
+
+    pub(crate) fn monitoring(&self) -> Monitoring {
+        let warm_up = self.warm_up.map(u64::from);
+        Monitoring {
+            warm_up: warm_up.map_or(Monitoring::default().warm_up, Duration::from_secs),
         }
     }
 

@@ -14,10 +14,11 @@
 //!   recruiters in and out; `GET /recruiter` is the page of whoever is signed in.
 //!   `POST /api/tokens` signs programs in: `Authorization: Bearer` with what
 //!   `Session-Ticket` says.
+//! - `GET /keep` shows how the cache does; `GET /metrics` tells Prometheus.
 //!
 //! What is cached, for how long, and what invalidates it stands in one file,
 //! `cache.rs`; who may ask how often, in `limits.rs`; who stays signed in, and
-//! how long, in `sessions.rs`. Everything else is an application as it would be
+//! how long, in `sessions.rs`; how the cache is judged, in `monitor.rs`. Everything else is an application as it would be
 //! without them.
 
 mod accounts;
@@ -32,6 +33,7 @@ mod jobs;
 mod limits;
 mod measure;
 mod model;
+mod monitor;
 mod overview;
 mod page;
 mod recommendations;
@@ -49,6 +51,7 @@ pub use self::{
     database::{Database, OpenError},
     error::StartError,
     limits::Limits,
+    monitor::Monitoring,
     run::run,
     seed::Volume,
     sessions::Sessions,

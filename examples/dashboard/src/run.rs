@@ -37,11 +37,13 @@ async fn serve(options: &Options) -> Result<(), StartError> {
         &store,
         options.limits(),
         options.sessions(),
+        options.monitoring(),
     )?;
     say(format_args!("database {}", path.display()));
     let address = listener.local_addr().unwrap_or(options.listen);
     say(format_args!("open http://{address}/"));
-    serve::serve(listener, app.into_router())
+    let page = app.page();
+    serve::serve(listener, app.into_router(), move || page.close())
         .await
         .map_err(|error| StartError::because("the server failed", error))
 }
@@ -69,6 +71,7 @@ async fn measure(options: &Options) -> Result<(), StartError> {
         &store,
         options.limits(),
         options.sessions(),
+        options.monitoring(),
     )?;
     let report = measure::measure(app, &database).await?;
     report

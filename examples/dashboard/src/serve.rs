@@ -6,11 +6,16 @@ use axum::Router;
 use tokio::{net::TcpListener, signal, sync::watch};
 
 /// Serves until SIGINT or SIGTERM, then lets running requests finish. Requests
-/// carry the address of their client: the rate limit asks for it.
-pub(crate) async fn serve(listener: TcpListener, router: Router) -> io::Result<()> {
+/// carry the address of their client: the rate limit asks for it. `on_stop` ends what would run for ever.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    on_stop: impl FnOnce() + Send + 'static,
+) -> io::Result<()> {
     let (stop, mut stopped) = watch::channel(false);
     tokio::spawn(async move {
         asked_to_stop().await;
+        on_stop();
         let _ = stop.send(true);
     });
     let mut last_call = stopped.clone();
@@ -74,7 +79,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let who = async |ConnectInfo(client): ConnectInfo<SocketAddr>| client.to_string();
-        tokio::spawn(serve(listener, Router::new().route("/", get(who))));
+        tokio::spawn(serve(listener, Router::new().route("/", get(who)), || {}));
         let (said, client) = tokio::task::spawn_blocking(move || ask(address))
             .await
             .unwrap();

@@ -1,6 +1,6 @@
 use std::net::SocketAddr;
 
-use dashboard::{App, Limits, Sessions};
+use dashboard::{App, Limits, Monitoring, Sessions};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tower_keep::Store;
 
@@ -22,8 +22,14 @@ impl Site {
     /// If the application does not start.
     pub async fn start(hiring: &Hiring, store: Store) -> Self {
         let database = tokio::task::block_in_place(|| hiring.open());
-        let app = App::new(database, &store, Limits::NONE_REACHES, Sessions::default())
-            .expect("good options");
+        let app = App::new(
+            database,
+            &store,
+            Limits::NONE_REACHES,
+            Sessions::default(),
+            Monitoring::default(),
+        )
+        .expect("good options");
         let router = app.into_router();
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await;

@@ -5,9 +5,7 @@ use std::collections::HashMap;
 use tower_keep_test_support::{Random, seed};
 
 use super::*;
-
-/// A workload: for each request, which key.
-type Workload<'a> = (&'a str, Box<dyn FnMut(&mut Random, u64) -> u64>);
+use crate::workloads::{Workload, zipf};
 
 const REQUESTS: u64 = 400_000;
 
@@ -97,16 +95,4 @@ impl Replay {
             self.ages[rung] += u64::from(age.unwrap_or(0));
         }
     }
-}
-
-/// The key of rank k comes as often as k to the power of minus s; by the inverse of the integral.
-fn zipf(random: &mut Random, s: f64, keys: u64) -> u64 {
-    let share = random.below(1 << 40) as f64 / (1_u64 << 40) as f64;
-    let (most, part) = (keys as f64, 1.0 - s);
-    let rank = if part.abs() < 1e-9 {
-        most.powf(share)
-    } else {
-        (1.0 + share * (most.powf(part) - 1.0)).powf(1.0 / part)
-    };
-    rank as u64
 }

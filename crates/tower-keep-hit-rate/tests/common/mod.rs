@@ -2,7 +2,10 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub(crate) mod promtool;
+
 use std::{
+    collections::HashMap,
     convert::Infallible,
     future::{Ready, poll_fn, ready},
     pin::pin,
@@ -115,3 +118,32 @@ pub(crate) fn outcomes(handle: &HitRateHandle) -> Outcomes {
 
 pub(crate) const MICRO: Duration = Duration::from_micros(1);
 pub(crate) const MILLI: Duration = Duration::from_millis(1);
+
+/// One name for a series, whoever tells of it: labels are sorted.
+pub(crate) fn series<'a>(name: &str, labels: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let mut labels: Vec<_> = labels
+        .map(|(label, value)| format!("{label}={value}"))
+        .collect();
+    labels.sort();
+    format!("{name}{{{}}}", labels.join(","))
+}
+
+/// The series of Prometheus' text with their values. Labels have neither a comma nor an equals sign here.
+pub(crate) fn scraped(text: &str) -> HashMap<String, f64> {
+    let samples = text.lines().filter(|line| !line.starts_with('#'));
+    let one = |line: &str| {
+        let (name, value) = line.rsplit_once(' ').expect("a name and a value");
+        let (name, labels) = name.split_once('{').unwrap_or((name, "}"));
+        let labels = labels.trim_end_matches('}').replace("\\\"", "''");
+        let labels: Vec<_> = labels
+            .split_terminator(',')
+            .map(|label| label.replace('"', "").replace("''", "\""))
+            .collect();
+        let pairs = labels
+            .iter()
+            .map(|label| label.split_once('=').expect("a label and a value"));
+        let value = value.parse().expect("a number");
+        (series(name, pairs), value)
+    };
+    samples.map(one).collect()
+}

@@ -21,7 +21,7 @@ pub(crate) async fn measure(app: App, database: &Database) -> Result<Report, Sta
     let failed = |error| StartError::because("cannot listen for the measurement", error);
     let listener = TcpListener::bind("127.0.0.1:0").await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let server = tokio::spawn(serve::serve(listener, app.into_router()));
+    let server = tokio::spawn(serve::serve(listener, app.into_router(), || {}));
     let report = endpoints(Client::connect(address).await?, database).await;
     server.abort();
     report

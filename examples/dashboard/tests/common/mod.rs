@@ -6,7 +6,7 @@ use std::{net::SocketAddr, path::Path};
 
 use axum::{Router, body::Body, extract::ConnectInfo};
 use bytes::Bytes;
-use dashboard::{App, Database, Limits, Sessions, Volume};
+use dashboard::{App, Database, Limits, Monitoring, Sessions, Volume};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -45,15 +45,24 @@ impl Site {
 
     /// One that keeps browsers signed in differently.
     pub(crate) fn with(sessions: Sessions) -> Self {
-        let site = Self::new();
+        Self::new().again(sessions, Monitoring::default())
+    }
+
+    /// The same, its cache judged differently.
+    pub(crate) fn judged(self, monitoring: Monitoring) -> Self {
+        self.again(Sessions::default(), monitoring)
+    }
+
+    fn again(self, sessions: Sessions, monitoring: Monitoring) -> Self {
         let app = App::new(
-            site.database.clone(),
-            &site.store,
+            self.database.clone(),
+            &self.store,
             Limits::default(),
             sessions,
+            monitoring,
         );
         let router = app.unwrap().into_router();
-        Self { router, ..site }
+        Self { router, ..self }
     }
 
     /// Another application on the same database file and the same store.
@@ -72,6 +81,7 @@ impl Site {
             &store,
             Limits::default(),
             Sessions::default(),
+            Monitoring::default(),
         )
         .unwrap()
         .into_router();

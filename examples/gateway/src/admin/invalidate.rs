@@ -1,0 +1,84 @@
+//! Clearing out.
+
+use axum::{
+    Json,
+    extract::{Query, State},
+    response::{IntoResponse, Response},
+};
+use http::{StatusCode, Uri};
+use serde::Deserialize;
+use tower_keep::{Mode, StoreError, Tag};
+
+use crate::{answer::problem, stack::Handles};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Purge {
+    url: String,
+}
+
+/// `POST /purge?url=…`.
+pub(super) async fn purge(
+    State(handles): State<Handles>,
+    Query(Purge { url }): Query<Purge>,
+) -> Response {
+    let uri: Option<Uri> = url.parse().ok();
+    let Some(uri) = uri.filter(|uri| uri.scheme().is_some() && uri.host().is_some()) else {
+        return refused("url: a whole one, http://host/path");
+    };
+    // The URI has an authority of its own.
+    done(handles.cache.purge("", &uri).await)
+}
+
+/// What is to be cleared out.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Invalidation {
+    tags: Vec<String>,
+    classes: Vec<String>,
+    everything: bool,
+    /// Whether it may still answer as stale.
+    soft: bool,
+}
+
+/// `POST /invalidate`.
+pub(super) async fn invalidate(
+    State(handles): State<Handles>,
+    Json(wanted): Json<Invalidation>,
+) -> Response {
+    if wanted.tags.is_empty() && wanted.classes.is_empty() && !wanted.everything {
+        return refused("nothing is named: tags, classes or everything");
+    }
+    done(carry_out(&handles, &wanted).await)
+}
+
+async fn carry_out(handles: &Handles, wanted: &Invalidation) -> Result<(), StoreError> {
+    let cache = &handles.cache;
+    let mode = if wanted.soft { Mode::Soft } else { Mode::Hard };
+    if wanted.everything {
+        cache.invalidate_everything(mode).await?;
+    }
+    if !wanted.tags.is_empty() {
+        let tags = wanted.tags.iter().map(|name| Tag::new(name));
+        cache.invalidate(tags, mode).await?;
+    }
+    for class in &wanted.classes {
+        cache.invalidate_class(class, mode).await?;
+    }
+    Ok(())
+}
+
+/// What the store did not take holds here, and is written later: who asked should know.
+fn done(result: Result<(), StoreError>) -> Response {
+    match result {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => {
+            let detail = format!("in force in this process only, for now: {error}");
+            problem(StatusCode::SERVICE_UNAVAILABLE, &detail).into_response()
+        }
+    }
+}
+
+fn refused(detail: &str) -> Response {
+    problem(StatusCode::BAD_REQUEST, detail).into_response()
+}

@@ -1,0 +1,164 @@
+//! A body that is waited for only so long, and taken only so far.
+
+use std::{
+    error::Error,
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep, sleep};
+
+/// What a client sends.
+pub(crate) type RequestBody = TimedBody<Incoming>;
+
+/// What the origin sends.
+pub(crate) type OriginBody = TimedBody<Incoming>;
+
+/// Frames pass as they come; if none comes for too long, or too much has come, it breaks off.
+#[derive(Debug)]
+pub(crate) struct TimedBody<B> {
+    inner: B,
+    timeout: Duration,
+    /// Made when a frame is first waited for.
+    timer: Option<Pin<Box<Sleep>>>,
+    /// Whether it runs: not while nobody asks for the next frame, as when a client reads slowly.
+    is_waiting: bool,
+    left: Option<u64>,
+}
+
+/// Why a body broke off.
+#[derive(Debug)]
+pub(crate) enum BodyError<E> {
+    Inner(E),
+    TimedOut,
+    TooLarge,
+}
+
+impl<B> TimedBody<B> {
+    pub(crate) fn new(inner: B, timeout: Duration, largest: Option<u64>) -> Self {
+        Self {
+            inner,
+            timeout,
+            timer: None,
+            is_waiting: false,
+            left: largest,
+        }
+    }
+
+    /// Whether the next frame has been waited for too long.
+    fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
+        let timeout = self.timeout;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(timeout)));
+        if !std::mem::replace(&mut self.is_waiting, true) {
+            timer.as_mut().reset(Instant::now() + timeout);
+        }
+        timer.as_mut().poll(cx).is_ready()
+    }
+
+    /// Counts a frame, and whether there is room for it.
+    fn is_within(&mut self, data: Option<&Bytes>) -> bool {
+        let (Some(left), Some(data)) = (&mut self.left, data) else {
+            return true;
+        };
+        match left.checked_sub(data.len() as u64) {
+            Some(less) => {
+                *left = less;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+impl<B> Body for TimedBody<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    type Data = Bytes;
+    type Error = BodyError<B::Error>;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) else {
+            return if self.is_late(cx) {
+                Poll::Ready(Some(Err(BodyError::TimedOut)))
+            } else {
+                Poll::Pending
+            };
+        };
+        self.is_waiting = false;
+        Poll::Ready(frame.map(|frame| {
+            let frame = frame.map_err(BodyError::Inner)?;
+            if self.is_within(frame.data_ref()) {
+                Ok(frame)
+            } else {
+                Err(BodyError::TooLarge)
+            }
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for BodyError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Inner(error) => error.fmt(f),
+            Self::TimedOut => f.write_str("a body was waited for too long"),
+            Self::TooLarge => f.write_str("a body is too large"),
+        }
+    }
+}
+
+impl<E: Error + 'static> Error for BodyError<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Inner(error) => error.source(),
+            Self::TimedOut | Self::TooLarge => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+    use tower_keep_test_support::{Gate, ScriptedBody};
+
+    use super::*;
+
+    async fn ends(body: ScriptedBody, largest: Option<u64>) -> Result<Bytes, String> {
+        let timed = TimedBody::new(body, Duration::from_millis(20), largest);
+        let whole = timed.collect().await;
+        whole
+            .map(http_body_util::Collected::to_bytes)
+            .map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn frames_pass_and_a_body_too_large_breaks_off() {
+        let body = || ScriptedBody::frames(["ab", "cd"]);
+        assert_eq!(ends(body(), None).await.expect("whole"), "abcd");
+        assert_eq!(ends(body(), Some(4)).await.expect("whole"), "abcd");
+        assert!(ends(body(), Some(3)).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_body_that_stops_is_not_waited_for_forever() {
+        let never = Gate::closed();
+        let body = ScriptedBody::frames(["ab"]).gate(&never);
+        assert!(ends(body, None).await.is_err());
+    }
+}

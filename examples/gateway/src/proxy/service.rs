@@ -1,0 +1,118 @@
+//! The innermost service: asks the origin.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::{
+    HeaderValue, Request, Response, StatusCode, Version,
+    header::{CONNECTION, UPGRADE},
+};
+use hyper::{body::Incoming, upgrade};
+use tower_service::Service;
+
+use super::{
+    OriginBody, OriginUrl, ProxyError, RequestBody,
+    client::{Client, client},
+    hop_by_hop, outgoing, tunnel,
+};
+use crate::{
+    config::{Config, PoolConfig},
+    pseudonym::Pseudonym,
+};
+
+/// Sends requests to the origin. Clones share its connections.
+#[derive(Clone, Debug)]
+pub(crate) struct Proxy {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    client: Client,
+    origin: OriginUrl,
+    pseudonym: Pseudonym,
+    pool: PoolConfig,
+    response_timeout: Duration,
+    body_timeout: Duration,
+}
+
+impl Proxy {
+    pub(crate) fn new(config: &Config, origin: OriginUrl, pseudonym: Pseudonym) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                client: client(config, &origin),
+                origin,
+                pseudonym,
+                pool: config.pool.clone(),
+                response_timeout: config.timeouts.response.0,
+                body_timeout: config.timeouts.body.0,
+            }),
+        }
+    }
+}
+
+impl Service<Request<RequestBody>> for Proxy {
+    type Response = Response<OriginBody>;
+    type Error = ProxyError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<OriginBody>, ProxyError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ProxyError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
+        let shared = self.shared.clone();
+        Box::pin(async move { shared.ask(request).await })
+    }
+}
+
+impl Shared {
+    async fn ask(
+        &self,
+        mut request: Request<RequestBody>,
+    ) -> Result<Response<OriginBody>, ProxyError> {
+        let wants_upgrade = request.headers().contains_key(UPGRADE);
+        let upgrade = wants_upgrade.then(|| upgrade::on(&mut request));
+        let (mut head, body) = request.into_parts();
+        outgoing::address(&mut head, &self.origin, &self.pool, &self.pseudonym);
+        let answer = self.client.request(Request::from_parts(head, body));
+        let response = tokio::time::timeout(self.response_timeout, answer)
+            .await
+            .map_err(|_| ProxyError::TimedOut)?
+            .map_err(ProxyError::of)?;
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return Ok(self.incoming(response));
+        }
+        let client = upgrade.ok_or(ProxyError::Upgraded)?;
+        Ok(self.switch(response, client))
+    }
+
+    /// The response as the layers see it: without what ends at this hop.
+    fn incoming(&self, response: Response<Incoming>) -> Response<OriginBody> {
+        let mut response = response.map(|body| OriginBody::new(body, self.body_timeout, None));
+        // The server speaks for itself: it must not answer in HTTP/1.0 because the origin does.
+        *response.version_mut() = Version::HTTP_11;
+        hop_by_hop::remove(response.headers_mut());
+        response
+    }
+
+    fn switch(
+        &self,
+        mut response: Response<Incoming>,
+        client: upgrade::OnUpgrade,
+    ) -> Response<OriginBody> {
+        let protocol = response.headers().get(UPGRADE).cloned();
+        tunnel::open(client, upgrade::on(&mut response));
+        let mut response = self.incoming(response);
+        let headers = response.headers_mut();
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        if let Some(protocol) = protocol {
+            headers.insert(UPGRADE, protocol);
+        }
+        response
+    }
+}

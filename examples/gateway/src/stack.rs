@@ -1,0 +1,106 @@
+//! The layers, put together.
+
+use std::{borrow::Cow, sync::Arc};
+
+use http::HeaderName;
+use tower::limit::ConcurrencyLimit;
+use tower_keep::{Cache, CacheHandle, CacheLayer, Classes, ConfigError, RateLimitLayer, Store};
+use tower_keep_hit_rate::{HitRateHandle, HitRateLayer};
+use tower_layer::Layer;
+
+use crate::{
+    config::Config,
+    error::StartError,
+    limits,
+    proxy::Proxy,
+    routes::{RouteTable, Routes},
+};
+
+/// What answers from the cache or asks the origin.
+pub(crate) type Cached = Cache<Routes<ConcurrencyLimit<Proxy>>>;
+
+/// The service and the layers around it, and the ways to look in.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    pub(crate) cached: Cached,
+    pub(crate) limit: Option<RateLimitLayer>,
+    pub(crate) hit_rate: HitRateLayer,
+    pub(crate) handles: Handles,
+}
+
+/// What the admin address looks in with.
+#[derive(Clone, Debug)]
+pub(crate) struct Handles {
+    pub(crate) cache: CacheHandle,
+    pub(crate) hit_rate: HitRateHandle,
+}
+
+impl Stack {
+    pub(crate) fn new(config: &Config, store: &Store, proxy: Proxy) -> Result<Self, StartError> {
+        let table = Arc::new(RouteTable::new(config)?);
+        let cache = cache(config, store, &table)?;
+        let permits = config.bounds.origin_requests.min(MOST_PERMITS);
+        let origin = ConcurrencyLimit::new(proxy, permits);
+        let routes = Routes::new(table.clone(), &cache, &origin)
+            .map_err(|error| StartError::from_config(&error))?;
+        let (hit_rate, figures) =
+            hit_rate(store, table).map_err(|error| StartError::from_config(&error))?;
+        Ok(Self {
+            cached: cache.layer(routes),
+            limit: limits::build(store, config)?,
+            hit_rate,
+            handles: Handles {
+                cache: cache.handle(),
+                hit_rate: figures,
+            },
+        })
+    }
+}
+
+fn cache(
+    config: &Config,
+    store: &Store,
+    table: &Arc<RouteTable>,
+) -> Result<CacheLayer, StartError> {
+    let classes = config.classes.iter();
+    let classes = classes.fold(Classes::new(), |classes, (name, class)| {
+        classes.class(name.as_str(), class.class())
+    });
+    let mut builder = CacheLayer::builder(store.clone())
+        .classes(classes)
+        .query(config.query.rules())
+        .first_level_bytes(config.memory)
+        .cache_status(config.cache_status.status());
+    for name in &config.key_fields {
+        let name = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|error| StartError::because(format!("key_fields: {name:?}"), error))?;
+        builder = builder.key_header(name);
+    }
+    if table.has_exceptions() {
+        let table = table.clone();
+        builder = builder.bypass_when(move |request| table.excepts(request.uri.path()));
+    }
+    builder
+        .build()
+        .map_err(|error| StartError::from_config(&error))
+}
+
+/// Each route has figures of its own.
+fn hit_rate(
+    store: &Store,
+    table: Arc<RouteTable>,
+) -> Result<(HitRateLayer, HitRateHandle), ConfigError> {
+    let builder = HitRateLayer::builder(store.clone());
+    if table.is_empty() {
+        return builder.build();
+    }
+    builder
+        .label(move |request| {
+            let path = table.pattern(request.uri.path())?;
+            Some(Cow::Owned(path.to_owned()))
+        })
+        .build()
+}
+
+/// What a semaphore of tokio holds.
+const MOST_PERMITS: usize = usize::MAX >> 3;

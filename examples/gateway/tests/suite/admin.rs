@@ -1,0 +1,118 @@
+//! The admin address.
+
+use std::net::SocketAddr;
+
+use crate::common::{Origin, Reply, Site, ask, exchange, respond};
+
+const CONFIG: &str = "
+    tag_field = 'surrogate-key'
+    routes = [{ path = '/tagged/*', tags = ['by-route'] }, { path = '/classed', class = 'a' }]
+    [classes.a]
+    fresh_for = '1m'
+    [admin]
+    listen = '127.0.0.1:0'
+    token = '0123456789abcdef'
+";
+const TOKEN: &str = "authorization: Bearer 0123456789abcdef";
+
+async fn site() -> (Site, SocketAddr, Origin) {
+    let fields = [
+        ("cache-control", "max-age=60"),
+        ("surrogate-key", "one two"),
+    ];
+    let origin = Origin::start(move |asked| {
+        let fields: &[_] = if asked.uri.path() == "/classed" {
+            &[]
+        } else {
+            &fields
+        };
+        respond(200, fields, "")
+    })
+    .await;
+    let site = Site::new(&origin, CONFIG).await;
+    let admin = site.admin.expect("an admin address");
+    (site, admin, origin)
+}
+
+async fn post(admin: SocketAddr, path: &str, json: &str) -> Reply {
+    let length = json.len();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n{TOKEN}\r\n\
+         content-type: application/json\r\ncontent-length: {length}\r\n\r\n{json}"
+    );
+    Reply::parse(&exchange(admin, request.as_bytes()).await)
+}
+
+#[tokio::test]
+async fn a_url_a_tag_a_class_and_everything_can_be_cleared_out() {
+    let (site, admin, _origin) = site().await;
+    for (path, clear, what) in [
+        ("/a", "/purge?url=http://site/a", ""),
+        ("/a", "/invalidate", r#"{"tags":["two"]}"#),
+        ("/tagged/a", "/invalidate", r#"{"tags":["by-route"]}"#),
+        ("/classed", "/invalidate", r#"{"classes":["a"]}"#),
+        ("/a", "/invalidate", r#"{"everything":true}"#),
+    ] {
+        site.get(path).await;
+        let hit = site.get(path).await;
+        assert!(hit.is_hit(), "{path}");
+        assert!(!hit.has("surrogate-key"));
+        let reply = post(admin, clear, what).await;
+        assert_eq!(reply.status, 204, "{clear} {what}: {}", reply.body);
+        assert!(!site.get(path).await.is_hit(), "{clear} {what}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_gets_in_without_the_token_or_by_the_public_address() {
+    let (site, admin, _origin) = site().await;
+    for fields in [
+        &[][..],
+        &["authorization: Bearer 0123456789abcdeX"],
+        &["authorization: Basic YTpi"],
+    ] {
+        for line in ["GET /stats", "POST /purge?url=http://site/", "GET /nothing"] {
+            let reply = ask(admin, line, fields).await;
+            assert_eq!(reply.status, 401, "{line}");
+            assert_eq!(reply.field("www-authenticate"), "Bearer");
+        }
+    }
+    site.get("/a").await;
+    // To the public address these are paths of the origin.
+    let public = ask(site.address, "POST /purge?url=http://site/a", &[TOKEN]).await;
+    assert_eq!(public.status, 200);
+    assert!(site.get("/a").await.is_hit());
+}
+
+#[tokio::test]
+async fn figures_are_told_in_json_and_for_prometheus() {
+    let (site, admin, _origin) = site().await;
+    site.get("/a").await;
+    site.get("/a").await;
+    let stats = ask(admin, "GET /stats", &[TOKEN]).await;
+    let stats: serde_json::Value = serde_json::from_str(&stats.body).expect("JSON");
+    assert_eq!(stats["cache"]["entries"], 1);
+    assert!(stats["hit_rate"].is_object());
+    let metrics = ask(admin, "GET /metrics", &[TOKEN]).await;
+    assert!(
+        metrics.body.contains("tower_keep_cache_entries 1"),
+        "{}",
+        metrics.body
+    );
+    assert!(metrics.body.contains("outcome=\"hit\""), "{}", metrics.body);
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_refused() {
+    let (_site, admin, _origin) = site().await;
+    for (path, json) in [
+        ("/purge?url=/a", ""),
+        ("/purge", ""),
+        ("/purge?url=http://site/&more=1", ""),
+        ("/invalidate", "{}"),
+        ("/invalidate", r#"{"tag":["a"]}"#),
+    ] {
+        let status = post(admin, path, json).await.status;
+        assert!((400..500).contains(&status), "{path} {json}: {status}");
+    }
+}

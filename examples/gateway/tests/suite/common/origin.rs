@@ -1,0 +1,139 @@
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, Uri, Version};
+use http_body_util::{BodyExt, Full};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto::Builder,
+};
+use tokio::{
+    net::TcpListener,
+    task::{JoinHandle, JoinSet},
+};
+
+/// What an origin was asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) version: Version,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// A server that answers as it is told, and remembers what it was asked.
+pub(crate) struct Origin {
+    pub(crate) address: SocketAddr,
+    asked: Arc<Mutex<Vec<Asked>>>,
+    connections: Arc<AtomicUsize>,
+    task: JoinHandle<()>,
+}
+
+type Answer = dyn Fn(&Asked) -> Response<Full<Bytes>> + Send + Sync;
+
+impl Origin {
+    pub(crate) async fn start(
+        answer: impl Fn(&Asked) -> Response<Full<Bytes>> + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let asked = Arc::<Mutex<Vec<_>>>::default();
+        let connections = Arc::<AtomicUsize>::default();
+        let serving = serve(
+            listener,
+            asked.clone(),
+            connections.clone(),
+            Arc::new(answer),
+        );
+        Self {
+            address,
+            asked,
+            connections,
+            task: tokio::spawn(serving),
+        }
+    }
+
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().expect("no test panicked in it").clone()
+    }
+
+    pub(crate) fn last(&self) -> Asked {
+        self.asked().pop().expect("the origin was asked")
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.asked().len()
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Origin {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// A response with these fields.
+pub(crate) fn respond(status: u16, fields: &[(&str, &str)], body: &str) -> Response<Full<Bytes>> {
+    let mut response = Response::builder().status(status);
+    for (name, value) in fields {
+        response = response.header(*name, *value);
+    }
+    let body = Full::from(body.to_owned());
+    response.body(body).expect("a response")
+}
+
+async fn serve(
+    listener: TcpListener,
+    asked: Arc<Mutex<Vec<Asked>>>,
+    connections: Arc<AtomicUsize>,
+    answer: Arc<Answer>,
+) {
+    // Those that are open end with the origin.
+    let mut open = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        connections.fetch_add(1, Ordering::Relaxed);
+        let (asked, answer) = (asked.clone(), answer.clone());
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (asked, answer) = (asked.clone(), answer.clone());
+            async move {
+                let request = read(request).await;
+                let response = answer(&request);
+                asked.lock().expect("no test panicked in it").push(request);
+                Ok::<_, Infallible>(response)
+            }
+        });
+        open.spawn(async move {
+            let builder = Builder::new(TokioExecutor::new());
+            let _ = builder
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+        });
+    }
+}
+
+async fn read(request: Request<Incoming>) -> Asked {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await;
+    Asked {
+        method: head.method,
+        uri: head.uri,
+        version: head.version,
+        headers: head.headers,
+        body: body
+            .map(http_body_util::Collected::to_bytes)
+            .unwrap_or_default(),
+    }
+}

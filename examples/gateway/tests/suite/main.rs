@@ -1,0 +1,10 @@
+//! The gateway over real sockets, in front of origins that the tests script.
+
+mod admin;
+mod caching;
+mod common;
+mod limits;
+mod malformed;
+mod pitfalls;
+mod program;
+mod proxying;

@@ -1,0 +1,143 @@
+//! The program as an operator runs it: what it says when it cannot start, and what it logs.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    process::{Child, Command, Stdio},
+};
+
+fn gateway(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
+    command
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Starts it with this configuration, and what it says of that.
+fn refusal(config: &str) -> String {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("gateway.toml");
+    std::fs::write(&path, config).expect("written");
+    let path = path.to_str().expect("a path");
+    let output = gateway(&["--config", path]).output().expect("it runs");
+    assert!(!output.status.success(), "{config}");
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    said
+}
+
+#[test]
+fn what_makes_no_sense_is_one_line_that_says_where() {
+    let origin = "origin = 'http://127.0.0.1:1'\nlisten = '127.0.0.1:0'\n";
+    for (config, expected) in [
+        ("", "--origin"),
+        ("origin = 'app'", "http://"),
+        ("orgin = 'http://app'", "unknown field `orgin`"),
+        ("origin = ", "line 1"),
+        (
+            &format!("{origin}timeouts = {{ response = 5 }}"),
+            "a length of time",
+        ),
+        (
+            &format!("{origin}timeouts = {{ response = '5' }}"),
+            "a length of time",
+        ),
+        (&format!("{origin}store = 'nosuch:'"), "store"),
+        (&format!("{origin}bounds = {{ head = 1 }}"), "bounds.head"),
+        (
+            &format!("{origin}routes = [{{ path = 'a' }}]"),
+            "the route \"a\"",
+        ),
+        (
+            &format!("{origin}[classes.a]\nfresh_for = '0s'"),
+            "never fresh",
+        ),
+        (
+            &format!("{origin}trusted_proxies = ['300.0.0.0/8']"),
+            "line 3",
+        ),
+        (
+            &format!(
+                "{origin}rate_limits = [{{ name = 'a', by = 'b', limit = 1, window = '1s' }}]"
+            ),
+            "the rate limit \"a\"",
+        ),
+        (
+            &format!(
+                "{origin}rate_limits = [{{ name = 'a', by = 'address', limit = 0, window = '1s' }}]"
+            ),
+            "limit of 0",
+        ),
+        (
+            &format!("{origin}[admin]\nlisten = '127.0.0.1:0'\ntoken = 'short'"),
+            "admin.token",
+        ),
+        (&format!("{origin}[admin]\nlisten = '127.0.0.1:0'"), "token"),
+    ] {
+        let said = refusal(config);
+        assert!(said.contains(expected), "{config:?}: {said}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let output = gateway(&["--config", "/nosuch/gateway.toml"])
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert!(
+        !output.status.success() && said.contains("/nosuch/gateway.toml"),
+        "{said}"
+    );
+}
+
+#[test]
+fn each_request_is_a_line_of_json_with_its_outcome() {
+    // Nothing listens there.
+    let mut child = Running(
+        gateway(&["--listen", "127.0.0.1:0", "--origin", "http://127.0.0.1:1"])
+            .spawn()
+            .expect("it runs"),
+    );
+    let address = listening(&mut child.0);
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    let request = "GET /a?b=%22 HTTP/1.1\r\nhost: site\r\nconnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("answered");
+    assert!(answer.starts_with("HTTP/1.1 502"), "{answer}");
+    let mut line = String::new();
+    let output = child.0.stdout.take().expect("piped");
+    BufReader::new(output).read_line(&mut line).expect("a line");
+    drop(child);
+    let line: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!(line["client"], "127.0.0.1");
+    assert_eq!(line["method"], "GET");
+    assert_eq!(line["target"], "/a?b=%22");
+    assert_eq!(line["host"], "site");
+    assert_eq!(line["status"], 502);
+    assert_eq!(line["outcome"], "error");
+    assert_eq!(line["whole"], true);
+    assert!(line["bytes"].as_u64().is_some_and(|bytes| bytes > 0));
+}
+
+/// Ends with the test, however that ends.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Where it says that it listens.
+fn listening(child: &mut Child) -> String {
+    let mut said = String::new();
+    let mut lines = BufReader::new(child.stderr.take().expect("piped"));
+    lines.read_line(&mut said).expect("a line");
+    let (_, url) = said.split_once("http://").expect("an address");
+    url.trim().trim_end_matches('/').to_owned()
+}
