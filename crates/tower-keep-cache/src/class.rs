@@ -103,7 +103,8 @@ impl Class {
     /// `Cookie` field are answered from the cache and may fill it. Default: no; then only responses
     /// that say `public` or `s-maxage` are shared with them, and to all others a browser that has any
     /// cookie is told `fwd=bypass`. Says nothing of `Authorization`; and a response for which a session
-    /// was looked at is not stored all the same.
+    /// was looked at is not stored all the same. One whose handler was told which user asks is stored if the
+    /// handler itself [names](crate::CacheDirective::class) the class.
     pub fn allow_cookies(mut self) -> Self {
         self.cookies = true;
         self

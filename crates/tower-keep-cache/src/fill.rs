@@ -161,7 +161,7 @@ impl Fill {
     /// The body has passed as a whole.
     pub(crate) fn complete(mut self, body: Bytes, mut trailers: Option<HeaderMap>) {
         // Whoever made the body may have looked at the session after the head had gone.
-        if self.personal.is_marked() {
+        if self.personal.refuses(self.plan.shared_with) {
             self.shared.mark_unshared(&self.flight);
             return self.release();
         }

@@ -54,7 +54,10 @@
 //!
 //! Nor is anything stored, shared with those who wait, or brought by a refresh for others, if a session was
 //! looked at for it before the end of its body: the [`PersonalCell`] of the request (the cache leaves one if
-//! there is none) or of the response is marked. Nothing overrides that. A page for which nobody looks is
+//! there is none) or of the response is marked. Nothing overrides that. Where the handler was only told who is
+//! logged in (by the session's `IdentifyLayer`), what it answers a user is stored if it names, in its
+//! [`CacheDirective`], a class that [allows cookies](Class::allow_cookies): `public`, `s-maxage`, and the class of a
+//! route or layer are said of many pages at once, and are not enough. A page for which nobody looks is
 //! one for all, and is served to visitors who have a session too. What looks at the session for *every*
 //! request, outside of the cache, leaves it nothing to store.
 //!

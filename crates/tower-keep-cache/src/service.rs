@@ -176,9 +176,8 @@ impl<S> Cache<S> {
         ResBody::Error: Send,
     {
         let engine = &self.shared.engine;
-        let leads = !request.lookup.head
-            && !is_looked_at(&request.head.extensions)
-            && entry.may_refresh(engine.now());
+        let leads =
+            !request.lookup.head && refreshes(entry, &request) && entry.may_refresh(engine.now());
         let flight = flight_key(&found.key, &request.lookup);
         let Some(lead) = leads.then(|| engine.flights.lead(&flight)).flatten() else {
             return false;
@@ -195,6 +194,13 @@ pub(crate) fn admits(entry: &Entry<Stored>, lookup: &Lookup) -> bool {
         .value
         .response()
         .is_some_and(|response| response.shared_with.admits(lookup.identified))
+}
+
+/// Whether the origin's answer to this request is likely to be one for all, like the entry.
+pub(crate) fn refreshes<ReqBody>(entry: &Entry<Stored>, request: &Pending<ReqBody>) -> bool {
+    let response = entry.value.response();
+    let is_for_users = response.is_some_and(|response| response.shared_with.users);
+    !is_looked_at(&request.head.extensions) && (is_for_users || !request.lookup.identified.user)
 }
 
 /// Answers from an entry that [admits](admits) the request.

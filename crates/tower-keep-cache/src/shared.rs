@@ -163,6 +163,8 @@ pub(crate) fn flight_key<'a>(key: &'a [u8], lookup: &Lookup) -> Cow<'a, [u8]> {
     flight.push(b'i');
     flight.push(u8::from(lookup.identified.cookie));
     flight.push(u8::from(lookup.identified.authorization));
+    // What is refused to these is not refused to visitors with a cookie.
+    flight.push(u8::from(lookup.identified.user));
     flight.into()
 }
 

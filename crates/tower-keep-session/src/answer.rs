@@ -93,7 +93,7 @@ pub(crate) fn problem(status: StatusCode, grpc: Option<&'static str>) -> Respons
     if let Some(kind) = grpc {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-        headers.insert("grpc-status", HeaderValue::from(code(status)));
+        headers.insert("grpc-status", HeaderValue::from(grpc_code(status)));
         headers.insert("grpc-message", HeaderValue::from_static(title));
         return response;
     }
@@ -110,7 +110,7 @@ pub(crate) fn problem(status: StatusCode, grpc: Option<&'static str>) -> Respons
 }
 
 /// The code as gRPC numbers them.
-fn code(status: StatusCode) -> u16 {
+pub(crate) fn grpc_code(status: StatusCode) -> i32 {
     match status {
         StatusCode::SERVICE_UNAVAILABLE => 14,
         StatusCode::PAYLOAD_TOO_LARGE => 8,

@@ -11,6 +11,7 @@ use crate::{
     layer::{SessionLayer, Shared, TokenId},
     lifetimes::Lifetimes,
     manager::Manager,
+    reused::{OnReusedTicket, ReusedTicket},
     ticket::REALM,
     transport::Transport,
 };
@@ -24,6 +25,7 @@ pub struct SessionLayerBuilder {
     transports: Vec<Transport>,
     labels: Labels,
     token_id: Option<TokenId>,
+    on_reused_ticket: Option<OnReusedTicket>,
 }
 
 impl SessionLayerBuilder {
@@ -35,6 +37,7 @@ impl SessionLayerBuilder {
             transports: Vec::new(),
             labels: Labels::UserAgent,
             token_id: None,
+            on_reused_ticket: None,
         }
     }
 
@@ -76,6 +79,25 @@ impl SessionLayerBuilder {
     /// ticket leads on, and after the grace it is given another. Default: never.
     pub fn rotate_every(mut self, time: Duration) -> Self {
         self.lifetimes.rotation = Some(time);
+        self
+    }
+
+    /// What is done when the ticket that a rotation replaced comes again, after its grace: a sign of theft, of
+    /// which it is not known whether the thief has the old ticket or the new one. The request itself has no session.
+    /// It waits for the hook, and for one round trip more, which finds out whose session it was: what takes time is
+    /// for a task.
+    /// Default: it is [counted](crate::SessionStats::reused) and said in the log.
+    ///
+    /// ```
+    /// # use tower_keep_session::SessionLayer;
+    /// # use tower_keep_store::Store;
+    /// let layer = SessionLayer::builder(Store::memory()).on_reused_ticket(|ticket| {
+    ///     tokio::spawn(async move { ticket.end_session().await });
+    /// });
+    /// # layer.build().expect("makes sense");
+    /// ```
+    pub fn on_reused_ticket(mut self, hook: impl Fn(ReusedTicket) + Send + Sync + 'static) -> Self {
+        self.on_reused_ticket = Some(Arc::new(hook));
         self
     }
 
@@ -158,9 +180,11 @@ impl SessionLayerBuilder {
         }
         let realm = self.realm.as_deref().filter(|name| !name.is_empty());
         let realm = realm.map(|name| Key::new(REALM, name.as_bytes()).digest());
+        let hook = self.on_reused_ticket;
+        let manager = Manager::new(self.store, self.lifetimes, realm, hook);
         Ok(SessionLayer {
             shared: Arc::new(Shared {
-                manager: Arc::new(Manager::new(self.store, self.lifetimes, realm)),
+                manager: Arc::new(manager),
                 transports: self.transports.into(),
                 labels: self.labels,
                 token_id: self.token_id,

@@ -5,7 +5,7 @@ use std::{error::Error, fmt};
 use http::StatusCode;
 use tower_keep_store::StoreError;
 
-use crate::value_error::ValueError;
+use crate::{answer, value_error::ValueError};
 
 /// What a session could not do.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub enum SessionError {
     TooLarge,
     /// Others changed the field again and again meanwhile.
     Contended,
-    /// The response is under way: nobody can tell the client a new ticket any more.
+    /// The response is under way, or the client has left: nobody can tell it a new ticket any more.
     TooLate,
     /// There is no session layer around this handler.
     NoLayer,
@@ -51,6 +51,14 @@ impl SessionError {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
         }
+    }
+
+    /// How a call of gRPC says so: 14 (unavailable), 16 (unauthenticated), 10 (aborted) and 8 (resource exhausted), 13
+    /// (internal), in the order of [`status`](Self::status). With tonic:
+    /// `Status::new(error.grpc_code().into(), error.to_string())`.
+    #[must_use]
+    pub fn grpc_code(&self) -> i32 {
+        answer::grpc_code(self.status())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use axum_core::{
     body::Body,
-    extract::FromRequestParts,
+    extract::{FromRequestParts, OptionalFromRequestParts},
     response::{IntoResponse, Response},
 };
 use http::request::Parts;
@@ -20,6 +20,21 @@ where
 
     async fn from_request_parts(head: &mut Parts, _: &S) -> Result<Self, SessionError> {
         SessionHandle::of(&head.extensions)?.load_as().await
+    }
+}
+
+/// Nothing where no session is stored for the client: without a ticket, with one that leads nowhere, and, where the
+/// layer goes on without the store, if that fails. Elsewhere a store that fails is a 503, as ever.
+impl<S, T> OptionalFromRequestParts<S> for Session<T>
+where
+    S: Send + Sync,
+    T: 'static,
+{
+    type Rejection = SessionError;
+
+    async fn from_request_parts(head: &mut Parts, _: &S) -> Result<Option<Self>, SessionError> {
+        let session = SessionHandle::of(&head.extensions)?.load_as().await?;
+        Ok(Some(session).filter(Self::is_stored))
     }
 }
 

@@ -22,6 +22,17 @@ pin_project! {
         #[pin]
         state: State<F, B>,
     }
+
+    /// Whose client left is told nothing more: what goes on without it can begin no session.
+    impl<F, B> PinnedDrop for ResponseFuture<F, B> {
+        fn drop(this: Pin<&mut Self>) {
+            match this.project().state.project() {
+                StateProj::Calling { visit, .. } | StateProj::Saving { visit, .. } => {
+                    visit.core.tell();
+                }
+            }
+        }
+    }
 }
 
 pin_project! {

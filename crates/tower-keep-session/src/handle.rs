@@ -39,12 +39,12 @@ impl SessionHandle {
         self.core.has_ticket()
     }
 
-    /// Who is logged in. If somebody is, the response counts as personal: whoever is told may use it.
+    /// Who is logged in. If somebody is, the response may be personal: whoever is told may use it.
     pub(crate) async fn identity(&self) -> Result<Option<Identity>, SessionError> {
         self.core.look().await?;
         let user = self.core.state().record.meta.user.clone();
         if user.is_some() {
-            self.core.load().await?;
+            self.core.identify();
         }
         Ok(user.as_deref().map(Identity::new))
     }

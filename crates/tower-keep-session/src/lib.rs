@@ -18,7 +18,8 @@
 //!    its [time has come](SessionLayerBuilder::rotate_every), or its client was never told the ticket that a rotation
 //!    gave, the session gets a new ticket in the same script.
 //! 5. The response gets a cookie if there is a new ticket, with `Cache-Control: no-store`, and `Vary` if the
-//!    session was looked at. It gets none because time passed: the cookie lives as long as a session can.
+//!    session was looked at. It gets none because time passed: the cookie lives as long as its session can, or,
+//!    if [that was chosen](Login::remember), until the browser is closed.
 //!
 //! With axum (feature `axum`), [`Session`] is an extractor:
 //!
@@ -61,7 +62,8 @@
 //! # }
 //! ```
 //!
-//! On plain hyper or tonic, the handle is in the request's extensions:
+//! On plain hyper or tonic, the handle is in the request's extensions (and an error has a
+//! [code](SessionError::grpc_code) of gRPC):
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -109,9 +111,11 @@
 //!   answer is then a 500 with the cookie. (Any other panic goes on. An `Err` of the inner service goes on too,
 //!   and tells nobody: the login is lost; after a rotation the old ticket leads on.)
 //! * **A ticket is a secret of 256 random bits**, of which only a digest is stored; each login makes a new one,
-//!   and the old one reads nothing. What one user left in a session is gone when another logs in.
+//!   and the old one reads nothing. What one user left in a session is gone when another logs in. One that comes
+//!   again after a rotation and its grace is a [sign of theft](SessionLayerBuilder::on_reused_ticket).
 //! * **Two deadlines on the server**: 24 hours after the last request, 30 days after the login. The first is
-//!   put off about ten times in its length, however many requests come, and no request waits for that.
+//!   put off about ten times in its length, however many requests come, and no request waits for that. A login
+//!   may have [nearer ones](Login), and a cookie that the browser is to forget when it is closed.
 //! * **A logout everywhere is one step**, however many sessions there are, and needs no list of them.
 //! * **Tokens of other kinds can end before their time** ([`token_id`](SessionLayerBuilder::token_id),
 //!   [`revoke_token`](Sessions::revoke_token)): remembered until they end by themselves, looked up with the
@@ -177,7 +181,8 @@
 //!
 //! Inside tracing and limits by address, outside limits by user and caches. An [`IdentifyLayer`] just inside it
 //! tells limits who is logged in. In whichever order it stands with a cache, a response whose session was looked
-//! at is stored for nobody, nor is one of a user who was identified. Layers on one store share their sessions and
+//! at is stored for nobody; nor is one to a user who was identified, unless its handler
+//! [says](IdentifyLayer) that it is for all. Layers on one store share their sessions and
 //! users, whatever their cookies are called, unless each has a [realm](SessionLayerBuilder::realm). Browsers send cookies with requests that
 //! other sites make: [`CrossOriginLayer`] refuses those.
 //!
@@ -185,7 +190,8 @@
 //!
 //! A client that leaves takes with it what was noted and is not stored; what is under way to the store may
 //! still be carried out, as a whole. A login that nobody is told of stays behind until it expires; a rotation that
-//! nobody is told of changes nothing for its client.
+//! nobody is told of changes nothing for its client. What goes on without the client (in a task, say) can change
+//! the session; it begins none, as after the [response](SessionError::TooLate).
 //!
 //! # What it does not do
 //!
@@ -197,7 +203,7 @@
 //!
 //! # Features
 //!
-//! `axum`: [`Session`] and [`SessionHandle`] are extractors, and [`SessionError`] is a response.
+//! `axum`: [`Session`], `Option<Session>` and [`SessionHandle`] are extractors, and [`SessionError`] is a response.
 
 mod answer;
 mod builder;
@@ -215,9 +221,11 @@ mod identify;
 mod label;
 mod layer;
 mod lifetimes;
+mod login;
 mod manager;
 mod place;
 mod record;
+mod reused;
 mod revoked;
 mod service;
 mod session;
@@ -238,6 +246,8 @@ pub use self::{
     handle::SessionHandle,
     identify::{Identify, IdentifyFuture, IdentifyLayer},
     layer::SessionLayer,
+    login::Login,
+    reused::ReusedTicket,
     revoked::Revoked,
     service::SessionManager,
     session::{Map, Session},

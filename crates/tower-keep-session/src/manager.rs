@@ -15,6 +15,7 @@ use crate::{
     lifetimes::Lifetimes,
     place::{At, Ended, Place, Replace, Replaced},
     record::{Changes, Found},
+    reused::OnReusedTicket,
     stats::{Counters, count},
     ticket::{OWNER, TOKEN},
 };
@@ -27,16 +28,23 @@ pub(crate) struct Manager {
     pub(crate) counters: Counters,
     /// The digest of the realm's name, if they are in one.
     pub(crate) realm: Option<[u8; 16]>,
+    pub(crate) on_reused_ticket: Option<OnReusedTicket>,
 }
 
 impl Manager {
-    pub(crate) fn new(store: Store, lifetimes: Lifetimes, realm: Option<[u8; 16]>) -> Self {
+    pub(crate) fn new(
+        store: Store,
+        lifetimes: Lifetimes,
+        realm: Option<[u8; 16]>,
+        on_reused_ticket: Option<OnReusedTicket>,
+    ) -> Self {
         Self {
             place: Place::of(&store),
             store,
             lifetimes,
             counters: Counters::default(),
             realm,
+            on_reused_ticket,
         }
     }
 

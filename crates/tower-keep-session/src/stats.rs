@@ -9,6 +9,8 @@ pub(crate) struct Counters {
     pub(crate) ambiguous: AtomicU64,
     /// Requests with a ticket whose session had ended.
     pub(crate) ended: AtomicU64,
+    /// Those among them whose ticket a rotation had replaced.
+    pub(crate) reused: AtomicU64,
     /// Changes that came too late.
     pub(crate) late: AtomicU64,
     /// Writes that timed out.
@@ -24,6 +26,10 @@ pub struct SessionStats {
     /// Requests with the ticket of a session that had just ended. A few come from requests that were under
     /// way; many are a sign of theft.
     pub ended: u64,
+    /// Those among them whose ticket a rotation had replaced, after its grace (and for an hour): its client had
+    /// another by then. A sign of theft; see
+    /// [`on_reused_ticket`](crate::SessionLayerBuilder::on_reused_ticket).
+    pub reused: u64,
     /// Changes that were not applied because the session had ended meanwhile.
     pub late: u64,
     /// Changes, logins, rotations and logouts that timed out: they may have been carried out, or be yet.
@@ -36,6 +42,7 @@ impl Counters {
         SessionStats {
             ambiguous: get(&self.ambiguous),
             ended: get(&self.ended),
+            reused: get(&self.reused),
             late: get(&self.late),
             unsure: get(&self.unsure),
         }

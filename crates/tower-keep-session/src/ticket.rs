@@ -15,6 +15,8 @@ pub(crate) struct Ticket {
     owner: Option<[u8; 16]>,
     /// In which realm it is looked for; the client does not say.
     realm: Option<[u8; 16]>,
+    /// Whether the client keeps it when it is closed. It says so itself: nobody else minds.
+    pub(crate) is_remembered: bool,
 }
 
 impl Ticket {
@@ -27,6 +29,7 @@ impl Ticket {
             secret,
             owner: owner.map(Key::digest),
             realm: None,
+            is_remembered: true,
         }
     }
 
@@ -35,8 +38,20 @@ impl Ticket {
         Self { realm, ..self }
     }
 
+    /// The same, to be kept or forgotten by a client that is closed. One of nobody is kept.
+    pub(crate) fn remembered(self, is_remembered: bool) -> Self {
+        Self {
+            is_remembered: is_remembered || self.owner.is_none(),
+            ..self
+        }
+    }
+
     /// Reads what a client sent; nothing if it is not a ticket.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        let forgotten = text
+            .strip_suffix(FORGOTTEN)
+            .filter(|rest| rest.len() == WHOLE);
+        let text = forgotten.unwrap_or(text);
         let (secret, owner) = match text.len() {
             SECRET => (text, None),
             WHOLE if text[SECRET] == b'.' => (&text[..SECRET], Some(&text[SECRET + 1..])),
@@ -49,6 +64,7 @@ impl Ticket {
                 None => None,
             },
             realm: None,
+            is_remembered: forgotten.is_none(),
         })
     }
 
@@ -58,6 +74,9 @@ impl Ticket {
         if let Some(owner) = self.owner {
             text.push('.');
             URL_SAFE_NO_PAD.encode_string(owner, &mut text);
+        }
+        if !self.is_remembered {
+            text.push('~');
         }
         text
     }
@@ -108,6 +127,9 @@ pub(crate) const REALM: &str = "sr";
 const SECRET: usize = 43;
 const WHOLE: usize = SECRET + 1 + 22;
 
+/// The end of one that its client is to forget when it is closed.
+const FORGOTTEN: &[u8] = b"~";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,7 +137,8 @@ mod tests {
     #[test]
     fn a_ticket_is_read_as_it_was_written() {
         let owner = Key::new(OWNER, b"ada");
-        for ticket in [Ticket::new(None), Ticket::new(Some(&owner))] {
+        let forgotten = Ticket::new(Some(&owner)).remembered(false);
+        for ticket in [Ticket::new(None), Ticket::new(Some(&owner)), forgotten] {
             assert_eq!(Ticket::parse(ticket.text().as_bytes()), Some(ticket));
         }
     }
@@ -125,7 +148,19 @@ mod tests {
         let good = Ticket::new(Some(&Key::new(OWNER, b"ada"))).text();
         let long = "A".repeat(8192);
         let other = good.replacen('.', ",", 1);
-        for bad in ["", ".", "x", &good[1..], &good[..44], &long, &other] {
+        let short = format!("{}~", &good[..43]);
+        let twice = format!("{good}~~");
+        for bad in [
+            "",
+            ".",
+            "x",
+            &good[1..],
+            &good[..44],
+            &long,
+            &other,
+            &short,
+            &twice,
+        ] {
             assert_eq!(Ticket::parse(bad.as_bytes()), None, "{bad}");
         }
         assert_eq!(Ticket::parse(&[0xff; WHOLE]), None);

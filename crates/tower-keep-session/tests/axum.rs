@@ -37,6 +37,13 @@ async fn cart(session: Session<Cart>) -> Result<String, SessionError> {
     })
 }
 
+async fn maybe(session: Option<Session>) -> String {
+    match session {
+        Some(session) => format!("{:?}", session.user()),
+        None => "no session".to_owned(),
+    }
+}
+
 async fn lazy(_: SessionHandle) -> &'static str {
     "did not look"
 }
@@ -46,6 +53,7 @@ fn app(layer: SessionLayer) -> Router {
         .route("/login", post(login))
         .route("/me", get(me))
         .route("/cart", get(cart))
+        .route("/maybe", get(maybe))
         .route("/lazy", get(lazy));
     routes.layer(layer)
 }
@@ -60,6 +68,13 @@ async fn send(app: &Router, method: &str, path: &str, cookie: Option<&str>) -> R
         .oneshot(request)
         .await
         .expect("axum has no errors")
+}
+
+async fn maybe_of(app: &Router, cookie: Option<&str>) -> String {
+    let response = send(app, "GET", "/maybe", cookie).await;
+    assert_eq!(response.headers()[header::VARY], "cookie");
+    let body = axum::body::to_bytes(response.into_body(), 100).await;
+    String::from_utf8(body.expect("a body").into()).expect("text")
 }
 
 fn cookie(response: &Response<Body>) -> String {
@@ -96,10 +111,38 @@ async fn a_session_of_a_type_is_an_extractor_too() {
 }
 
 #[tokio::test]
+async fn where_no_session_is_stored_there_is_none() {
+    let app = app(SessionLayer::new(Store::memory()));
+    assert_eq!(maybe_of(&app, None).await, "no session");
+    let nowhere = format!("__Host-id={}", "A".repeat(43));
+    assert_eq!(maybe_of(&app, Some(&nowhere)).await, "no session");
+    let anonymous = cookie(&send(&app, "GET", "/cart", None).await);
+    assert_eq!(maybe_of(&app, Some(&anonymous)).await, "None");
+    let ada = cookie(&send(&app, "POST", "/login", None).await);
+    assert_eq!(maybe_of(&app, Some(&ada)).await, r#"Some("ada")"#);
+}
+
+#[tokio::test]
 async fn without_the_layer_it_is_a_mistake_of_the_application() {
-    let app = Router::new().route("/me", get(me));
-    let response = send(&app, "GET", "/me", None).await;
-    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let app = Router::new()
+        .route("/me", get(me))
+        .route("/maybe", get(maybe));
+    for path in ["/me", "/maybe"] {
+        let response = send(&app, "GET", path, None).await;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_fails_is_no_session_only_where_that_is_allowed() {
+    let mut side = Side::redis();
+    let layer = side.layer();
+    let (strict, lenient) = (app(layer.clone()), app(layer.allow_anonymous_on_failure()));
+    let cookie = cookie(&send(&strict, "POST", "/login", None).await);
+    side.server_mut().kill();
+    let response = send(&strict, "GET", "/maybe", Some(&cookie)).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(maybe_of(&lenient, Some(&cookie)).await, "no session");
 }
 
 #[tokio::test(flavor = "multi_thread")]

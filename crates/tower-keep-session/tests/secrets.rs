@@ -4,11 +4,15 @@
 
 mod common;
 
-use std::fmt::{Debug, Write as _};
+use std::{
+    fmt::{Debug, Write as _},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use common::{Browser, Side};
 use tower_keep_session::{
-    Session, SessionCookie, SessionHandle, SessionLayer, Sessions, Transport,
+    Login, ReusedTicket, Session, SessionCookie, SessionHandle, SessionLayer, Sessions, Transport,
 };
 use tower_keep_test_support::{Heard, Reply};
 
@@ -119,6 +123,41 @@ async fn no_ticket_is_on_the_server_nor_in_any_log_nor_in_debug() {
         !text.contains("5a, 5a") && !text.contains("90, 90"),
         "nor a key"
     );
+}
+
+#[tokio::test]
+async fn a_ticket_that_came_again_is_reported_and_not_repeated() {
+    let heard = Heard::everything();
+    let side = Side::embedded();
+    let told: Arc<Mutex<Vec<ReusedTicket>>> = Arc::default();
+    let hook = told.clone();
+    let layer = side
+        .builder()
+        .on_reused_ticket(move |ticket| hook.lock().expect("nobody panics").push(ticket));
+    let mut browser = Browser::new(&layer.build().expect("makes sense"));
+    let login = Login::new("ada@example.com", 1).remember(false);
+    let mut text = debugged(&login);
+    browser
+        .does(async |session| session.login_with(login).await.expect("logs in"))
+        .await;
+    let mut thief = browser.clone();
+    browser
+        .does(async |session| session.rotate().await.expect("rotates"))
+        .await;
+    browser.user().await;
+    side.advance(Duration::from_secs(11));
+    assert_eq!(thief.user().await, None);
+    text += &debugged(&told.lock().expect("nobody panics")[0]);
+    text += &heard.text();
+    assert!(text.contains("came again after it was replaced"), "{text}");
+    assert!(!text.contains("ada@"), "nor whose it is: {text}");
+    for browser in [browser, thief] {
+        let cookie = browser.cookie.expect("a cookie");
+        let ticket = cookie.strip_prefix("__Host-id=").expect("a ticket");
+        for part in [&ticket[..20], &ticket[20..43]] {
+            assert!(!text.contains(part), "{part} is said");
+        }
+    }
 }
 
 /// A value may be a secret too: what cannot be read is not repeated.

@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU8, Ordering},
     },
 };
 
@@ -47,19 +47,34 @@ pub struct PeerAddr(pub SocketAddr);
 /// Whether a response depends on who asked for it, told by whoever looks that up (a session, say).
 ///
 /// It travels in the extensions of the request, because that is all that a handler has when it looks, and in
-/// those of the response. A cache stores no response whose cell is marked, and shares it with nobody.
+/// those of the response. A cache stores no response whose cell is marked, and shares it with nobody. Where it
+/// is only known who asks, it does so unless the handler itself says that this makes no difference.
 #[derive(Clone, Debug, Default)]
-pub struct PersonalCell(Arc<AtomicBool>);
+pub struct PersonalCell(Arc<AtomicU8>);
 
 impl PersonalCell {
     /// The response depends on who asks.
     pub fn mark(&self) {
-        self.0.store(true, Ordering::Release);
+        self.0.fetch_max(MARKED, Ordering::AcqRel);
     }
 
     /// Whether it was said to.
     #[must_use]
     pub fn is_marked(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.load(Ordering::Acquire) == MARKED
+    }
+
+    /// The handler is told who asks: the response may depend on that.
+    pub fn mark_identified(&self) {
+        self.0.fetch_max(IDENTIFIED, Ordering::AcqRel);
+    }
+
+    /// Whether it was said to depend on who asks, or that it may.
+    #[must_use]
+    pub fn is_identified(&self) -> bool {
+        self.0.load(Ordering::Acquire) >= IDENTIFIED
     }
 }
+
+const IDENTIFIED: u8 = 1;
+const MARKED: u8 = 2;

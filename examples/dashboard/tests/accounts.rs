@@ -172,6 +172,21 @@ async fn a_browser_that_signs_in_again_leaves_no_session_behind() {
     assert_eq!(labels(&devices), ["browser"]);
 }
 
+/// `%ff` is no text: it names no device, and the answer is the application's own.
+#[tokio::test]
+async fn what_names_no_device_ends_none() {
+    let site = Site::new();
+    for id in ["0", "%ff", "a%00b", "%C3%A9", "x%2Fy"] {
+        let path = format!("/api/devices/{id}");
+        let mut nobody = site.client("browser");
+        nobody.send("DELETE", &path, "").await.expect_problem(401);
+        let mut browser = site.client("browser").demo().await;
+        let reply = browser.send("DELETE", &path, "").await;
+        reply.expect_problem(404);
+        assert_eq!(browser.who().await.unwrap(), DEMO);
+    }
+}
+
 #[tokio::test]
 async fn a_page_of_another_site_signs_nobody_in_or_out() {
     let site = Site::new();

@@ -99,6 +99,9 @@ impl Asking {
             return Err(Refusal::Personal);
         }
         let plan = self.shared.storing.decide(&self.lookup, head, times)?;
+        if self.personal.refuses(plan.shared_with) {
+            return Err(Refusal::Personal);
+        }
         let request = FilledBy {
             key: &self.resource,
             flight: flight_key(&self.key, &self.lookup),

@@ -27,7 +27,7 @@ use crate::{
     },
     nesting::Within,
     personal::{Personal, is_looked_at},
-    service::{admits, hit, told},
+    service::{admits, hit, refreshes, told},
     shared::{Found, Shared, State, flight_key},
 };
 
@@ -244,8 +244,8 @@ where
                     Some(Way::Answer(entry, Outcome::Hit))
                 }
                 (Stored::Response(_), Usability::Stale) => Some(match lead {
-                    Some(lead) => Way::Refresh(entry, lead),
-                    None => Way::Answer(entry, Outcome::Stale),
+                    Some(lead) if refreshes(&entry, &self.request) => Way::Refresh(entry, lead),
+                    _ => Way::Answer(entry, Outcome::Stale),
                 }),
                 (Stored::Response(_), Usability::OnError) => {
                     self.fallback = Some(entry);

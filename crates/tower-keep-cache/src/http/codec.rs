@@ -1,7 +1,7 @@
 //! How a response is written into an entry's envelope.
 //!
 //! ```text
-//! 'r' status (2)  initial age in µs (8)  shared with: cookie, authorization (1)
+//! 'r' status (2)  initial age in µs (8)  shared with: cookie, authorization, users (1)
 //!     fields  trailers present (1)  trailers  body
 //! 'v' names (2): name …   variants (2): 16 bytes each
 //! ```
@@ -56,8 +56,9 @@ fn put_response(out: &mut Vec<u8>, response: &StoredResponse) -> Option<()> {
     let SharedWith {
         cookie,
         authorization,
+        users,
     } = response.shared_with;
-    out.put_u8(u8::from(cookie) | u8::from(authorization) << 1);
+    out.put_u8(u8::from(cookie) | u8::from(authorization) << 1 | u8::from(users) << 2);
     put_fields(out, &response.headers)?;
     out.put_u8(u8::from(response.trailers.is_some()));
     if let Some(trailers) = &response.trailers {
@@ -86,6 +87,7 @@ fn take_response(mut bytes: Bytes) -> Option<StoredResponse> {
         shared_with: SharedWith {
             cookie: shared & 1 != 0,
             authorization: shared & 2 != 0,
+            users: shared & 4 != 0,
         },
         said: Said::default(),
     })
@@ -188,6 +190,7 @@ mod tests {
             age in any::<u32>(),
             cookie in any::<bool>(),
             authorization in any::<bool>(),
+            users in any::<bool>(),
         ) {
             let response = Stored::Response(StoredResponse {
                 status: StatusCode::from_u16(status).expect("in range"),
@@ -195,7 +198,7 @@ mod tests {
                 body: body.into(),
                 trailers,
                 initial_age: Duration::from_micros(age.into()),
-                shared_with: SharedWith { cookie, authorization },
+                shared_with: SharedWith { cookie, authorization, users },
                 said: Said::default(),
             });
             prop_assert_eq!(round_trip(&response), Some(response));

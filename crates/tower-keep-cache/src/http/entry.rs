@@ -46,6 +46,8 @@ pub(crate) struct StoredResponse {
 pub(crate) struct SharedWith {
     pub(crate) cookie: bool,
     pub(crate) authorization: bool,
+    /// Whether its handler said so of whatever users it was told of: then an answer to one may become it.
+    pub(crate) users: bool,
 }
 
 /// The fields of `Vary` and the variants that are known, the oldest first.

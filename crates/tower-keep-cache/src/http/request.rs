@@ -10,7 +10,7 @@ use http::{
 };
 
 use super::control::Control;
-use crate::personal::is_known;
+use crate::personal::{is_known, is_user};
 
 /// The way a request takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub(crate) struct Identified {
     /// By a cookie, or in a way that only others know of.
     pub(crate) cookie: bool,
     pub(crate) authorization: bool,
+    /// A layer further out has told the handler which user it is.
+    pub(crate) user: bool,
 }
 
 impl Identified {
@@ -62,6 +64,7 @@ pub(crate) fn plan(request: &Parts, has_body: bool) -> Plan {
         return Plan::Bypass;
     };
     identified.cookie |= is_known(&request.extensions);
+    identified.user = is_user(&request.extensions);
     let control = Control::of(headers);
     Plan::Lookup(Lookup {
         head,

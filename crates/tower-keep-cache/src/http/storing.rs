@@ -126,7 +126,7 @@ impl StoringRules {
         check_status(response.status, rules)?;
         check_control(&control)?;
         check_content(&response.headers, rules, self.strip_set_cookie)?;
-        let shared_with = shared_with(&control, rules);
+        let shared_with = shared_with(&control, rules, named);
         check_identity(asked.identified, shared_with)?;
         let variance = match Variance::of(&response.headers) {
             Variance::None => None,
@@ -200,12 +200,18 @@ fn check_content(
 }
 
 /// RFC 9111 §3.5 for `Authorization`; for `Cookie`, which HTTP caches are blind to, we ask for as
-/// clear a word.
-fn shared_with(control: &Control, class: Option<&Class>) -> SharedWith {
+/// clear a word. Whose handler was told who asks has to say itself that this answer does not depend on that:
+/// `public` is often said for whole sites, and so are their classes.
+fn shared_with(
+    control: &Control,
+    class: Option<&Class>,
+    named: Option<&Arc<NamedClass>>,
+) -> SharedWith {
     let declared = control.public || control.s_maxage.is_some();
     SharedWith {
         cookie: declared || class.is_some_and(|class| class.cookies),
         authorization: declared || control.must_revalidate,
+        users: named.is_some_and(|named| named.class.cookies),
     }
 }
 
@@ -301,6 +307,7 @@ mod tests {
         identified: Identified {
             cookie: false,
             authorization: false,
+            user: false,
         },
         no_store: false,
         only_if_cached: false,
@@ -310,7 +317,9 @@ mod tests {
         let named = Class::fresh_for(Duration::from_secs(600))
             .stale_if_error(Duration::from_secs(60))
             .errors(true);
+        let for_all = Class::fresh_for(Duration::from_secs(600)).allow_cookies();
         let classes = Classes::new().class("named", named);
+        let classes = classes.class("for all", for_all);
         let class = class.map(|class| {
             Arc::new(NamedClass {
                 name: "default".into(),
@@ -426,14 +435,14 @@ mod tests {
         let cookie = Lookup {
             identified: Identified {
                 cookie: true,
-                authorization: false,
+                ..ASKED.identified
             },
             ..ASKED
         };
         let bearer = Lookup {
             identified: Identified {
-                cookie: false,
                 authorization: true,
+                ..ASKED.identified
             },
             ..ASKED
         };
@@ -463,6 +472,16 @@ mod tests {
             Class::fresh_for(Duration::from_secs(30)).allow_cookies(),
         ));
         assert_eq!(decide(&opted_in, &cookie, &response(200, &[])), Ok(30));
+        let of_users = |rules: &StoringRules, head| {
+            let plan = rules.decide(&ASKED, &head, TIMES).expect("stored");
+            plan.shared_with.users
+        };
+        assert!(!of_users(&opted_in, lines("public, s-maxage=60")));
+        let mut said = response(200, &[]);
+        said.extensions.insert(CacheDirective::class("named"));
+        assert!(!of_users(&opted_in, said.clone()));
+        said.extensions.insert(CacheDirective::class("for all"));
+        assert!(of_users(&plain, said));
         assert_eq!(
             decide(&opted_in, &bearer, &response(200, &[])),
             Err(Refusal::Authorization)

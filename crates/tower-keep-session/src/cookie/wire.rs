@@ -25,9 +25,9 @@ impl SessionCookie {
         }
     }
 
-    /// The line that gives a client its ticket.
+    /// The line that gives a client its ticket; without an age if it is not to be remembered.
     pub(crate) fn set(&self, ticket: &Ticket, lasts: Duration) -> HeaderValue {
-        let mut cookie = self.cookie(ticket.text(), lasts);
+        let mut cookie = self.cookie(ticket.text(), ticket.is_remembered.then_some(lasts));
         if let Some(key) = self.keys.first() {
             let mut jar = CookieJar::new();
             if self.is_encrypted {
@@ -44,10 +44,10 @@ impl SessionCookie {
 
     /// The line that takes it away again: the same but for value and age, or a browser would not find it.
     pub(crate) fn removal(&self) -> HeaderValue {
-        line(&self.cookie(String::new(), Duration::ZERO))
+        line(&self.cookie(String::new(), Some(Duration::ZERO)))
     }
 
-    fn cookie(&self, value: String, lasts: Duration) -> Cookie<'static> {
+    fn cookie(&self, value: String, lasts: Option<Duration>) -> Cookie<'static> {
         let mut cookie = Cookie::new(self.name.clone(), value);
         cookie.set_path(self.path.clone());
         cookie.set_http_only(true);
@@ -63,8 +63,10 @@ impl SessionCookie {
         if self.is_partitioned {
             cookie.set_partitioned(true);
         }
-        let seconds = i64::try_from(lasts.as_secs()).unwrap_or(i64::MAX);
-        cookie.set_max_age(time::Duration::seconds(seconds));
+        if let Some(lasts) = lasts {
+            let seconds = i64::try_from(lasts.as_secs()).unwrap_or(i64::MAX);
+            cookie.set_max_age(time::Duration::seconds(seconds));
+        }
         cookie
     }
 

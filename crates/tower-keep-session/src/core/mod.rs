@@ -15,6 +15,7 @@ use crate::{
     manager::Manager,
     place::At,
     record::{Changes, Found, Record},
+    reused::ReusedTicket,
     stats::count,
     ticket::Ticket,
 };
@@ -91,7 +92,7 @@ impl Core {
         }
     }
 
-    /// Whether anybody looked at the session.
+    /// Whether anybody looked at the session, or was told whose it is.
     pub(crate) fn is_touched(&self) -> bool {
         self.is_touched.load(Ordering::Acquire)
     }
@@ -110,6 +111,12 @@ impl Core {
         self.personal.mark();
         self.is_touched.store(true, Ordering::Release);
         self.look().await
+    }
+
+    /// The handler is told who is logged in.
+    pub(crate) fn identify(&self) {
+        self.personal.mark_identified();
+        self.is_touched.store(true, Ordering::Release);
     }
 
     /// Loads it for others than the handler.
@@ -147,7 +154,12 @@ impl Core {
         let is_lenient = self.reads_on_failure && self.token.is_none();
         match self.manager.open(at, self.token.as_ref()).await {
             Ok(None) => {}
-            Ok(Some((at, found))) => self.take(at, found),
+            Ok(Some((at, found))) => {
+                if let Found::Ended(Some(digest)) = found {
+                    self.suspect(at.sibling(digest)).await;
+                }
+                self.take(at, found);
+            }
             Err(SessionError::Store(error)) if is_lenient => {
                 tracing::debug!(%error, "a session is taken for none, read-only");
                 self.state().is_read_only = true;
@@ -155,6 +167,16 @@ impl Core {
             Err(error) => return Err(error),
         }
         Ok(())
+    }
+
+    /// Somebody came with a ticket that led there before it was replaced.
+    async fn suspect(&self, at: At) {
+        count(&self.manager.counters.reused);
+        tracing::warn!("the ticket of a session came again after it was replaced");
+        if let Some(hook) = &self.manager.on_reused_ticket {
+            // Boxed: other requests need no room for it.
+            hook(Box::pin(ReusedTicket::find(&self.manager, at)).await);
+        }
     }
 
     fn take(&self, at: At, found: Found) {

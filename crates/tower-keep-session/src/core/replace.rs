@@ -3,14 +3,26 @@
 use super::{Core, Issue, State, noted::Noted};
 use crate::{
     error::SessionError,
+    login::{Login, Terms},
     place::{At, Beginning, New, Replace, Replaced},
     record::{Changes, Record},
     ticket::Ticket,
 };
 
 impl Core {
-    /// Begins a session in the place of the present one, if there is one.
-    pub(crate) async fn replace(&self, beginning: Beginning) -> Result<(), SessionError> {
+    /// Logs a user in: a session begins in the place of the present one, if there is one.
+    pub(crate) async fn login(&self, login: Login) -> Result<(), SessionError> {
+        let terms = login.terms(&self.manager.lifetimes, self.is_remembered());
+        let Login { user, level, .. } = login;
+        self.replace(Beginning::Login { user, level }, terms).await
+    }
+
+    /// Gives the session another ticket.
+    pub(crate) async fn rotate(&self) -> Result<(), SessionError> {
+        self.replace(Beginning::Rotated, self.terms()).await
+    }
+
+    async fn replace(&self, beginning: Beginning, terms: Terms) -> Result<(), SessionError> {
         let _step = self.step.lock().await;
         let (old, is_other) = {
             let state = self.state();
@@ -24,7 +36,7 @@ impl Core {
         // What was noted for one user is not for the next.
         let none = Changes::new();
         let changes = if is_other { &none } else { &noted.changes };
-        self.begin(beginning, changes, old).await?;
+        self.begin(beginning, terms, changes, old).await?;
         noted.changes.clear();
         Ok(())
     }
@@ -32,6 +44,7 @@ impl Core {
     pub(super) async fn begin(
         &self,
         beginning: Beginning,
+        terms: Terms,
         changes: &Changes,
         mut old: Option<At>,
     ) -> Result<(), SessionError> {
@@ -46,6 +59,7 @@ impl Core {
             Beginning::Anonymous => None,
         };
         let ticket = Ticket::new(owner.as_ref()).within(manager.realm);
+        let ticket = ticket.remembered(terms.is_remembered);
         let new = New {
             at: At::of(&ticket),
             beginning,
@@ -57,7 +71,7 @@ impl Core {
                 new: Some(new.clone()),
                 changes: changes.clone(),
             };
-            let replaced = manager.place.replace(replace, &manager.lifetimes).await;
+            let replaced = manager.place.replace(replace, &terms.lifetimes).await;
             match manager.heard(replaced)? {
                 Replaced::Done(record, gave_way) => {
                     self.go_on(&ticket, record);
@@ -90,6 +104,24 @@ impl Core {
             manager.tell(old.digest);
         }
         Ok(())
+    }
+
+    /// The terms of the present session.
+    pub(super) fn terms(&self) -> Terms {
+        Terms {
+            is_remembered: self.is_remembered(),
+            lifetimes: self.manager.lifetimes,
+        }
+    }
+
+    /// Whether the client keeps its ticket when it is closed.
+    fn is_remembered(&self) -> bool {
+        match self.state().issue {
+            Issue::Ticket(ticket, _) => ticket.is_remembered,
+            Issue::Nothing | Issue::Removal => {
+                self.ticket.is_none_or(|ticket| ticket.is_remembered)
+            }
+        }
     }
 
     /// Whether the request came with a session of the user who logs in.

@@ -21,6 +21,12 @@ impl Core {
         Ok(())
     }
 
+    /// Notes that all values go that the request knows of.
+    pub(crate) fn clear(&self) -> Result<(), SessionError> {
+        let names: Vec<_> = self.state().record.fields.keys().cloned().collect();
+        self.change(names.into_iter().map(|name| (name, None)).collect())
+    }
+
     /// The record with these changes, if it is not too large.
     pub(super) fn changed(
         &self,
@@ -45,7 +51,7 @@ impl Core {
     /// Does what is to be done once the response is there.
     pub(crate) async fn finish(&self) -> Result<(), SessionError> {
         if self.is_rotation_due() {
-            match self.replace(Beginning::Rotated).await {
+            match self.rotate().await {
                 Ok(()) => return Ok(()),
                 // It can wait; what was changed cannot.
                 Err(error) => tracing::debug!(%error, "a session was not given a new ticket"),
@@ -92,7 +98,9 @@ impl Core {
             if is_vain {
                 return Ok(());
             }
-            return self.begin(Beginning::Anonymous, changes, None).await;
+            return self
+                .begin(Beginning::Anonymous, self.terms(), changes, None)
+                .await;
         };
         match self.write(at, changes, Operation::None).await? {
             Written::Done => Ok(()),
@@ -128,7 +136,8 @@ impl Core {
             Some(at) => at,
             None => {
                 let beginning = Beginning::Anonymous;
-                self.begin(beginning, &Changes::new(), None).await?;
+                let none = Changes::new();
+                self.begin(beginning, self.terms(), &none, None).await?;
                 self.state().at.ok_or(SessionError::Ended)?
             }
         };

@@ -17,11 +17,12 @@ pub use self::{future::IdentifyFuture, service::Identify};
 /// [status](crate::SessionError::status); on routes that go on
 /// [without a session](crate::SessionLayer::allow_anonymous_on_failure), there is no identity.
 ///
-/// A response to a user counts as personal because of this, as if its handler had looked at the session: a
-/// handler that is told may use it, and nobody can tell. So a cache, inside or outside, stores nothing of what
-/// users are answered: put this layer around the routes only that need it. What is answered to those who are
-/// not logged in is stored for all, as ever: a handler that answers users differently under the same address
-/// looks at the session for everybody.
+/// A response to a user may be personal because of this: a handler that is told may use it, and nobody can tell.
+/// So a cache stores nothing of what users are answered, whatever its fields say, unless it stands inside and the
+/// handler says that this answer does not depend on who asks: by a
+/// `CacheDirective` that names a class which allows cookies. A handler that looks at the session cannot say so.
+/// What is answered to those who are not logged in is stored for all, as ever: a handler that answers users
+/// differently under the same address looks at the session for everybody.
 ///
 /// Needs an inner service that is `Clone`; the instance that was readied is the one that is called.
 #[derive(Clone, Copy, Debug, Default)]

@@ -5,11 +5,7 @@ use std::{fmt, marker::PhantomData, sync::Arc, time::SystemTime};
 use tower_keep_store::{Key, Timestamp};
 
 use crate::{
-    core::Core,
-    device::Device,
-    error::SessionError,
-    place::{At, Beginning},
-    revoked::Revoked,
+    core::Core, device::Device, error::SessionError, login::Login, place::At, revoked::Revoked,
 };
 
 mod typed;
@@ -49,10 +45,9 @@ impl<T> Session<T> {
     /// When it began; nothing if nothing is stored of it.
     #[must_use]
     pub fn created(&self) -> Option<SystemTime> {
-        let state = self.core.state();
-        let created = Timestamp::from_micros(state.record.meta.created.saturating_mul(1000));
-        let is_stored = state.at.is_some() && !state.is_sealed;
-        is_stored.then(|| created.into())
+        let created = self.core.state().record.meta.created;
+        let created = Timestamp::from_micros(created.saturating_mul(1000));
+        self.is_stored().then(|| created.into())
     }
 
     /// Whether it can only be read, because the store failed when it was loaded.
@@ -74,8 +69,33 @@ impl<T> Session<T> {
     /// The user has too many sessions, the session can only be read or was this user's and has ended meanwhile,
     /// the response is under way already, or the store failed.
     pub async fn login(&self, user: impl Into<String>, level: u8) -> Result<(), SessionError> {
-        let user = user.into();
-        self.core.replace(Beginning::Login { user, level }).await
+        self.login_with(Login::new(user, level)).await
+    }
+
+    /// The same, with a choice of how long: "remember me", say.
+    ///
+    /// ```
+    /// # use tower_keep_session::{Login, Session, SessionError};
+    /// # async fn login(session: Session, is_checked: bool) -> Result<(), SessionError> {
+    /// session.login_with(Login::new("ada", 1).remember(is_checked)).await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`login`](Self::login).
+    pub async fn login_with(&self, login: Login) -> Result<(), SessionError> {
+        self.core.login(login).await
+    }
+
+    /// Takes all values away, and leaves the login as it is. It is noted, as what [`modify`](Session::modify) changes
+    /// is: what other requests add meanwhile stays.
+    ///
+    /// # Errors
+    ///
+    /// The session can only be read.
+    pub fn clear(&self) -> Result<(), SessionError> {
+        self.core.clear()
     }
 
     /// Ends the session, here and for all requests under way: none of them can bring it back. The client is
@@ -101,21 +121,18 @@ impl<T> Session<T> {
     /// Gives the session a new ticket. The old one leads to it until somebody comes with the new one (a client
     /// that was never told it loses nothing), and for some more
     /// [seconds](crate::SessionLayerBuilder::rotation_grace), for requests that were sent before; after that its use
-    /// is counted as a [sign of theft](crate::SessionStats::ended).
+    /// is [counted](crate::SessionStats::reused) as a sign of theft, and
+    /// [told](crate::SessionLayerBuilder::on_reused_ticket).
     ///
     /// # Errors
     ///
     /// There is no session or it has ended, it can only be read, the response is under way already, or the store
     /// failed.
     pub async fn rotate(&self) -> Result<(), SessionError> {
-        let is_there = {
-            let state = self.core.state();
-            state.at.is_some() && !state.is_sealed
-        };
-        if !is_there {
+        if !self.is_stored() {
             return Err(SessionError::Ended);
         }
-        self.core.replace(Beginning::Rotated).await
+        self.core.rotate().await
     }
 
     /// The sessions of the user who is logged in, the oldest first.
@@ -185,6 +202,12 @@ impl<T> Session<T> {
             at = self.core.follow(&at).await?;
         }
         Ok(())
+    }
+
+    /// Whether there is one in the store.
+    pub(crate) fn is_stored(&self) -> bool {
+        let state = self.core.state();
+        state.at.is_some() && !state.is_sealed
     }
 
     /// Where it is, and whose.

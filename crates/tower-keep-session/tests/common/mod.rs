@@ -12,7 +12,7 @@ mod users;
 
 pub(crate) use self::{
     browser::{Answer, Browser, Wire, fields},
-    side::{LONG, START, Side},
+    side::{LONG, START, Side, held},
     users::{devices, labels, list, users},
 };
 

@@ -118,7 +118,11 @@ impl Side {
 
     /// What a session's record holds by this name.
     pub(crate) fn held(&self, key: &str, name: &str) -> Option<String> {
-        self.command(&["EVAL", HELD, "1", key, name]).text()
+        held(
+            self.server.as_ref().expect("the side with a server"),
+            key,
+            name,
+        )
     }
 
     /// Has a session's record hold something by this name, as another version might.
@@ -131,6 +135,11 @@ impl Side {
         let server = self.server.as_ref().expect("the side with a server");
         server.command(words)
     }
+}
+
+/// What a session's record on a server holds by this name.
+pub(crate) fn held(server: &RedisServer, key: &str, name: &str) -> Option<String> {
+    server.command(&["EVAL", HELD, "1", key, name]).text()
 }
 
 const HELD: &str = "

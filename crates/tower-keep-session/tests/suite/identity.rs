@@ -10,7 +10,7 @@ use tower_layer::Layer;
 
 use crate::common::{Browser, Side, Wire, on_both_stores};
 
-/// What a layer further in is told, and whether the response counts as personal.
+/// What a layer further in is told, and whether the response may be personal.
 async fn told(layer: &SessionLayer, cookie: Option<&str>) -> Result<(String, bool), StatusCode> {
     let service = service_fn(async |request: Request<()>| {
         let identity = request.extensions().get::<Identity>();
@@ -28,7 +28,8 @@ async fn told(layer: &SessionLayer, cookie: Option<&str>) -> Result<(String, boo
         return Err(response.status());
     }
     let cell = response.extensions().get::<PersonalCell>();
-    let is_personal = cell.is_some_and(PersonalCell::is_marked);
+    assert!(!cell.is_some_and(PersonalCell::is_marked), "nobody looked");
+    let is_personal = cell.is_some_and(PersonalCell::is_identified);
     assert_eq!(is_personal, response.headers().contains_key(header::VARY));
     let body = http_body_util::BodyExt::collect(response.into_body()).await;
     let body = body.expect("a whole body").to_bytes();

@@ -5,6 +5,7 @@ mod common;
 
 mod answers;
 mod caps;
+mod cleared;
 mod cookie_fields;
 mod cookies;
 mod cost;
@@ -25,6 +26,8 @@ mod planted;
 mod races;
 mod realms;
 mod refused;
+mod remembered;
+mod reused;
 mod revival;
 mod rotation;
 mod sizes;

@@ -2,7 +2,10 @@
 
 use std::time::SystemTime;
 
-use axum::{Json, extract::Path};
+use axum::{
+    Json,
+    extract::{Path, rejection::PathRejection},
+};
 use http::StatusCode;
 use serde::Serialize;
 use tower_keep::session::{self, SessionHandle};
@@ -26,11 +29,14 @@ pub(crate) async fn list(session: SessionHandle) -> Result<Json<Vec<Device>>, Pr
 /// Ends one of the account's own sessions, at once. Those of others do not exist here.
 pub(crate) async fn revoke(
     session: SessionHandle,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, Problem> {
     let session = session.load().await?;
     let devices = session.list().await?;
-    let device = devices.iter().find(|device| device.id() == id);
+    // What is no text names none of them.
+    let id = id.ok();
+    let is_meant = |device: &&session::Device| id.as_ref().is_some_and(|id| device.id() == id.0);
+    let device = devices.iter().find(is_meant);
     let device = device.ok_or_else(|| Problem::not_found("there is no such device"))?;
     session.revoke(device).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -23,6 +23,8 @@ use tower_keep_session::{Session, SessionCookie, SessionHandle, SessionLayer, Tr
 use tower_keep_store::{Clock, Store, Timestamp};
 use tower_keep_test_support::{Random, RedisServer, eventually, seed};
 
+mod identified;
+
 const LONG: Duration = Duration::from_secs(10);
 const OWN_FIELD: HeaderName = HeaderName::from_static("x-session");
 /// Says of every page that it is one for all, as a careless handler would.
