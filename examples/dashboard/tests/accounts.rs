@@ -40,6 +40,29 @@ async fn the_demo_account_signs_in_and_out() {
     assert_eq!(copy.who().await, None, "a kept cookie is of no use");
 }
 
+/// Who does not ask to be remembered is forgotten with the browser's window, and after a day in any case.
+#[tokio::test]
+async fn who_asks_for_it_is_remembered_when_the_browser_is_closed() {
+    let (site, clock) = on_memory();
+    for (remember, stays) in [
+        ("", true),
+        (r#","remember":true"#, true),
+        (r#","remember":false"#, false),
+    ] {
+        let mut browser = site.client("browser");
+        let login = format!(r#"{{"email":"{DEMO}","password":"demo"{remember}}}"#);
+        let reply = browser.send("POST", "/api/login", &login).await;
+        assert_eq!(reply.status, StatusCode::OK);
+        let cookie = reply.header("set-cookie");
+        assert_eq!(cookie.contains("Max-Age="), stays, "{cookie}");
+        for _ in 0..2 {
+            assert_eq!(browser.who().await.as_deref(), Some(DEMO));
+            clock.advance(Duration::from_secs(13 * 3600));
+        }
+        assert_eq!(browser.who().await.is_some(), stays);
+    }
+}
+
 #[tokio::test]
 async fn a_wrong_password_and_an_unknown_address_get_the_same_answer() {
     let site = Site::new();
@@ -72,6 +95,10 @@ async fn what_is_no_login_is_refused_and_no_failure() {
         ("[]", 422),
         (r#"{"email":"demo@example.com"}"#, 422),
         (r#"{"email":1,"password":"demo"}"#, 422),
+        (
+            r#"{"email":"demo@example.com","password":"demo","remember":1}"#,
+            422,
+        ),
     ] {
         for _ in 0..3 {
             let reply = site

@@ -33,7 +33,9 @@ impl Account {
         count: &QueryCount,
         credentials: Credentials,
     ) -> Result<Option<Self>, Problem> {
-        let Credentials { email, password } = credentials;
+        let Credentials {
+            email, password, ..
+        } = credentials;
         let read = move |sql: &Queries<'_>| {
             let statement = format!("{ROW} WHERE a.email = ?1");
             Ok(sql.first(&statement, [email], |row| {

@@ -12,11 +12,13 @@ use serde::Deserialize;
 
 use crate::http::{Problem, RawBody, json};
 
-/// An address and a password, as they were sent.
+/// An address and a password, as they were sent, and whether the browser is to forget when it is closed.
 #[derive(Clone, Deserialize)]
 pub(crate) struct Credentials {
     pub(super) email: String,
     pub(super) password: String,
+    #[serde(default)]
+    pub(super) remember: Option<bool>,
 }
 
 impl Credentials {

@@ -2,7 +2,7 @@
 
 use axum::{Extension, Json, extract::State};
 use http::StatusCode;
-use tower_keep::session::SessionHandle;
+use tower_keep::session::{Login, SessionHandle};
 
 use super::{account::Account, credentials::Credentials, signed_in::SignedIn};
 use crate::{
@@ -19,6 +19,7 @@ pub(crate) async fn login(
     Extension(credentials): Extension<Credentials>,
 ) -> Result<Json<Account>, Problem> {
     let session = session.load().await?;
+    let remember = credentials.remember.unwrap_or(true);
     let account = Account::check(&app, &count, credentials).await?;
     // An unknown address and a wrong password get the same answer.
     let account = account.ok_or_else(|| {
@@ -27,9 +28,8 @@ pub(crate) async fn login(
             "the email address or the password is wrong",
         )
     })?;
-    session
-        .login(account.id.to_string(), KNOWS_PASSWORD)
-        .await?;
+    let login = Login::new(account.id.to_string(), KNOWS_PASSWORD);
+    session.login_with(login.remember(remember)).await?;
     Ok(Json(account))
 }
 
