@@ -11,7 +11,7 @@ fn two_starts_at_once_fill_it_once() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("shared.db");
     thread::scope(|scope| {
-        for _ in 0..4 {
+        for _ in 0..16 {
             scope.spawn(|| Database::open(&path, &Volume::small()).unwrap());
         }
     });

@@ -1,14 +1,32 @@
 //! How a connection is set up.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 /// Opens a connection that may write, creating the file if there is none.
 pub(super) fn writer(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_WHILE_FILLING)?;
     Ok(connection)
+}
+
+/// Lets the database keep a log, for readers to go on while somebody writes.
+///
+/// Where two processes switch at once, SQLite tells one of them that the file is locked, and does not wait as it
+/// was told to: it might wait for itself.
+pub(super) fn keep_log(connection: &Connection) -> rusqlite::Result<()> {
+    let until = Instant::now() + BUSY_WHILE_FILLING;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error) if is_busy(&error) && Instant::now() < until => thread::sleep(PAUSE),
+            done => return done,
+        }
+    }
 }
 
 /// Gives a filled database its settings for service.
@@ -33,6 +51,13 @@ fn tune(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(64);
     connection.pragma_update(None, "cache_size", -16_384)
 }
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+}
+
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// How long a statement waits for another process's write.
 const BUSY: Duration = Duration::from_secs(5);

@@ -91,7 +91,7 @@ pub(super) fn prepare(path: &Path, volume: &Volume) -> Result<Connection, OpenEr
 /// The version is written by the same transaction, so there is no half-filled
 /// state to recognise: a crash leaves an empty file.
 fn fill(connection: &mut Connection, volume: &Volume) -> Result<(), Cause> {
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection::keep_log(connection)?;
     connection.pragma_update(None, "synchronous", "OFF")?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
     if state(&transaction)? == State::Filled {
