@@ -166,10 +166,10 @@ impl Core {
                     self.manager.place.renew(&at, lifetimes);
                 }
                 let is_own = self.ticket.as_ref().map(At::of) == Some(at);
-                if let Some(before) = record.meta.before.filter(|_| is_own) {
-                    self.manager
-                        .place
-                        .settle(&at, &at.sibling(before), lifetimes);
+                if is_own && !record.meta.befores.is_empty() {
+                    let befores = record.meta.befores.iter();
+                    let befores: Vec<_> = befores.map(|digest| at.sibling(*digest)).collect();
+                    self.manager.place.settle(&at, &befores, lifetimes);
                 }
                 let mut state = self.state();
                 state.at = Some(at);

@@ -54,6 +54,9 @@ impl Core {
         loop {
             let replace = Replace {
                 old,
+                came: old
+                    .filter(|_| is_rotation)
+                    .and_then(|old| self.led_to(&old)),
                 new: Some(new.clone()),
                 changes: changes.clone(),
             };
@@ -98,6 +101,12 @@ impl Core {
             Beginning::Login { user, .. } => self.state().record.meta.user.as_ref() == Some(user),
             Beginning::Rotated | Beginning::Anonymous => false,
         }
+    }
+
+    /// The session with whose ticket the request came, if it led there.
+    fn led_to(&self, old: &At) -> Option<At> {
+        let came = self.ticket.as_ref().map(At::of)?;
+        (came.owner == old.owner && came != *old).then_some(came)
     }
 
     /// From now on the request's session is the one of this ticket.

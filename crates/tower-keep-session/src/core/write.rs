@@ -64,7 +64,7 @@ impl Core {
         let (meta, now) = (&state.record.meta, self.manager.now_millis());
         let issued = meta.issued.max(meta.created);
         // Whoever still comes with the ticket before has never heard of the one after.
-        let is_untold = meta.before.is_some() && self.ticket.as_ref().map(At::of) != state.at;
+        let is_untold = !meta.befores.is_empty() && self.ticket.as_ref().map(At::of) != state.at;
         let is_untold = is_untold && lifetimes.is_grace_over(issued, now);
         is_untold || lifetimes.is_rotation_due(issued, now)
     }

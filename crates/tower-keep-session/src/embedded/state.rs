@@ -89,6 +89,14 @@ impl State {
         }
     }
 
+    /// Where a ticket leads until somebody comes with the one after it.
+    pub(super) fn waits(&self, at: &At) -> Option<[u8; 16]> {
+        match &self.sessions.get(&at.session)?.kind {
+            Kind::Tombstone(Tomb::Waits(to), _) => Some(*to),
+            _ => None,
+        }
+    }
+
     /// What its user's list calls a session.
     pub(super) fn label(&self, at: &At) -> Option<String> {
         let member = self.sessions.get(&at.session)?.kind.member()?;

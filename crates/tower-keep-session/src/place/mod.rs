@@ -54,12 +54,12 @@ impl Place {
         }
     }
 
-    /// The ticket of a session was used: that of the one `before` it leads there only for its grace from now on.
+    /// The ticket of a session was used: those of the ones `befores` lead there only for their grace from now on.
     /// Nobody waits for it.
-    pub(crate) fn settle(&self, at: &At, before: &At, lifetimes: &Lifetimes) {
+    pub(crate) fn settle(&self, at: &At, befores: &[At], lifetimes: &Lifetimes) {
         match self {
-            Self::Embedded(embedded) => embedded.settle(at, before, lifetimes),
-            Self::Shared(shared) => shared.settle(at, before, lifetimes),
+            Self::Embedded(embedded) => embedded.settle(at, befores, lifetimes),
+            Self::Shared(shared) => shared.settle(at, befores, lifetimes),
         }
     }
 

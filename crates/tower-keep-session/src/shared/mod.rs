@@ -161,9 +161,10 @@ impl Shared {
         });
     }
 
-    pub(crate) fn settle(&self, at: &At, before: &At, lifetimes: &Lifetimes) {
-        let (myself, keys) = (self.clone(), [at.session, before.session]);
-        let argument = wire::settling(before.digest, lifetimes);
+    pub(crate) fn settle(&self, at: &At, befores: &[At], lifetimes: &Lifetimes) {
+        let all = [at].into_iter().chain(befores).map(|at| at.session);
+        let (myself, keys) = (self.clone(), all.collect::<Vec<_>>());
+        let argument = wire::settling(befores, self.given(), lifetimes);
         self.server.spawn(async move {
             // What fails is tried again by the next request.
             let _settled_or_not = myself.script(&wire::SETTLE, &keys, &argument).await;
@@ -214,7 +215,8 @@ impl Shared {
             let owner = at.owner.unwrap_or(at.session);
             [at.session, epoch(&owner), index(&owner)]
         };
-        let keys = [keys(replace.old), keys(new)].concat();
+        let came = replace.came.unwrap_or(some).session;
+        let keys = [&keys(replace.old)[..], &keys(new), &[came]].concat();
         let argument = wire::replacing(&replace, self.given(), lifetimes);
         let reply = self.script(&wire::REPLACE, &keys, &argument).await?;
         wire::replaced(&reply).ok_or_else(StoreError::malformed)
@@ -241,7 +243,7 @@ impl Shared {
         asks: Option<&At>,
     ) -> Result<Ended, StoreError> {
         let own = asks.copied().unwrap_or_else(|| At::of_owner(owner, id));
-        let argument = wire::revoking(id, asks.is_some());
+        let argument = wire::revoking(id, asks.is_some(), self.given());
         let keys = [epoch(owner), index(owner), own.session];
         let reply = self.script(&wire::REVOKE, &keys, &argument).await?;
         wire::ended(&reply).ok_or_else(StoreError::malformed)

@@ -1,0 +1,101 @@
+//! Clients that do not take the new ticket that they are given, again and again.
+
+use std::time::Duration;
+
+use tower_keep_session::Session;
+
+use crate::common::{Browser, Side, on_both_stores};
+
+const AFTER_GRACE: Duration = Duration::from_secs(11);
+const HOUR: Duration = Duration::from_secs(3600);
+
+async fn rotate(session: Session) {
+    session.rotate().await.expect("rotates");
+}
+
+async fn such_a_client_is_led_on_as_long_as_it_comes(side: Side) {
+    let layer = side.builder().idle_timeout(2 * HOUR).build();
+    let mut browser = Browser::new(&layer.expect("makes sense"));
+    browser.login("ada").await;
+    let cookie = browser.cookie.clone();
+    browser.does(rotate).await;
+    for i in 0..10 {
+        side.advance(HOUR / 2);
+        browser.cookie = cookie.clone();
+        assert_eq!(browser.user().await.as_deref(), Some("ada"), "{i}");
+    }
+    side.advance(2 * HOUR);
+    assert_eq!(browser.user().await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn such_a_client_costs_no_more_each_time() {
+    let side = Side::redis();
+    let mut browser = Browser::new(&side.layer());
+    browser.login("ada").await;
+    let cookie = browser.cookie.clone();
+    browser.does(rotate).await;
+    let server = side.server().expect("the side with a server");
+    for _ in 0..10 {
+        side.advance(AFTER_GRACE);
+        browser.cookie = cookie.clone();
+        server.reset_stats();
+        assert_eq!(browser.user().await.as_deref(), Some("ada"));
+        assert_eq!(server.command_stats()["mget"], 2, "where it led, and there");
+    }
+}
+
+/// Whichever of the answers comes last.
+async fn each_ticket_on_the_way_leads_on(side: Side) {
+    let mut browser = Browser::new(&side.layer());
+    browser.login("ada").await;
+    let first = browser.cookie.clone();
+    browser.does(rotate).await;
+    let mut tickets = vec![first.clone(), browser.cookie.clone()];
+    for _ in 0..4 {
+        side.advance(AFTER_GRACE);
+        browser.cookie = first.clone();
+        browser.set("n", 7).await;
+        tickets.push(browser.cookie.clone());
+    }
+    for cookie in &tickets[..5] {
+        side.advance(AFTER_GRACE);
+        browser.cookie = cookie.clone();
+        assert_eq!(browser.get("n").await, Some(7));
+    }
+}
+
+/// Once the last one was used, all others are old.
+async fn the_use_of_the_last_ticket_ends_all_others(side: Side) {
+    let mut browser = Browser::new(&side.layer());
+    browser.login("ada").await;
+    let first = browser.cookie.clone();
+    browser.does(rotate).await;
+    let mut old = vec![first.clone(), browser.cookie.clone()];
+    for _ in 0..3 {
+        side.advance(AFTER_GRACE);
+        browser.cookie = first.clone();
+        browser.user().await;
+        old.push(browser.cookie.clone());
+    }
+    old.pop();
+    assert_eq!(browser.user().await.as_deref(), Some("ada"));
+    if side.server().is_some() {
+        let key = side.session();
+        let is_told = async || side.held(&key, "@p").is_none();
+        tower_keep_test_support::eventually(crate::common::LONG, is_told).await;
+    }
+    side.advance(AFTER_GRACE);
+    let mut other = browser.clone();
+    for cookie in old {
+        other.cookie = cookie;
+        assert_eq!(other.user().await, None);
+    }
+    assert_eq!(browser.user().await.as_deref(), Some("ada"));
+}
+
+on_both_stores!(
+    such_a_client_is_led_on_as_long_as_it_comes,
+    each_ticket_on_the_way_leads_on,
+    the_use_of_the_last_ticket_ends_all_others,
+);
