@@ -68,6 +68,14 @@ pub(crate) enum Issue {
     Removal,
 }
 
+impl State {
+    /// What the store has from now on, and, on top of it, what was noted meanwhile.
+    fn know(&mut self, record: Record) {
+        self.record = record;
+        self.record.change(self.changes.clone());
+    }
+}
+
 impl Core {
     /// Of a request with this ticket, by these rules.
     pub(crate) fn new(

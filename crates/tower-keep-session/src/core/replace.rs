@@ -114,7 +114,7 @@ impl Core {
         let mut state = self.state();
         state.issue = Issue::Ticket(*ticket, record.meta.ends);
         state.at = Some(At::of(ticket));
-        state.record = record;
+        state.know(record);
         state.is_sealed = false;
     }
 

@@ -1,5 +1,7 @@
 //! What a request changes.
 
+use std::mem;
+
 use super::{Core, Issue, noted::Noted};
 use crate::{
     error::SessionError,
@@ -138,7 +140,11 @@ impl Core {
             Written::NotANumber => Err(SessionError::NotANumber),
             Written::Conflict(other) => Ok(Written::Conflict(other)),
             written => {
-                self.state().record.change(changes);
+                let mut state = self.state();
+                let mut record = mem::take(&mut state.record);
+                record.change(changes);
+                state.know(record);
+                drop(state);
                 Ok(written)
             }
         }

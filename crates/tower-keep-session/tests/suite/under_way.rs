@@ -1,7 +1,8 @@
 //! Rotations, and what is under way meanwhile: nobody is logged out, and nothing is lost.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
+use futures_util::FutureExt;
 use http::Request;
 use tokio::time::timeout;
 use tower::{Layer, ServiceExt, service_fn};
@@ -169,6 +170,48 @@ async fn rotate(browser: &mut Browser) {
     browser
         .does(async |session| session.rotate().await.expect("rotates"))
         .await;
+}
+
+/// Two parts of one handler, at the same time.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_noted_while_a_ticket_is_made_is_seen() {
+    let side = Side::redis();
+    let mut browser = Browser::new(&side.layer());
+    browser.set("n", 0).await;
+    let handler = async |session: Session| {
+        let mut rotation = pin!(session.rotate());
+        side.command(&["CLIENT", "PAUSE", "10000", "WRITE"]);
+        assert!(rotation.as_mut().now_or_never().is_none());
+        session.set("n", &1).expect("is noted");
+        side.command(&["CLIENT", "UNPAUSE"]);
+        rotation.await.expect("rotates");
+        let seen = session.get("n").expect("a number");
+        session.set("n", &0).expect("is noted");
+        seen
+    };
+    assert_eq!(browser.does(handler).await, Some(1));
+    assert_eq!(browser.get("n").await, Some(0), "what was noted last");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_noted_while_a_value_is_updated_is_seen() {
+    let side = Side::redis();
+    let mut browser = Browser::new(&side.layer());
+    browser.set("n", 0).await;
+    let handler = async |session: Session| {
+        let update = session.update("n", |n: Option<i64>| n.map(|n| n + 5));
+        let mut update = pin!(update);
+        side.command(&["CLIENT", "PAUSE", "10000", "WRITE"]);
+        assert!(update.as_mut().now_or_never().is_none());
+        session.set("n", &1).expect("is noted");
+        side.command(&["CLIENT", "UNPAUSE"]);
+        assert_eq!(update.await.expect("is updated"), Some(5));
+        let seen = session.get("n").expect("a number");
+        session.set("n", &5).expect("is noted");
+        seen
+    };
+    assert_eq!(browser.does(handler).await, Some(1));
+    assert_eq!(browser.get("n").await, Some(5), "what was noted last");
 }
 
 on_both_stores!(
