@@ -103,10 +103,11 @@ impl Core {
         }
     }
 
-    /// The session with whose ticket the request came, if it led there.
+    /// The session with whose ticket the request came, if it led there: not to one that the request began.
     fn led_to(&self, old: &At) -> Option<At> {
         let came = self.ticket.as_ref().map(At::of)?;
-        (came.owner == old.owner && came != *old).then_some(came)
+        let is_led = self.state().issue == Issue::Nothing && came != *old;
+        is_led.then_some(came)
     }
 
     /// From now on the request's session is the one of this ticket.

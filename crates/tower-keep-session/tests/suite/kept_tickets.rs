@@ -94,7 +94,25 @@ async fn the_use_of_the_last_ticket_ends_all_others(side: Side) {
     assert_eq!(browser.user().await.as_deref(), Some("ada"));
 }
 
+/// All in one request: the session that begins is not the one to which the old ticket led.
+async fn no_old_ticket_leads_to_a_session_that_began_after_a_logout(side: Side) {
+    let mut browser = Browser::new(&side.layer());
+    browser.login("ada").await;
+    let mut old = browser.clone();
+    browser.does(rotate).await;
+    let mut thief = old.clone();
+    let again = async |session: Session| {
+        session.logout().await.expect("logs out");
+        session.login("ada", 1).await.expect("logs in");
+        session.rotate().await.expect("rotates");
+    };
+    old.does(again).await;
+    assert_eq!(old.user().await.as_deref(), Some("ada"));
+    assert_eq!(thief.user().await, None);
+}
+
 on_both_stores!(
+    no_old_ticket_leads_to_a_session_that_began_after_a_logout,
     such_a_client_is_led_on_as_long_as_it_comes,
     each_ticket_on_the_way_leads_on,
     the_use_of_the_last_ticket_ends_all_others,
