@@ -169,7 +169,7 @@ impl Core {
         match found {
             Found::Session(record, left) => {
                 let lifetimes = &self.manager.lifetimes;
-                let now = self.manager.now_millis();
+                let now = self.manager.place.now_millis();
                 if lifetimes.is_renewal_due(left, now, record.meta.ends) {
                     self.manager.place.renew(&at, lifetimes);
                 }

@@ -63,7 +63,7 @@ impl Core {
         if state.at.is_none() || state.is_sealed || state.issue != Issue::Nothing {
             return false;
         }
-        let (meta, now) = (&state.record.meta, self.manager.now_millis());
+        let (meta, now) = (&state.record.meta, self.manager.place.now_millis());
         let issued = meta.issued.max(meta.created);
         // Whoever still comes with the ticket before has never heard of the one after.
         let is_untold = !meta.befores.is_empty() && self.ticket.as_ref().map(At::of) != state.at;

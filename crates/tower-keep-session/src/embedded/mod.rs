@@ -195,9 +195,13 @@ impl Embedded {
     /// The state as it is now, without what has expired.
     fn enter(&self) -> (MutexGuard<'_, State>, u64) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = self.clock.now().as_micros() / 1000;
+        let now = self.now();
         state.expire(now);
         (state, now)
+    }
+
+    pub(crate) fn now(&self) -> u64 {
+        self.clock.now().as_micros() / 1000
     }
 }
 

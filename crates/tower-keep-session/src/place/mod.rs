@@ -31,6 +31,14 @@ impl Place {
         }
     }
 
+    /// The time by which sessions live, in milliseconds since 1970: the server's, as far as it is known.
+    pub(crate) fn now_millis(&self) -> u64 {
+        match self {
+            Self::Embedded(embedded) => embedded.now(),
+            Self::Shared(shared) => shared.servers_now(),
+        }
+    }
+
     /// Looks at a session, and whether a token was revoked, in one round trip.
     pub(crate) async fn load(
         &self,

@@ -21,6 +21,8 @@ use crate::{
     record::Found,
 };
 
+#[cfg(test)]
+mod tests;
 mod wire;
 
 /// The sessions on a server.
@@ -105,7 +107,7 @@ impl Shared {
         epoch: Option<Option<Bytes>>,
     ) -> Result<Found, StoreError> {
         let epoch = epoch.as_ref().map(Option::as_ref);
-        let now = self.now().saturating_add_signed(self.ahead.load(Relaxed));
+        let now = self.servers_now();
         if let Some(found) = wire::found(text, None, epoch, now) {
             return Ok(found);
         }
@@ -155,7 +157,7 @@ impl Shared {
             let asked = myself.now();
             // What fails is tried again by the next request.
             if let Ok(time) = myself.script(&wire::RENEW, &[session], &argument).await {
-                myself.learn(&time, asked);
+                myself.learn(wire::time(&time), asked);
             }
             myself.renewing().remove(&session);
         });
@@ -172,13 +174,18 @@ impl Shared {
     }
 
     /// Learns the server's time, by which it judges what is due.
-    fn learn(&self, time: &[u8], asked: u64) {
-        if self.clock.is_manual() {
+    fn learn(&self, time: Option<u64>, asked: u64) {
+        let Some(time) = time.filter(|_| !self.clock.is_manual()) else {
             return;
-        }
-        if let Some(ahead) = wire::ahead(time, asked) {
+        };
+        if let Ok(ahead) = i64::try_from(i128::from(time) - i128::from(asked)) {
             self.ahead.store(ahead, Relaxed);
         }
+    }
+
+    /// The server's time, as far as it is known.
+    pub(crate) fn servers_now(&self) -> u64 {
+        self.now().saturating_add_signed(self.ahead.load(Relaxed))
     }
 
     fn now(&self) -> u64 {
@@ -217,9 +224,16 @@ impl Shared {
         };
         let came = replace.came.unwrap_or(some).session;
         let keys = [&keys(replace.old)[..], &keys(new), &[came]].concat();
-        let argument = wire::replacing(&replace, self.given(), lifetimes);
+        let (argument, asked) = (
+            wire::replacing(&replace, self.given(), lifetimes),
+            self.now(),
+        );
         let reply = self.script(&wire::REPLACE, &keys, &argument).await?;
-        wire::replaced(&reply).ok_or_else(StoreError::malformed)
+        let replaced = wire::replaced(&reply).ok_or_else(StoreError::malformed)?;
+        if let (Replaced::Done(record, _), Some(_)) = (&replaced, new) {
+            self.learn(Some(record.meta.issued), asked);
+        }
+        Ok(replaced)
     }
 
     pub(crate) async fn end_all(

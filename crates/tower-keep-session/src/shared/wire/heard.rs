@@ -145,10 +145,9 @@ pub(in crate::shared) fn replaced(reply: &[u8]) -> Option<Replaced> {
     })
 }
 
-/// By how many milliseconds the server's clock was ahead, when it was asked at this time.
-pub(in crate::shared) fn ahead(reply: &[u8], asked: u64) -> Option<i64> {
-    let (server, own) = (number(reply)?, asked);
-    i64::try_from(i128::from(server) - i128::from(own)).ok()
+/// The server's time, in milliseconds.
+pub(in crate::shared) fn time(reply: &[u8]) -> Option<u64> {
+    number(reply)
 }
 
 pub(in crate::shared) fn ended(reply: &[u8]) -> Option<Ended> {

@@ -18,7 +18,7 @@ mod packed;
 mod told;
 
 pub(super) use self::{
-    heard::{ahead, ended, found, is_of_epoch, listed, replaced, written},
+    heard::{ended, found, is_of_epoch, listed, replaced, time, written},
     told::{ending_all, renewal, replacing, revoking, settling, writing},
 };
 
