@@ -292,11 +292,16 @@ impl Shared {
         if looks.is_empty() {
             return Ok(Some(listed));
         }
-        let epochs = self.run(looks).await?;
-        let is_alive = |reply: &Reply| wire::is_of_epoch(reply, epoch.as_deref());
-        let alive = listed.into_iter().zip(&epochs);
-        let alive = alive.filter(|(_, reply)| is_alive(reply));
-        Ok(Some(alive.map(|(listed, _)| listed).collect()))
+        let looked = self.run(looks).await?;
+        let mut alive = Vec::with_capacity(listed.len());
+        for (listed, head) in listed.into_iter().zip(looked) {
+            let session = At::of_owner(owner, listed.digest).session;
+            let head = self.read(head, &session, STRING).await?;
+            if wire::is_of_epoch(&head, epoch.as_deref()) {
+                alive.push(listed);
+            }
+        }
+        Ok(Some(alive))
     }
 
     async fn run(&self, commands: Vec<Command>) -> Result<Vec<Reply>, StoreError> {
