@@ -68,7 +68,10 @@ impl Kind {
     fn bytes(&self) -> usize {
         let label = |member: &Member| MEMBER_BYTES + member.listed.label.len();
         let fields = match self {
-            Self::Session(record, _) => size(&record.fields),
+            Self::Session(record, _) => {
+                let user = record.meta.user.as_ref().map_or(0, String::len);
+                size(&record.fields) + user
+            }
             Self::Tombstone(..) => 0,
         };
         SLOT_BYTES + fields + self.member().map_or(0, label)
