@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tower_keep_session::Session;
+use tower_keep_test_support::{Random, eventually, seed};
 
-use crate::common::{Browser, Side, on_both_stores};
+use crate::common::{Browser, LONG, Side, on_both_stores};
 
 const AFTER_GRACE: Duration = Duration::from_secs(11);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -83,7 +85,7 @@ async fn the_use_of_the_last_ticket_ends_all_others(side: Side) {
     if side.server().is_some() {
         let key = side.session();
         let is_told = async || side.held(&key, "@p").is_none();
-        tower_keep_test_support::eventually(crate::common::LONG, is_told).await;
+        eventually(LONG, is_told).await;
     }
     side.advance(AFTER_GRACE);
     let mut other = browser.clone();
@@ -111,7 +113,50 @@ async fn no_old_ticket_leads_to_a_session_that_began_after_a_logout(side: Side) 
     assert_eq!(thief.user().await, None);
 }
 
+/// Four requests at a time, some of which rotate; the browser keeps any of the tickets that it is given.
+async fn whichever_ticket_a_browser_keeps_it_loses_nothing_before_its_logout(side: Side) {
+    let mut random = Random::new(seed());
+    let layers = [side.layer(), side.layer()];
+    let mut browser = Browser::new(&layers[0]);
+    browser.login("ada").await;
+    let mut given = vec![browser.cookie.clone()];
+    for wave in 0..25_usize {
+        let rotates: Vec<_> = (0..4).map(|_| random.below(3) == 0).collect();
+        let requests = rotates.into_iter().enumerate().map(|(i, rotates)| {
+            let mut browser = browser.at(&layers[i % 2]);
+            async move {
+                let job = async |session: Session| {
+                    session.set(&format!("{wave} {i}"), &1).expect("is noted");
+                    if rotates {
+                        session.rotate().await.expect("rotates, or was");
+                    }
+                    session.user()
+                };
+                assert_eq!(browser.does(job).await.as_deref(), Some("ada"));
+                browser.cookie
+            }
+        });
+        let mut cookies = join_all(requests).await;
+        cookies.retain(|cookie| !given.contains(cookie));
+        given.extend(cookies.iter().cloned());
+        if !cookies.is_empty() {
+            browser.cookie = cookies.swap_remove(random.index(cookies.len()));
+        }
+        let pauses = [1, 9, 11, 400].map(Duration::from_secs);
+        side.advance(random.pick(&pauses));
+    }
+    let names = async |session: Session| session.names().len();
+    assert_eq!(browser.does(names).await, 100);
+    let logout = async |session: Session| session.logout().await.expect("logs out");
+    browser.does(logout).await;
+    for cookie in given {
+        browser.cookie = cookie;
+        assert_eq!(browser.user().await, None);
+    }
+}
+
 on_both_stores!(
+    whichever_ticket_a_browser_keeps_it_loses_nothing_before_its_logout,
     no_old_ticket_leads_to_a_session_that_began_after_a_logout,
     such_a_client_is_led_on_as_long_as_it_comes,
     each_ticket_on_the_way_leads_on,
