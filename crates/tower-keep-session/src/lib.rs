@@ -163,8 +163,9 @@
 //! often, does not belong in a session.
 //!
 //! The string says until when the session stays, so that a read need not ask. The server's clock counts: how far it is
-//! from this process's is learned from renewals. To a process that finds a session overdue, because clocks differ by
-//! more than it still has to live or because somebody made its key last (`PERSIST`), the server says what is so.
+//! from this process's is learned from renewals and rotations. To a process that finds a session overdue, because clocks differ by
+//! more than it still has to live or because somebody made its key last (`PERSIST`), the server says what is so; to a
+//! script, what is overdue by the server's clock is none.
 //!
 //! | request | round trips |
 //! |---|---|

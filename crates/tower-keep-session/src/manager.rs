@@ -170,6 +170,7 @@ impl Manager {
         loop {
             let replace = Replace {
                 old: Some(at),
+                came: None,
                 new: None,
                 changes: Changes::new(),
             };

@@ -26,8 +26,9 @@ pub(crate) struct Meta {
     pub(crate) epoch: u64,
     /// What its user's list calls it, whatever its ticket is by now; zeros where there is no list.
     pub(crate) id: [u8; 16],
-    /// The session whose place it took by a rotation, as long as nobody has used the new ticket.
-    pub(crate) before: Option<[u8; 16]>,
+    /// The session whose place it took by a rotation, and the one whose ticket led there, as long as nobody has
+    /// used the new ticket.
+    pub(crate) befores: Vec<[u8; 16]>,
 }
 
 /// A session as it was found.

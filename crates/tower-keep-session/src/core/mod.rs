@@ -69,6 +69,14 @@ pub(crate) enum Issue {
     Removal,
 }
 
+impl State {
+    /// What the store has from now on, and, on top of it, what was noted meanwhile.
+    fn know(&mut self, record: Record) {
+        self.record = record;
+        self.record.change(self.changes.clone());
+    }
+}
+
 impl Core {
     /// Of a request with this ticket, by these rules.
     pub(crate) fn new(
@@ -183,15 +191,15 @@ impl Core {
         match found {
             Found::Session(record, left) => {
                 let lifetimes = &self.manager.lifetimes;
-                let now = self.manager.now_millis();
+                let now = self.manager.place.now_millis();
                 if lifetimes.is_renewal_due(left, now, record.meta.ends) {
                     self.manager.place.renew(&at, lifetimes);
                 }
                 let is_own = self.ticket.as_ref().map(At::of) == Some(at);
-                if let Some(before) = record.meta.before.filter(|_| is_own) {
-                    self.manager
-                        .place
-                        .settle(&at, &at.sibling(before), lifetimes);
+                if is_own && !record.meta.befores.is_empty() {
+                    let befores = record.meta.befores.iter();
+                    let befores: Vec<_> = befores.map(|digest| at.sibling(*digest)).collect();
+                    self.manager.place.settle(&at, &befores, lifetimes);
                 }
                 let mut state = self.state();
                 state.at = Some(at);

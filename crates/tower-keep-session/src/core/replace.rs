@@ -68,6 +68,9 @@ impl Core {
         loop {
             let replace = Replace {
                 old,
+                came: old
+                    .filter(|_| is_rotation)
+                    .and_then(|old| self.led_to(&old)),
                 new: Some(new.clone()),
                 changes: changes.clone(),
             };
@@ -132,12 +135,19 @@ impl Core {
         }
     }
 
+    /// The session with whose ticket the request came, if it led there: not to one that the request began.
+    fn led_to(&self, old: &At) -> Option<At> {
+        let came = self.ticket.as_ref().map(At::of)?;
+        let is_led = self.state().issue == Issue::Nothing && came != *old;
+        is_led.then_some(came)
+    }
+
     /// From now on the request's session is the one of this ticket.
     pub(super) fn go_on(&self, ticket: &Ticket, record: Record) {
         let mut state = self.state();
         state.issue = Issue::Ticket(*ticket, record.meta.ends);
         state.at = Some(At::of(ticket));
-        state.record = record;
+        state.know(record);
         state.is_sealed = false;
     }
 

@@ -1,5 +1,7 @@
 //! What a request changes.
 
+use std::mem;
+
 use super::{Core, Issue, noted::Noted};
 use crate::{
     error::SessionError,
@@ -67,10 +69,10 @@ impl Core {
         if state.at.is_none() || state.is_sealed || state.issue != Issue::Nothing {
             return false;
         }
-        let (meta, now) = (&state.record.meta, self.manager.now_millis());
+        let (meta, now) = (&state.record.meta, self.manager.place.now_millis());
         let issued = meta.issued.max(meta.created);
         // Whoever still comes with the ticket before has never heard of the one after.
-        let is_untold = meta.before.is_some() && self.ticket.as_ref().map(At::of) != state.at;
+        let is_untold = !meta.befores.is_empty() && self.ticket.as_ref().map(At::of) != state.at;
         let is_untold = is_untold && lifetimes.is_grace_over(issued, now);
         is_untold || lifetimes.is_rotation_due(issued, now)
     }
@@ -147,7 +149,11 @@ impl Core {
             Written::NotANumber => Err(SessionError::NotANumber),
             Written::Conflict(other) => Ok(Written::Conflict(other)),
             written => {
-                self.state().record.change(changes);
+                let mut state = self.state();
+                let mut record = mem::take(&mut state.record);
+                record.change(changes);
+                state.know(record);
+                drop(state);
                 Ok(written)
             }
         }

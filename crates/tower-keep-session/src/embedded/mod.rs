@@ -1,7 +1,7 @@
 //! The sessions of a process that is alone.
 
 use std::{
-    fmt,
+    fmt, mem,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -57,17 +57,22 @@ impl Embedded {
         }
     }
 
-    pub(crate) fn settle(&self, at: &At, before: &At, lifetimes: &Lifetimes) {
+    pub(crate) fn settle(&self, at: &At, befores: &[At], lifetimes: &Lifetimes) {
         let (mut state, now) = self.enter();
-        let record = state.alive(at).cloned();
-        let untold = record.filter(|record| record.meta.before == Some(before.digest));
-        let Some(mut record) = untold else {
+        let Some(mut record) = state.alive(at).cloned() else {
             return;
         };
-        record.meta.before = None;
+        let digests = befores.iter().map(|before| before.digest);
+        if !digests.eq(mem::take(&mut record.meta.befores)) {
+            return;
+        }
         state.change(&at.session, record);
         let until = now + lifetimes.trail_millis();
-        state.bury(before, Tomb::Moved(at.digest), until);
+        for before in befores {
+            if let Some(to) = state.waits(before) {
+                state.bury(before, Tomb::Moved(to), until);
+            }
+        }
     }
 
     pub(crate) fn write(&self, at: &At, write: Write, lifetimes: &Lifetimes) -> Written {
@@ -126,9 +131,14 @@ impl Embedded {
             let mut lasts = lifetimes.trail_millis();
             let mut tomb = Tomb::Moved(new.at.digest);
             if !lifetimes.grace.is_zero() {
-                record.meta.before = Some(old.digest);
+                record.meta.befores = vec![old.digest];
                 lasts = lasts.max(until(&record, lifetimes, now) - now);
                 tomb = Tomb::Waits(new.at.digest);
+                let came = replace.came.filter(|came| state.waits(came).is_some());
+                if let Some(came) = came {
+                    record.meta.befores.push(came.digest);
+                    state.bury(&came, Tomb::Waits(new.at.digest), now + lasts);
+                }
             }
             if let (Some(member), Some(label)) = (&mut member, state.label(old)) {
                 member.listed.label = label;
@@ -185,9 +195,13 @@ impl Embedded {
     /// The state as it is now, without what has expired.
     fn enter(&self) -> (MutexGuard<'_, State>, u64) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = self.clock.now().as_micros() / 1000;
+        let now = self.now();
         state.expire(now);
         (state, now)
+    }
+
+    pub(crate) fn now(&self) -> u64 {
+        self.clock.now().as_micros() / 1000
     }
 }
 
@@ -216,12 +230,12 @@ fn begin(old: Option<Record>, new: &New, lifetimes: &Lifetimes, now: u64) -> Rec
         level,
         epoch: 0,
         id: [0; 16],
-        before: None,
+        befores: Vec::new(),
     };
     match &new.beginning {
         Beginning::Rotated => {
             record.meta.issued = now;
-            record.meta.before = None;
+            record.meta.befores.clear();
         }
         Beginning::Anonymous => record.meta = fresh(None, 0),
         Beginning::Login { user, level } => {

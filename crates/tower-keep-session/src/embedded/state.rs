@@ -68,7 +68,10 @@ impl Kind {
     fn bytes(&self) -> usize {
         let label = |member: &Member| MEMBER_BYTES + member.listed.label.len();
         let fields = match self {
-            Self::Session(record, _) => size(&record.fields),
+            Self::Session(record, _) => {
+                let user = record.meta.user.as_ref().map_or(0, String::len);
+                size(&record.fields) + user
+            }
             Self::Tombstone(..) => 0,
         };
         SLOT_BYTES + fields + self.member().map_or(0, label)
@@ -86,6 +89,14 @@ impl State {
         match &self.sessions.get(&at.session)?.kind {
             Kind::Session(record, _) => Some(record),
             Kind::Tombstone(..) => None,
+        }
+    }
+
+    /// Where a ticket leads until somebody comes with the one after it.
+    pub(super) fn waits(&self, at: &At) -> Option<[u8; 16]> {
+        match &self.sessions.get(&at.session)?.kind {
+            Kind::Tombstone(Tomb::Waits(to), _) => Some(*to),
+            _ => None,
         }
     }
 

@@ -31,6 +31,14 @@ impl Place {
         }
     }
 
+    /// The time by which sessions live, in milliseconds since 1970: the server's, as far as it is known.
+    pub(crate) fn now_millis(&self) -> u64 {
+        match self {
+            Self::Embedded(embedded) => embedded.now(),
+            Self::Shared(shared) => shared.servers_now(),
+        }
+    }
+
     /// Looks at a session, and whether a token was revoked, in one round trip.
     pub(crate) async fn load(
         &self,
@@ -54,12 +62,12 @@ impl Place {
         }
     }
 
-    /// The ticket of a session was used: that of the one `before` it leads there only for its grace from now on.
+    /// The ticket of a session was used: those of the ones `befores` lead there only for their grace from now on.
     /// Nobody waits for it.
-    pub(crate) fn settle(&self, at: &At, before: &At, lifetimes: &Lifetimes) {
+    pub(crate) fn settle(&self, at: &At, befores: &[At], lifetimes: &Lifetimes) {
         match self {
-            Self::Embedded(embedded) => embedded.settle(at, before, lifetimes),
-            Self::Shared(shared) => shared.settle(at, before, lifetimes),
+            Self::Embedded(embedded) => embedded.settle(at, befores, lifetimes),
+            Self::Shared(shared) => shared.settle(at, befores, lifetimes),
         }
     }
 

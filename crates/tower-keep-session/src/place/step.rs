@@ -51,6 +51,8 @@ pub(crate) enum Written {
 pub(crate) struct Replace {
     /// Nothing happens unless it is still there.
     pub(crate) old: Option<At>,
+    /// The one whose ticket led to the old one. A rotation has it lead to the new one at once.
+    pub(crate) came: Option<At>,
     pub(crate) new: Option<New>,
     /// What changes on the way, in what the old one held.
     pub(crate) changes: Changes,

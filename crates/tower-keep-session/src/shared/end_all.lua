@@ -8,11 +8,12 @@
 -- Answers '0' if the one that asks has ended itself.
 local given, lives, guarded, keeps = unpack(cmsgpack.unpack(ARGV[1]))
 local epoch = epoch_of(KEYS[1])
-local asks = guarded == 1 and find(KEYS[3], epoch)
+local now = clock(given)
+local asks = guarded == 1 and find(KEYS[3], epoch, now)
 if guarded == 1 and not asks then return '0' end
 -- Later than any before, even if the one before was lost and the time is an earlier one.
 local last = math.max(epoch or 0, asks and asks.epoch or 0)
-local next = math.max(last + 1, clock(given))
+local next = math.max(last + 1, now)
 lives = math.max(lives, redis.call('PTTL', KEYS[1]))
 put(KEYS[1], plain(next), lives)
 local id, left = keeps == 1 and asks.fields['@d'], redis.call('PTTL', KEYS[2])

@@ -21,6 +21,8 @@ use crate::{
     record::Found,
 };
 
+#[cfg(test)]
+mod tests;
 mod wire;
 
 /// The sessions on a server.
@@ -105,7 +107,7 @@ impl Shared {
         epoch: Option<Option<Bytes>>,
     ) -> Result<Found, StoreError> {
         let epoch = epoch.as_ref().map(Option::as_ref);
-        let now = self.now().saturating_add_signed(self.ahead.load(Relaxed));
+        let now = self.servers_now();
         if let Some(found) = wire::found(text, None, epoch, now) {
             return Ok(found);
         }
@@ -155,15 +157,16 @@ impl Shared {
             let asked = myself.now();
             // What fails is tried again by the next request.
             if let Ok(time) = myself.script(&wire::RENEW, &[session], &argument).await {
-                myself.learn(&time, asked);
+                myself.learn(wire::time(&time), asked);
             }
             myself.renewing().remove(&session);
         });
     }
 
-    pub(crate) fn settle(&self, at: &At, before: &At, lifetimes: &Lifetimes) {
-        let (myself, keys) = (self.clone(), [at.session, before.session]);
-        let argument = wire::settling(before.digest, lifetimes);
+    pub(crate) fn settle(&self, at: &At, befores: &[At], lifetimes: &Lifetimes) {
+        let all = [at].into_iter().chain(befores).map(|at| at.session);
+        let (myself, keys) = (self.clone(), all.collect::<Vec<_>>());
+        let argument = wire::settling(befores, self.given(), lifetimes);
         self.server.spawn(async move {
             // What fails is tried again by the next request.
             let _settled_or_not = myself.script(&wire::SETTLE, &keys, &argument).await;
@@ -171,13 +174,18 @@ impl Shared {
     }
 
     /// Learns the server's time, by which it judges what is due.
-    fn learn(&self, time: &[u8], asked: u64) {
-        if self.clock.is_manual() {
+    fn learn(&self, time: Option<u64>, asked: u64) {
+        let Some(time) = time.filter(|_| !self.clock.is_manual()) else {
             return;
-        }
-        if let Some(ahead) = wire::ahead(time, asked) {
+        };
+        if let Ok(ahead) = i64::try_from(i128::from(time) - i128::from(asked)) {
             self.ahead.store(ahead, Relaxed);
         }
+    }
+
+    /// The server's time, as far as it is known.
+    pub(crate) fn servers_now(&self) -> u64 {
+        self.now().saturating_add_signed(self.ahead.load(Relaxed))
     }
 
     fn now(&self) -> u64 {
@@ -214,10 +222,18 @@ impl Shared {
             let owner = at.owner.unwrap_or(at.session);
             [at.session, epoch(&owner), index(&owner)]
         };
-        let keys = [keys(replace.old), keys(new)].concat();
-        let argument = wire::replacing(&replace, self.given(), lifetimes);
+        let came = replace.came.unwrap_or(some).session;
+        let keys = [&keys(replace.old)[..], &keys(new), &[came]].concat();
+        let (argument, asked) = (
+            wire::replacing(&replace, self.given(), lifetimes),
+            self.now(),
+        );
         let reply = self.script(&wire::REPLACE, &keys, &argument).await?;
-        wire::replaced(&reply).ok_or_else(StoreError::malformed)
+        let replaced = wire::replaced(&reply).ok_or_else(StoreError::malformed)?;
+        if let (Replaced::Done(record, _), Some(_)) = (&replaced, new) {
+            self.learn(Some(record.meta.issued), asked);
+        }
+        Ok(replaced)
     }
 
     pub(crate) async fn end_all(
@@ -241,7 +257,7 @@ impl Shared {
         asks: Option<&At>,
     ) -> Result<Ended, StoreError> {
         let own = asks.copied().unwrap_or_else(|| At::of_owner(owner, id));
-        let argument = wire::revoking(id, asks.is_some());
+        let argument = wire::revoking(id, asks.is_some(), self.given());
         let keys = [epoch(owner), index(owner), own.session];
         let reply = self.script(&wire::REVOKE, &keys, &argument).await?;
         wire::ended(&reply).ok_or_else(StoreError::malformed)
@@ -276,11 +292,16 @@ impl Shared {
         if looks.is_empty() {
             return Ok(Some(listed));
         }
-        let epochs = self.run(looks).await?;
-        let is_alive = |reply: &Reply| wire::is_of_epoch(reply, epoch.as_deref());
-        let alive = listed.into_iter().zip(&epochs);
-        let alive = alive.filter(|(_, reply)| is_alive(reply));
-        Ok(Some(alive.map(|(listed, _)| listed).collect()))
+        let looked = self.run(looks).await?;
+        let mut alive = Vec::with_capacity(listed.len());
+        for (listed, head) in listed.into_iter().zip(looked) {
+            let session = At::of_owner(owner, listed.digest).session;
+            let head = self.read(head, &session, STRING).await?;
+            if wire::is_of_epoch(&head, epoch.as_deref()) {
+                alive.push(listed);
+            }
+        }
+        Ok(Some(alive))
     }
 
     async fn run(&self, commands: Vec<Command>) -> Result<Vec<Reply>, StoreError> {

@@ -26,8 +26,22 @@ end
 -- Where the index of a user says that a session is: 'created digest label'.
 local function digest_of(entry) return type(entry) == 'string' and string.match(entry, '^%d+ (%x+) ') end
 
--- Whether a session is there, and no sign that one ended.
-local function is_there(key) return read(redis.pcall('GETRANGE', key, 0, 0)) == 's' end
+-- What every session begins with: when it ends at the latest, its epoch, until when it stays if nobody comes; and
+-- where that is over.
+local function head(text)
+  local ends, epoch, stays, at = string.match(text or '', '^s(%d+) (%d+) (%d+) ()')
+  return whole(ends), whole(epoch), whole(stays), at
+end
+
+-- Whether a session goes on that was begun in this epoch and stays until then. The server's word alone is not enough:
+-- somebody may have made its key last. Without an epoch, none does.
+local function goes_on(of, stays, epoch, now) return of and stays and epoch and of >= epoch and stays > now end
+
+-- Whether there is such a session, and no sign that one ended. Its fields are not read.
+local function is_there(key, epoch, now)
+  local ends, of, stays = head(read(redis.pcall('GETRANGE', key, 0, 48)))
+  return ends and goes_on(of, stays, epoch, now)
+end
 
 -- What names of the application's fields begin with.
 local DOT = string.byte('.')
@@ -36,8 +50,7 @@ local DOT = string.byte('.')
 -- name, and how large those of the application are; nothing in a text that is none.
 local function open(text)
   if type(text) ~= 'string' then return end
-  local ends, epoch, stays, at = string.match(text, '^s(%d+) (%d+) (%d+) ()')
-  ends, epoch, stays = whole(ends), whole(epoch), whole(stays)
+  local ends, epoch, stays, at = head(text)
   if not ends or not epoch or not stays then return end
   -- -1 where nothing comes after it.
   local is_good, rest, fields = pcall(cmsgpack.unpack_one, text, at - 1)
@@ -50,11 +63,18 @@ local function open(text)
   return {ends = ends, epoch = epoch, stays = stays, fields = fields, size = size}
 end
 
--- The session of a key; nothing if there is none, or if it was ended with all others of its user. Those of nobody
--- are of the epoch 0.
-local function find(key, epoch)
+-- The session of a key; nothing if there is none (any more), or if it was ended with all others of its user. Those
+-- of nobody are of the epoch 0.
+local function find(key, epoch, now)
   local session = open(read(redis.pcall('GET', key)))
-  if session and epoch and session.epoch >= epoch then return session end
+  if session and goes_on(session.epoch, session.stays, epoch, now) then return session end
+end
+
+-- What is left of a session under a ticket that leads on until somebody comes with the one after, but for the sign
+-- of that; nothing of others.
+local function waits(key)
+  local text = read(redis.pcall('GET', key))
+  return type(text) == 'string' and string.match(text, '^(t%x*)w$')
 end
 
 -- The text of a session.

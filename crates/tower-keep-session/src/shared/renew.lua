@@ -4,7 +4,8 @@
 -- KEYS[1]: the session. ARGV[1], packed: given (milliseconds; 0 for the server's time), idle.
 -- Answers with the time it went by.
 local given, idle = unpack(cmsgpack.unpack(ARGV[1]))
-local session, now = find(KEYS[1], 0), clock(given)
+local now = clock(given)
+local session = find(KEYS[1], 0, now)
 if not session then return plain(now) end
 local lives, left = math.min(idle, session.ends - now), session.stays - now
 if left < lives - lives / 10 or left > idle then keep(KEYS[1], session, idle, now) end

@@ -1,12 +1,12 @@
 -- Puts one session in the place of another, or of none; or none in the place of one. Nothing happens if the old
 -- one has ended.
 --
--- KEYS: the old session, its owner's epoch and index; the new session, its owner's epoch and index. Where there
--- is no such key, any other stands in. ARGV[1], packed:
+-- KEYS: the old session, its owner's epoch and index; the new session, its owner's epoch and index; the one whose
+-- ticket led to the old. Where there is no such key, any other stands in. ARGV[1], packed:
 --   given, idle, absolute, largest    milliseconds (the first: 0 for the server's time); bytes
 --   old       {there, owned, digest}: 1 or 0 each, and the digest in hexadecimal
---   tombstone {lasts, moved, waits}: milliseconds; the digest to which the old ticket leads, or ''; 1 if
---             it leads there until somebody comes with the new one
+--   tombstone {lasts, moved, is_untold, came}: milliseconds; the digest to which the old ticket leads, or '';
+--             1 if it leads there until somebody comes with the new one; the digest whose ticket led to it, or ''
 --   new       {there, owned, rotated, digest, user, level, label}
 --   most, gives_way                   sessions of one user; 1 if the oldest ends for a new one
 --   sets, deletes                     {name, value, …}, {name, …}
@@ -14,7 +14,7 @@
 local given, idle, absolute, largest, old, tombstone, new, most, gives_way, sets, deletes =
   unpack(cmsgpack.unpack(ARGV[1]))
 local old_there, old_owned, old_digest = unpack(old)
-local lasts, moved, waits = unpack(tombstone)
+local lasts, moved, is_untold, came = unpack(tombstone)
 local new_there, new_owned, rotated, new_digest, user, level, label = unpack(new)
 local now = clock(given)
 local function answer(what) return cmsgpack.pack({what, false, {}}) end
@@ -23,7 +23,7 @@ local before, nothing = nil, {fields = {}, size = 0}
 if old_there == 1 then
   local epoch = 0
   if old_owned == 1 then epoch = epoch_of(KEYS[2]) end
-  before = find(KEYS[1], epoch)
+  before = find(KEYS[1], epoch, now)
   if not before then return answer('ended') end
 end
 before = before or nothing
@@ -44,6 +44,7 @@ for name, value in pairs(fields) do
 end
 if new_there == 1 and size > largest and size > before.size then return answer('large') end
 
+local begins = new_owned == 1 and epoch_of(KEYS[5])
 local prefix, victims = string.sub(KEYS[4], 1, -33), {}
 if new_there == 1 and new_owned == 1 then
   local listed, others = read(redis.pcall('HGETALL', KEYS[6])), {}
@@ -52,7 +53,7 @@ if new_there == 1 and new_owned == 1 then
   for i = 1, #listed, 2 do
     local digest = digest_of(listed[i + 1])
     if digest ~= old_digest or not digest then
-      if digest and is_there(prefix .. digest) then
+      if digest and is_there(prefix .. digest, begins, now) then
         others[#others + 1] = {digest, whole(string.match(listed[i + 1], '^%d+')) or 0, listed[i]}
       else
         redis.call('HDEL', KEYS[6], listed[i])
@@ -76,10 +77,15 @@ if old_id then
   if not is_other then id = old_id end
 end
 
+-- Whoever still comes with an older ticket is led by it to the new session at once: no way grows with each rotation.
+if is_untold == 0 or came == '' or not waits(KEYS[7]) then came = nil end
+
 local function bury_old()
   if old_there == 0 then return end
-  if waits == 1 then lasts = math.max(lasts, math.min(idle, before.ends - now)) end
-  put(KEYS[1], 't' .. moved .. (waits == 1 and 'w' or ''), lasts)
+  if is_untold == 1 then lasts = math.max(lasts, math.min(idle, before.ends - now)) end
+  local text = 't' .. moved .. (is_untold == 1 and 'w' or '')
+  put(KEYS[1], text, lasts)
+  if came then put(KEYS[7], text, lasts) end
   -- Under the same name, the new one is there already.
   local is_taken = new_owned == 1 and id == old_id and KEYS[3] == KEYS[6]
   if old_id and not is_taken then read(redis.pcall('HDEL', KEYS[3], old_id)) end
@@ -90,7 +96,7 @@ if new_there == 0 then
 end
 
 -- A later one than any session of before bears, should the epoch have been lost.
-local epoch = new_owned == 1 and (epoch_of(KEYS[5]) or now) or 0
+local epoch = new_owned == 1 and (begins or now) or 0
 local session = {ends = now + absolute, epoch = epoch, fields = fields}
 if rotated == 1 then
   session.ends = before.ends
@@ -99,7 +105,7 @@ else
 end
 fields['@i'] = plain(now)
 fields['@d'] = new_owned == 1 and id or nil
-fields['@p'] = waits == 1 and old_digest or nil
+fields['@p'] = is_untold == 1 and old_digest .. (came or '') or nil
 -- First the new one: what the server refuses, it refuses before anything has ended.
 local text = keep(KEYS[4], session, idle, now)
 if new_owned == 1 then

@@ -12,7 +12,8 @@
 local given, idle, largest, owned, sets, deletes, operation = unpack(cmsgpack.unpack(ARGV[1]))
 local epoch = 0
 if owned == 1 then epoch = epoch_of(KEYS[2]) end
-local session = find(KEYS[1], epoch)
+local now = clock(given)
+local session = find(KEYS[1], epoch, now)
 if not session then return cmsgpack.pack({'ended', false}) end
 local fields, bytes = session.fields, session.size
 
@@ -71,5 +72,5 @@ end
 for i = 1, #sets, 2 do set(sets[i], sets[i + 1]) end
 for _, name in ipairs(deletes) do set(name, nil) end
 if bytes > largest and bytes > session.size then return cmsgpack.pack({'large', false}) end
-keep(KEYS[1], session, idle, clock(given))
+keep(KEYS[1], session, idle, now)
 return cmsgpack.pack({answer, result})

@@ -108,6 +108,26 @@ async fn a_label_is_what_the_layer_was_told_and_not_too_long(side: Side) {
     assert_eq!(listed[0].label().chars().count(), 200);
 }
 
+/// A server that evicts loses the epoch: that logs the user out, and keeps nobody out.
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_that_a_lost_epoch_ended_take_no_place() {
+    let side = Side::redis();
+    let builder = side.builder().sessions_per_user(2);
+    let layer = builder.refuse_further_sessions().build();
+    let layer = layer.expect("makes sense");
+    for _ in 0..2 {
+        Browser::new(&layer).login("ada").await;
+    }
+    side.clock.advance(Duration::from_secs(1));
+    let epochs = side.keys().into_iter();
+    for key in epochs.filter(|key| key.ends_with(":00000000")) {
+        side.command(&["DEL", &key]);
+    }
+    let mut browser = Browser::new(&layer);
+    browser.login("ada").await;
+    assert_eq!(browser.does(list).await.len(), 1);
+}
+
 on_both_stores!(
     one_session_too_many_ends_the_oldest,
     one_session_too_many_is_refused_where_that_is_the_policy,

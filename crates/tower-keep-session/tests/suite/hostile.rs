@@ -85,3 +85,20 @@ async fn where_memory_ends_sessions_end_and_nothing_else() {
     }
     assert!((50..450).contains(&left), "{left}");
 }
+
+/// Whatever fills it: names of users are the application's, and may be long.
+#[tokio::test]
+async fn long_names_of_users_count_as_memory() {
+    let layer = SessionLayer::new(Store::builder().memory_limit(100_000).memory());
+    let mut browsers = Vec::new();
+    for i in 0..100 {
+        let mut browser = Browser::new(&layer);
+        browser.login(&format!("{i}{}", "x".repeat(5000))).await;
+        browsers.push(browser);
+    }
+    let mut left = 0;
+    for browser in &mut browsers {
+        left += usize::from(browser.user().await.is_some());
+    }
+    assert!((5..20).contains(&left), "{left}");
+}

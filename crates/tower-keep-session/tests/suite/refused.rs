@@ -46,6 +46,27 @@ async fn a_write_that_is_refused_is_a_503_and_no_lost_session() {
     assert_eq!(browser.get("b").await, None);
 }
 
+/// An administrator who is told of no session would believe it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_is_refused_is_not_an_empty_one() {
+    let side = Side::redis();
+    let (_, mut browser) = hasty(&side).await;
+    let sessions = side.layer().sessions();
+    for refused in ["-getrange", "-hgetall", "-get"] {
+        side.command(&["ACL", "SETUSER", "default", refused]);
+        let listed = sessions.list("ada").await;
+        assert!(listed.is_err(), "{refused}: {listed:?}");
+        side.command(&["ACL", "SETUSER", "default", "+@all"]);
+    }
+    assert_eq!(sessions.list("ada").await.expect("a list").len(), 1);
+    assert_eq!(browser.user().await.as_deref(), Some("ada"));
+    let key = side.session();
+    side.command(&["DEL", &key]);
+    side.command(&["LPUSH", &key, "garbage"]);
+    side.command(&["PEXPIRE", &key, "100000"]);
+    assert_eq!(sessions.list("ada").await.expect("a list"), []);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_without_scripts_is_told_them_again() {
     let side = Side::redis();

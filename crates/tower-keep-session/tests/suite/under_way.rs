@@ -1,7 +1,8 @@
 //! Rotations, and what is under way meanwhile: nobody is logged out, and nothing is lost.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
+use futures_util::FutureExt;
 use http::Request;
 use tokio::time::timeout;
 use tower::{Layer, ServiceExt, service_fn};
@@ -169,6 +170,75 @@ async fn rotate(browser: &mut Browser) {
     browser
         .does(async |session| session.rotate().await.expect("rotates"))
         .await;
+}
+
+/// Two parts of one handler, at the same time.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_noted_while_a_ticket_is_made_is_seen() {
+    let side = Side::redis();
+    let mut browser = Browser::new(&side.layer());
+    browser.set("n", 0).await;
+    let handler = async |session: Session| {
+        let mut rotation = pin!(session.rotate());
+        side.command(&["CLIENT", "PAUSE", "10000", "WRITE"]);
+        assert!(rotation.as_mut().now_or_never().is_none());
+        session.set("n", &1).expect("is noted");
+        side.command(&["CLIENT", "UNPAUSE"]);
+        rotation.await.expect("rotates");
+        let seen = session.get("n").expect("a number");
+        session.set("n", &0).expect("is noted");
+        seen
+    };
+    assert_eq!(browser.does(handler).await, Some(1));
+    assert_eq!(browser.get("n").await, Some(0), "what was noted last");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_noted_while_a_value_is_updated_is_seen() {
+    let side = Side::redis();
+    let mut browser = Browser::new(&side.layer());
+    browser.set("n", 0).await;
+    let handler = async |session: Session| {
+        let update = session.update("n", |n: Option<i64>| n.map(|n| n + 5));
+        let mut update = pin!(update);
+        side.command(&["CLIENT", "PAUSE", "10000", "WRITE"]);
+        assert!(update.as_mut().now_or_never().is_none());
+        session.set("n", &1).expect("is noted");
+        side.command(&["CLIENT", "UNPAUSE"]);
+        assert_eq!(update.await.expect("is updated"), Some(5));
+        let seen = session.get("n").expect("a number");
+        session.set("n", &5).expect("is noted");
+        seen
+    };
+    assert_eq!(browser.does(handler).await, Some(1));
+    assert_eq!(browser.get("n").await, Some(5), "what was noted last");
+}
+
+#[tokio::test]
+async fn what_is_noted_while_a_value_is_added_to_or_taken_is_seen() {
+    let side = Side::redis();
+    let mut browser = Browser::new(&side.layer());
+    browser.set("n", 2).await;
+    browser.set("flash", 7).await;
+    let handler = async |session: Session| {
+        let mut added = pin!(session.increment("n", 5));
+        side.command(&["CLIENT", "PAUSE", "10000", "WRITE"]);
+        assert!(added.as_mut().now_or_never().is_none());
+        session.set("n", &1).expect("is noted");
+        side.command(&["CLIENT", "UNPAUSE"]);
+        assert_eq!(added.await.expect("is added"), 7);
+        let mut taken = pin!(session.take("flash"));
+        side.command(&["CLIENT", "PAUSE", "10000", "WRITE"]);
+        assert!(taken.as_mut().now_or_never().is_none());
+        session.set("flash", &8).expect("is noted");
+        side.command(&["CLIENT", "UNPAUSE"]);
+        assert_eq!(taken.await.expect("is taken"), Some(7));
+        let seen = |name| session.get::<i64>(name).expect("a number");
+        (seen("n"), seen("flash"))
+    };
+    assert_eq!(browser.does(handler).await, (Some(1), Some(8)));
+    assert_eq!(browser.get("n").await, Some(1));
+    assert_eq!(browser.get("flash").await, Some(8));
 }
 
 on_both_stores!(

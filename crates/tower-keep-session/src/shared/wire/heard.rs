@@ -94,11 +94,18 @@ fn read(record: &mut Record, name: &[u8], value: &[u8], text: &Bytes) {
         b"@c" => meta.created = number(value).unwrap_or(0),
         b"@i" => meta.issued = number(value).unwrap_or(0),
         b"@d" => meta.id = unhex(value).unwrap_or_default(),
-        b"@p" => meta.before = unhex(value),
+        b"@p" => meta.befores = befores(value),
         b"@l" => meta.level = number(value).map_or(0, |level| u8::try_from(level).unwrap_or(0)),
         b"@u" => meta.user = String::from_utf8(value.to_vec()).ok(),
         _ => {}
     }
+}
+
+/// One digest or two, one after the other; none in what is neither.
+fn befores(text: &[u8]) -> Vec<[u8; 16]> {
+    let digests = text.chunks(32).map(unhex).collect::<Option<Vec<_>>>();
+    let digests = digests.filter(|digests| digests.len() <= 2);
+    digests.unwrap_or_default()
 }
 
 pub(in crate::shared) fn written(reply: &[u8]) -> Option<Written> {
@@ -138,10 +145,9 @@ pub(in crate::shared) fn replaced(reply: &[u8]) -> Option<Replaced> {
     })
 }
 
-/// By how many milliseconds the server's clock was ahead, when it was asked at this time.
-pub(in crate::shared) fn ahead(reply: &[u8], asked: u64) -> Option<i64> {
-    let (server, own) = (number(reply)?, asked);
-    i64::try_from(i128::from(server) - i128::from(own)).ok()
+/// The server's time, in milliseconds.
+pub(in crate::shared) fn time(reply: &[u8]) -> Option<u64> {
+    number(reply)
 }
 
 pub(in crate::shared) fn ended(reply: &[u8]) -> Option<Ended> {

@@ -3,8 +3,8 @@
 //! `s`, when it ends at the latest, its user's epoch when it began, until when it stays if nobody comes, and a map of
 //! msgpack from names to values, all of them text: `s1800000000000 0 1800000000000 {…}`. Names of the application's fields begin with a dot; ours with an at sign: `@c` when
 //! it began, `@i` when its ticket was given, `@u` its user, `@l` how surely, `@d` its name in the user's index, `@p` the
-//! session whose place it took, until its ticket is used. One string, because a server gives it out, and a client reads
-//! it, in half the time of a hash.
+//! session whose place it took, and the one whose ticket led there, until its own is used. One string, because a server
+//! gives it out, and a client reads it, in half the time of a hash.
 //!
 //! Of a session that ended, only `t`, the digest of the one to which it leads, or nothing; and `w` as long as nobody has
 //! used the ticket of that one.
@@ -18,7 +18,7 @@ mod packed;
 mod told;
 
 pub(super) use self::{
-    heard::{ahead, ended, found, is_of_epoch, listed, replaced, written},
+    heard::{ended, found, is_of_epoch, listed, replaced, time, written},
     told::{ending_all, renewal, replacing, revoking, settling, writing},
 };
 

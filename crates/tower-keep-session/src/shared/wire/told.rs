@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::hex;
 use crate::{
     lifetimes::{LONGEST, Lifetimes, TOMBSTONE, millis},
-    place::{Beginning, Operation, Replace, Write},
+    place::{At, Beginning, Operation, Replace, Write},
     record::Changes,
 };
 
@@ -19,8 +19,9 @@ pub(in crate::shared) fn renewal(given: u64, lifetimes: &Lifetimes) -> Vec<u8> {
     pack(&(given, lifetimes.idle_millis()))
 }
 
-pub(in crate::shared) fn settling(before: [u8; 16], lifetimes: &Lifetimes) -> Vec<u8> {
-    pack(&(hex(before), lifetimes.trail_millis()))
+pub(in crate::shared) fn settling(befores: &[At], given: u64, lifetimes: &Lifetimes) -> Vec<u8> {
+    let befores: String = befores.iter().map(|before| hex(before.digest)).collect();
+    pack(&(given, befores, lifetimes.trail_millis()))
 }
 
 pub(in crate::shared) fn writing(
@@ -71,12 +72,18 @@ pub(in crate::shared) fn replacing(
     );
     let new = replace.new.as_ref();
     let is_rotated = new.is_some_and(|new| new.beginning == Beginning::Rotated);
+    let came = replace.came.map_or_else(String::new, |at| hex(at.digest));
     let tombstone = match new {
         Some(new) if is_rotated => {
-            let waits = u8::from(!lifetimes.grace.is_zero());
-            (lifetimes.trail_millis(), hex(new.at.digest), waits)
+            let is_untold = u8::from(!lifetimes.grace.is_zero());
+            (
+                lifetimes.trail_millis(),
+                hex(new.at.digest),
+                is_untold,
+                came,
+            )
         }
-        _ => (millis(TOMBSTONE), String::new(), 0),
+        _ => (millis(TOMBSTONE), String::new(), 0, String::new()),
     };
     let (user, level) = match new.map(|new| &new.beginning) {
         Some(Beginning::Login { user, level }) => (user.as_str(), *level),
@@ -112,8 +119,8 @@ pub(in crate::shared) fn ending_all(is_guarded: bool, keeps: bool, given: u64) -
     pack(&(given, lives, u8::from(is_guarded), u8::from(keeps)))
 }
 
-pub(in crate::shared) fn revoking(id: [u8; 16], is_guarded: bool) -> Vec<u8> {
-    pack(&(u8::from(is_guarded), hex(id), millis(TOMBSTONE)))
+pub(in crate::shared) fn revoking(id: [u8; 16], is_guarded: bool, given: u64) -> Vec<u8> {
+    pack(&(given, u8::from(is_guarded), hex(id), millis(TOMBSTONE)))
 }
 
 /// Names and values that are set, in turn; and names that go.
