@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use bytes::Bytes;
 use tokio::sync::OnceCell;
 use tower_keep_store::{Key, PersonalCell};
 
@@ -74,6 +75,14 @@ impl State {
     fn know(&mut self, record: Record) {
         self.record = record;
         self.record.change(self.changes.clone());
+    }
+
+    /// The same of one field.
+    pub(crate) fn learn(&mut self, name: &str, value: Option<Bytes>) {
+        if !self.changes.contains_key(name) {
+            let change = Changes::from([(name.to_owned(), value)]);
+            self.record.change(change);
+        }
     }
 }
 

@@ -110,9 +110,8 @@ impl Session<Map> {
         let Written::Sum(sum) = self.core.operate(operation, Changes::new()).await? else {
             return Err(SessionError::Ended);
         };
-        let mut state = self.core.state();
         let value = Bytes::from(sum.to_string());
-        state.record.fields.insert(name.to_owned(), value);
+        self.core.state().learn(name, Some(value));
         Ok(sum)
     }
 
@@ -136,7 +135,7 @@ impl Session<Map> {
             Ok(_) | Err(SessionError::Ended) => None,
             Err(error) => return Err(error),
         };
-        self.core.state().record.fields.remove(name);
+        self.core.state().learn(name, None);
         decode(taken.as_ref())
     }
 }
