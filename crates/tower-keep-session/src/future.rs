@@ -155,7 +155,7 @@ impl Visit {
         }
         let issue = self.core.tell();
         if issue != Issue::Nothing {
-            let now = self.shared.manager.now_millis();
+            let now = self.shared.manager.place.now_millis();
             let by = &self.shared.transports[self.by];
             answer::issue(issue, by, now, response.headers_mut());
         }

@@ -58,10 +58,6 @@ impl Manager {
         key.finish()
     }
 
-    pub(crate) fn now_millis(&self) -> u64 {
-        self.store.clock().now().as_micros() / 1000
-    }
-
     pub(crate) fn log(&self) -> &InvalidationLog {
         self.store.log()
     }
