@@ -120,8 +120,8 @@ impl HitRateLayerBuilder {
     /// was fetched. Default: no answer.
     ///
     /// Whoever reads it knows whether somebody has asked for the same before him: keep it to those who work on
-    /// the service, by a secret they send (`|head| head.headers.get("x-debug").is_some_and(|sent| …)`), or by who
-    /// is logged in, where an `IdentifyLayer` stands around this layer.
+    /// the service, by a secret they send, say. (An `IdentifyLayer` around this layer tells it who is logged in, too.
+    /// But then it stands around the cache, which stores for users only what says that it is for all.)
     pub fn server_timing(mut self, of: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
         self.rules.server_timing = ServerTiming::when(of);
         self

@@ -22,7 +22,8 @@ pub enum Map {}
 /// it: only what was changed, in one step, and only if the session is still there. A response of 5xx (or none)
 /// changes nothing. What is `async` is done when it returns.
 ///
-/// With the feature `axum`, `Session` and `Option<Session>` are extractors. The first is there for every client,
+/// With the feature `axum`, `Session` and `Option<Session>` are extractors (without it, axum says of a handler that asks
+/// for one only that `Handler<_, _>` is not satisfied). The first is there for every client,
 /// empty if nothing is stored: whether somebody is logged in, [`user`](Self::user) says. The second is `None` for a
 /// client of whom nothing is stored. Both are a 500 where no layer stands around the handler.
 ///
