@@ -59,6 +59,15 @@ impl HitRateLayerBuilder {
     ///
     /// There are at most 256 classes; further labels are one class, `other`. Labels are cut after 128
     /// bytes. Name kinds of requests, never whatever the client sends.
+    ///
+    /// ```
+    /// # use tower_keep_hit_rate::HitRateLayer;
+    /// # use tower_keep_store::Store;
+    /// let (layer, hit_rate) = HitRateLayer::builder(Store::memory())
+    ///     .label(|head| head.uri.path().starts_with("/api/").then(|| "api".into()))
+    ///     .build()?;
+    /// # Ok::<_, tower_keep_store::ConfigError>(())
+    /// ```
     pub fn label(
         mut self,
         label: impl for<'a> Fn(&'a Parts) -> Option<Cow<'a, str>> + Send + Sync + 'static,
@@ -111,7 +120,8 @@ impl HitRateLayerBuilder {
     /// was fetched. Default: no answer.
     ///
     /// Whoever reads it knows whether somebody has asked for the same before him: keep it to those who work on
-    /// the service.
+    /// the service, by a secret they send, say. (An `IdentifyLayer` around this layer tells it who is logged in, too.
+    /// But then it stands around the cache, which stores for users only what says that it is for all.)
     pub fn server_timing(mut self, of: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
         self.rules.server_timing = ServerTiming::when(of);
         self

@@ -224,10 +224,12 @@
 //!
 //! # Where it stands
 //!
-//! Outermost but for tracing, so that it sees what rate limits refuse and caches answer. Every other order is
-//! safe: inside of a cache it sees what the cache asks the origin for, as bypasses. Put it around a route
-//! once: what passes through twice is counted twice. In axum, put it on the routes (`Router::layer`) for the
-//! feature `axum` to know them; outside of the router all are `unmatched`.
+//! Outermost but for tracing, so that it sees what rate limits refuse and caches answer. Every other order is safe:
+//! inside of a cache it sees what the cache asks the origin for, as bypasses. Put it around a route once: what
+//! passes through twice is counted twice. In axum, put it on the routes (`Router::layer`) for the feature `axum` to
+//! know them; outside of the router all are `unmatched`. Personal routes inside a cache are looked up, and count as
+//! misses that may not be stored: they lower the hit rate, and are judged. On a router beside the cache they are
+//! bypasses.
 //!
 //! # What it does not do yet
 //!

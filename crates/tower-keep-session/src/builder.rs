@@ -120,7 +120,8 @@ impl SessionLayerBuilder {
     }
 
     /// Adds a way in which tickets travel. They are looked for in the order in which they were added; the
-    /// answer goes the way the ticket came, or the first. Default: [`Transport::Cookie`], as it is by default.
+    /// answer goes the way the ticket came, or the first. Default: [`Transport::Cookie`], as it is by default; the
+    /// first that is added takes its place.
     pub fn transport(mut self, transport: Transport) -> Self {
         self.transports.push(transport);
         self

@@ -6,7 +6,8 @@ use tower_keep_store::Timestamp;
 
 use crate::place::Listed;
 
-/// One of a user's sessions.
+/// One of a user's sessions, as [`Session::list`](crate::Session::list) and
+/// [`Sessions::list`](crate::Sessions::list) give it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Device {
     pub(crate) id: [u8; 16],

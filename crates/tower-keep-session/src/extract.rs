@@ -5,7 +5,7 @@ use axum_core::{
     extract::{FromRequestParts, OptionalFromRequestParts},
     response::{IntoResponse, Response},
 };
-use http::request::Parts;
+use http::{StatusCode, request::Parts};
 
 use crate::{answer, error::SessionError, handle::SessionHandle, session::Session};
 
@@ -46,9 +46,13 @@ impl<S: Send + Sync> FromRequestParts<S> for SessionHandle {
     }
 }
 
-/// So that handlers can use `?`: with its [status](SessionError::status).
+/// So that handlers can use `?`: with its [status](SessionError::status). The client is not told more; mistakes of
+/// the application (500) are said in the log.
 impl IntoResponse for SessionError {
     fn into_response(self) -> Response {
+        if self.status() == StatusCode::INTERNAL_SERVER_ERROR {
+            tracing::error!(error = %self, "a handler was not given its session, or misused it");
+        }
         answer::problem(self.status(), None).map(Body::from)
     }
 }

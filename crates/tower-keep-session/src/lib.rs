@@ -63,7 +63,9 @@
 //! ```
 //!
 //! On plain hyper or tonic, the handle is in the request's extensions (and an error has a
-//! [code](SessionError::grpc_code) of gRPC):
+//! [code](SessionError::grpc_code) of gRPC). hyper serves what the layer makes in
+//! `hyper_util::service::TowerToHyperService`; tonic takes the layer as it is, by `Server::builder().layer(…)`, best
+//! with a [`Transport::Header`], as its clients keep no cookies:
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]

@@ -30,7 +30,7 @@ impl Lifetimes {
         }
         if self.absolute < self.idle {
             return Err(ConfigError::new(
-                "absolute_timeout: no shorter than the idle timeout",
+                "idle_timeout, absolute_timeout: the first not longer than the second",
             ));
         }
         if self.absolute > LONGEST {

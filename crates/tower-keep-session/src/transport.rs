@@ -16,6 +16,19 @@ use crate::{
 };
 
 /// How a ticket travels between client and server.
+///
+/// An API for programs beside the pages, with the same users: whoever logs in there finds the token in the
+/// response's `session-ticket` field.
+///
+/// ```
+/// use tower_keep_session::{SessionLayer, Transport};
+/// use tower_keep_store::Store;
+///
+/// let store = Store::memory();
+/// let pages = SessionLayer::new(store.clone());
+/// let api = SessionLayer::builder(store).transport(Transport::Bearer).build()?;
+/// # Ok::<_, tower_keep_store::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub enum Transport {
     /// In a cookie, as browsers do it.

@@ -496,7 +496,7 @@ fn prepare_tls() -> Result<(), ConnectError> {
 #[cfg(not(feature = "tls"))]
 fn prepare_tls() -> Result<(), ConnectError> {
     Err(ConnectError::new(
-        "rediss:// needs the feature `tls` of tower-keep-store",
+        "rediss:// needs the feature `tls`, of tower-keep or tower-keep-store",
     ))
 }
 

@@ -58,7 +58,10 @@ pub(super) fn forbidden() -> Response<PageBody> {
 }
 
 pub(super) fn not_found() -> Response<PageBody> {
-    words(StatusCode::NOT_FOUND, "there is nothing here\n")
+    words(
+        StatusCode::NOT_FOUND,
+        "nothing here: there are /, /events, /snapshot and /metrics, after Page::prefix\n",
+    )
 }
 
 pub(super) fn other_method() -> Response<PageBody> {

@@ -27,7 +27,7 @@ use crate::handle::HitRateHandle;
 /// Mount it where the caches, limits and sessions of the application do not see it, and outside of the
 /// [`HitRateLayer`](crate::HitRateLayer), so that watching does not count. It shows names of routes and
 /// figures, and with [`allow_key_names`](crate::HitRateLayerBuilder::allow_key_names) what people ask for:
-/// who may see it is said with [`allow`](Self::allow), or by a layer around it.
+/// who may see it is said with [`allow`](Self::allow), or by a layer around it. This holds for the metrics too.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -41,6 +41,28 @@ use crate::handle::HitRateHandle;
 ///     .layer(layer)
 ///     .nest_service("/keep", page.clone())
 ///     .route_service("/metrics", page);
+/// ```
+///
+/// Where the administrators of the application may see it, the sessions do stand around it, and tell it who asks:
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use tower_keep_hit_rate::HitRateLayer;
+/// use tower_keep_session::{IdentifyLayer, SessionLayer};
+/// use tower_keep_store::{Identity, Store};
+///
+/// let store = Store::memory();
+/// let sessions = SessionLayer::new(store.clone());
+/// let (layer, hit_rate) = HitRateLayer::pair(store);
+/// let page = hit_rate.page().allow(|head| {
+///     head.extensions.get::<Identity>().is_some_and(|user| user.as_str() == "admin")
+/// });
+/// let keep = Router::new().nest_service("/keep", page).layer(IdentifyLayer::new());
+/// let app: Router = Router::new()
+///     .route("/jobs", get(|| async { "[]" }))
+///     .layer(layer)
+///     .merge(keep)
+///     .layer(sessions);
 /// ```
 ///
 /// Clones share the frames and the 64 places. Always ready; answers at once.
@@ -62,8 +84,8 @@ impl Page {
         }
     }
 
-    /// Asked first, whatever the path and the method; what it denies is answered 403. Default: whoever gets
-    /// here may look.
+    /// Asked first, whatever the path and the method; what it denies is answered 403. A stream is asked about when
+    /// it begins: whoever is logged out watches on until it ends. Default: whoever gets here may look.
     #[must_use]
     pub fn allow(mut self, allow: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
         self.allow = Some(Arc::new(allow));
@@ -71,7 +93,8 @@ impl Page {
     }
 
     /// The beginning of the path under which it is mounted, like `/keep`, for servers that pass the whole
-    /// path. Default: none. axum's `nest_service` takes it off, and needs no word here.
+    /// path. Default: none. axum's `nest_service` takes it off, and needs no word here; `route_service` does not:
+    /// for `/internal/metrics` alone the prefix is `/internal`.
     #[must_use]
     pub fn prefix(mut self, prefix: &str) -> Self {
         self.prefix = prefix.trim_end_matches('/').into();

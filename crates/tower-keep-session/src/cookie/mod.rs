@@ -92,7 +92,7 @@ impl SessionCookie {
         for key in keys {
             match Key::try_from(key.as_ref()) {
                 Ok(key) => self.keys.push(key),
-                Err(_) => self.fault = Some(ConfigError::new("a cookie's key has 64 bytes")),
+                Err(_) => self.fault = Some(ConfigError::new("signed_with: a key has 64 bytes")),
             }
         }
         self

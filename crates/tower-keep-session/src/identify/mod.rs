@@ -7,7 +7,8 @@ use tower_layer::Layer;
 
 pub use self::{future::IdentifyFuture, service::Identify};
 
-/// Tells layers further in who is logged in: for limits by user, say.
+/// Tells layers further in who is logged in: for limits by user, say. **Around a cache it ends the sharing of pages
+/// between users, `public` or not, unless their handlers name a class that allows cookies**; see below.
 ///
 /// It stands inside a [`SessionLayer`](crate::SessionLayer). For a request with a ticket it loads the session
 /// before it goes on (the one read that a handler then need not do) and leaves the user's

@@ -22,6 +22,11 @@ pub enum Map {}
 /// it: only what was changed, in one step, and only if the session is still there. A response of 5xx (or none)
 /// changes nothing. What is `async` is done when it returns.
 ///
+/// With the feature `axum`, `Session` and `Option<Session>` are extractors (without it, axum says of a handler that asks
+/// for one only that `Handler<_, _>` is not satisfied). The first is there for every client,
+/// empty if nothing is stored: whether somebody is logged in, [`user`](Self::user) says. The second is `None` for a
+/// client of whom nothing is stored. Both are a 500 where no layer stands around the handler.
+///
 /// Clones share everything. Two requests at the same time have two views of one session; neither loses what
 /// the other wrote to other fields.
 pub struct Session<T = Map> {
@@ -56,9 +61,12 @@ impl<T> Session<T> {
         self.core.state().is_read_only
     }
 
-    /// Logs a user in, or the same one in again with more certainty. The session goes on under a new ticket,
+    /// Logs a user in, or the same one in again with more certainty: `level` says how surely, on the
+    /// application's own scale (1 for a password, 2 with a second factor, say), and is only handed back, as
+    /// [`level`](Self::level). The session goes on under a new ticket,
     /// with all its values (unless they were another user's: those are gone); the old one is of no use any
-    /// more, so that whoever planted or saw it has nothing. Its time begins anew.
+    /// more, so that whoever planted or saw it has nothing. Its time begins anew. The cookie of a new session outlives
+    /// the browser: a form with a box "remember me" goes to [`login_with`](Self::login_with).
     ///
     /// A session of this user that ended while the request was under way is not brought back: whoever ends all of
     /// them on purpose, and goes on here, calls [`logout_everywhere`](Self::logout_everywhere) or
@@ -135,7 +143,18 @@ impl<T> Session<T> {
         self.core.rotate().await
     }
 
-    /// The sessions of the user who is logged in, the oldest first.
+    /// The sessions of the user who is logged in, the oldest first. A page names each by its
+    /// [id](crate::Device::id); what comes back is looked up here, as only the user's own can be ended then:
+    ///
+    /// ```
+    /// # use tower_keep_session::{Session, SessionError};
+    /// async fn log_out_device(session: Session, id: &str) -> Result<(), SessionError> {
+    ///     match session.list().await?.iter().find(|device| device.id() == id) {
+    ///         Some(device) => session.revoke(device).await,
+    ///         None => Ok(()),
+    ///     }
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -151,7 +170,8 @@ impl<T> Session<T> {
         }
     }
 
-    /// Ends another session of the same user, whatever its ticket is by now. Without effect if it has ended.
+    /// Ends another session of the same user, whatever its ticket is by now. Without effect if it has ended. Of the
+    /// one that asks, it is a [`logout`](Self::logout).
     ///
     /// # Errors
     ///
