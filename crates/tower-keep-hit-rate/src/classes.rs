@@ -34,6 +34,28 @@ pub(crate) enum ClassId {
     Other(Kind),
 }
 
+impl ClassId {
+    /// It by a number.
+    pub(crate) fn number(self) -> u16 {
+        match self {
+            Self::Slot(slot) => slot,
+            Self::Unmatched => FIRST_SHARED,
+            Self::Other(kind) => FIRST_SHARED + 1 + kind as u16,
+        }
+    }
+
+    pub(crate) fn of_number(number: u16) -> Option<Self> {
+        match number.checked_sub(FIRST_SHARED) {
+            None => Some(Self::Slot(number)),
+            Some(0) => Some(Self::Unmatched),
+            Some(other) => Kind::ALL
+                .get(usize::from(other) - 1)
+                .copied()
+                .map(Self::Other),
+        }
+    }
+}
+
 /// What becomes of a label.
 enum Looked {
     Found(ClassId),
@@ -133,6 +155,7 @@ impl Classes {
 }
 
 const SLOTS: usize = 512;
+const FIRST_SHARED: u16 = 512;
 
 /// Labels of their own; with the four that need no room, 256 classes.
 const MOST: usize = 252;

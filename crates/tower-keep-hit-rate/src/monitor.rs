@@ -10,7 +10,7 @@ use std::{
 };
 
 use foldhash::fast::RandomState;
-use http::{header::HOST, request::Parts};
+use http::{HeaderMap, Uri, header::HOST};
 use tower_keep_store::{Clock, Evictions, Lookup, Observer, Outcome, Told};
 
 use crate::{
@@ -18,13 +18,13 @@ use crate::{
     classes::{ClassId, Classes},
     cluster::Peers,
     counts::is_lookup,
-    curve::Curve,
+    curve::Advice,
     hot_keys::HotKeys,
     kind::Kind,
     label::Found,
-    ladder::Ladder,
     line,
     rules::Rules,
+    simulations::{Counted, Question, Simulations},
     ticker::Ticker,
 };
 
@@ -37,17 +37,18 @@ pub(crate) struct Monitor {
     pub(crate) hot_keys: HotKeys,
     /// What this process has let go of.
     pub(crate) evictions: Arc<Evictions>,
-    pub(crate) curve: Curve,
+    pub(crate) simulations: Simulations,
     pub(crate) peers: Peers,
-    ladder: Ladder,
     hasher: RandomState,
     begun: AtomicU64,
     ended: AtomicU64,
 }
 
 /// The class of a request that has come.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) enum Membership {
+    #[default]
+    Unmatched,
     Known(ClassId),
     /// A method that nobody has answered for yet.
     Claimed(Box<str>),
@@ -60,9 +61,8 @@ impl Monitor {
             classes: Classes::new(),
             hot_keys: HotKeys::new(rules.named_keys),
             evictions,
-            curve: Curve::new(),
+            simulations: Simulations::new(),
             peers: Peers::new(),
-            ladder: Ladder::new(),
             hasher: RandomState::default(),
             begun: AtomicU64::new(0),
             ended: AtomicU64::new(0),
@@ -87,27 +87,27 @@ impl Monitor {
     }
 
     /// Names the request's class, without an allocation if it is known.
-    pub(crate) fn classify(&self, head: &Parts, now: u64) -> Membership {
-        match self.rules.labels.find(head) {
-            Found::Label(label) if label.is_empty() => Membership::Known(ClassId::Unmatched),
+    pub(crate) fn classify(&self, found: Found<'_>, now: u64) -> Membership {
+        match found {
+            Found::Label(label) if label.is_empty() => Membership::Unmatched,
             Found::Label(label) => Membership::Known(self.make(Kind::Http, &label, now)),
             Found::Claimed(method) => match self.classes.find(method) {
                 Some(id) => Membership::Known(id),
                 None => Membership::Claimed(method.into()),
             },
-            Found::Nothing => Membership::Known(ClassId::Unmatched),
+            Found::Nothing => Membership::Unmatched,
         }
     }
 
     /// Hashes what the request asks for, and counts it among the keys.
-    pub(crate) fn key(&self, head: &Parts, now: u64) -> u64 {
-        let host = match head.uri.authority() {
+    pub(crate) fn key(&self, uri: &Uri, headers: &HeaderMap, now: u64) -> u64 {
+        let host = match uri.authority() {
             Some(authority) => Some(authority.as_str().as_bytes()),
-            None => head.headers.get(HOST).map(http::HeaderValue::as_bytes),
+            None => headers.get(HOST).map(http::HeaderValue::as_bytes),
         };
-        let target = (host, head.uri.path(), head.uri.query());
+        let target = (host, uri.path(), uri.query());
         let key = self.hasher.hash_one(target);
-        let name = head.uri.path_and_query();
+        let name = uri.path_and_query();
         self.hot_keys
             .offer(key, name.map_or("", |name| name.as_str()), now);
         key
@@ -132,14 +132,27 @@ impl Monitor {
     /// Notes the size of a body that the origin sent, and that a cache would hold.
     pub(crate) fn measure(&self, outcome: Outcome, bytes: u64) {
         if matches!(outcome, Outcome::Miss | Outcome::Bypass) && bytes > 0 {
-            self.curve.weigh(bytes);
+            self.simulations.weigh(bytes);
         }
     }
 
     /// Asks what other lifetimes and other sizes would have answered.
     pub(crate) fn simulate(&self, id: ClassId, key: u64, now: u64) {
-        self.curve.ask(key);
-        self.ladder.ask(key, now, &self.class(id, now).rungs);
+        let question = Question {
+            key,
+            class: id,
+            now,
+        };
+        self.simulations.ask(question, self.counted());
+    }
+
+    /// Answers all that was asked so far of other lifetimes, and tells of other sizes.
+    pub(crate) fn advice(&self) -> Advice {
+        self.simulations.catch_up(self.counted())
+    }
+
+    fn counted(&self) -> Counted<'_> {
+        Counted(&self.classes, &self.rules)
     }
 }
 

@@ -70,7 +70,7 @@ fn many() -> Vec<Request> {
 
 const KEYS: f64 = 1000.0;
 const REQUESTS: usize = 4096;
-const ROUNDS: usize = 4000;
+const ROUNDS: usize = 1500;
 
 /// Nanoseconds.
 const MOST: f64 = 250.0;
