@@ -42,6 +42,7 @@ impl RequestCell {
 impl Deref for RequestCell {
     type Target = OutcomeCell;
 
+    #[inline]
     fn deref(&self) -> &OutcomeCell {
         self.theirs.as_ref().unwrap_or(&self.own)
     }

@@ -246,6 +246,7 @@ mod monitor;
 mod notes;
 mod recorder;
 mod rules;
+mod seat;
 mod server_timing;
 mod service;
 mod simulations;

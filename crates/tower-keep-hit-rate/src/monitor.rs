@@ -1,13 +1,6 @@
 //! What a layer's clones, its services and its handle share.
 
-use std::{
-    hash::BuildHasher,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{hash::BuildHasher, sync::Arc, time::Duration};
 
 use foldhash::fast::RandomState;
 use http::{HeaderMap, Uri, header::HOST};
@@ -24,6 +17,7 @@ use crate::{
     label::Found,
     line,
     rules::Rules,
+    seat::Sum,
     simulations::{Counted, Question, Simulations},
     ticker::Ticker,
 };
@@ -40,8 +34,8 @@ pub(crate) struct Monitor {
     pub(crate) simulations: Simulations,
     pub(crate) peers: Peers,
     hasher: RandomState,
-    begun: AtomicU64,
-    ended: AtomicU64,
+    begun: Sum,
+    ended: Sum,
 }
 
 /// The class of a request that has come.
@@ -64,8 +58,8 @@ impl Monitor {
             simulations: Simulations::new(),
             peers: Peers::new(),
             hasher: RandomState::default(),
-            begun: AtomicU64::new(0),
-            ended: AtomicU64::new(0),
+            begun: Sum::default(),
+            ended: Sum::default(),
             rules,
         }
     }
@@ -73,17 +67,17 @@ impl Monitor {
     /// Requests that came so far, and those of them that are not over.
     pub(crate) fn requests(&self) -> (u64, u64) {
         // In this order what is under way is never less than none.
-        let ended = self.ended.load(Ordering::Acquire);
-        let begun = self.begun.load(Ordering::Acquire);
+        let ended = self.ended.load();
+        let begun = self.begun.load();
         (begun, begun.saturating_sub(ended))
     }
 
     pub(crate) fn begin(&self) {
-        self.begun.fetch_add(1, Ordering::AcqRel);
+        self.begun.add_one();
     }
 
     pub(crate) fn end(&self) {
-        self.ended.fetch_add(1, Ordering::AcqRel);
+        self.ended.add_one();
     }
 
     /// Names the request's class, without an allocation if it is known.

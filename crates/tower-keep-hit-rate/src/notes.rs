@@ -62,12 +62,14 @@ impl Note {
 impl Deref for Notes {
     type Target = Note;
 
+    #[inline]
     fn deref(&self) -> &Note {
         self.0.as_ref().expect("taken only when it is dropped")
     }
 }
 
 impl DerefMut for Notes {
+    #[inline]
     fn deref_mut(&mut self) -> &mut Note {
         self.0.as_mut().expect("taken only when it is dropped")
     }

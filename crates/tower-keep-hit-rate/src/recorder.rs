@@ -80,7 +80,7 @@ impl Recorder {
         }
         let told = self.notes.cell.told();
         let now = self.monitor.ticker.now();
-        let id = self.id(proves_method(response.headers()), now);
+        let id = self.id(|| proves_method(response.headers()), now);
         self.notes.answered = now;
         self.count(id, told.unwrap_or(Outcome::Bypass.into()), now);
         if self.notes.is_cacheable && told.is_none_or(|told| is_lookup(told.outcome)) {
@@ -102,7 +102,7 @@ impl Recorder {
     pub(crate) fn failed(&mut self) {
         let now = self.monitor.ticker.now();
         let told = self.notes.cell.told().unwrap_or(Outcome::Error.into());
-        self.count(self.id(false, now), told, now);
+        self.count(self.id(|| false, now), told, now);
         self.notes.is_over = true;
     }
 
@@ -154,11 +154,13 @@ impl Recorder {
     }
 
     /// The class; a method that was claimed becomes one when it is proved.
-    fn id(&self, is_proved: bool, now: u64) -> ClassId {
+    fn id(&self, is_proved: impl FnOnce() -> bool, now: u64) -> ClassId {
         match &self.notes.membership {
             Membership::Known(id) => *id,
             Membership::Unmatched => ClassId::Unmatched,
-            Membership::Claimed(method) if is_proved => self.monitor.make(Kind::Http, method, now),
+            Membership::Claimed(method) if is_proved() => {
+                self.monitor.make(Kind::Http, method, now)
+            }
             Membership::Claimed(_) => ClassId::Unmatched,
         }
     }
@@ -169,9 +171,11 @@ impl Recorder {
         if self.notes.is_head || is_bare {
             return Some(0);
         }
-        let length = response.headers().get(CONTENT_LENGTH);
-        let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
-        response.body().size_hint().exact().or(length)
+        let told = || {
+            let length = response.headers().get(CONTENT_LENGTH)?;
+            length.to_str().ok()?.parse().ok()
+        };
+        response.body().size_hint().exact().or_else(told)
     }
 
     fn weigh(&self) {
@@ -201,7 +205,7 @@ impl Recorder {
             // What it had called by then, it has called.
             _ => Told::from(unsaid).origin_calls(self.notes.cell.origin_calls()),
         });
-        self.count(self.id(false, now), told, now);
+        self.count(self.id(|| false, now), told, now);
     }
 
     /// A server may stop asking once it has all the bytes that were promised.
