@@ -45,6 +45,7 @@ impl Counters {
         }
     }
 
+    #[cfg(test)]
     pub(crate) fn count(&self, outcome: Outcome) {
         self.adding().count(outcome);
     }

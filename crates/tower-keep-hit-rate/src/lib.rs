@@ -251,6 +251,7 @@ mod server_timing;
 mod service;
 mod simulations;
 mod snapshot;
+mod stopwatch;
 mod ticker;
 mod verdict;
 mod wilson;

@@ -25,10 +25,11 @@ fn main() {
         ("many keys, read 10 times a second", 1, true, many()),
         ("one key, two threads", 2, false, vec![known(7)]),
         ("many keys, two threads, read", 2, true, many()),
+        ("one key, labelled by a closure, read", 1, true, vec![known(7)]),
         ("no extensions", 1, false, vec![get("/items/7")]),
     ] {
         if is_asked(name) {
-            let (counted, handle) = counted();
+            let (counted, handle) = counted(name.contains("labelled"));
             let _reading = is_read.then(|| Exporters::of(handle));
             let times = (threads, ROUNDS * threads);
             let pair = measure(&Tells(Bare::new()), &counted, &requests, times);
@@ -37,16 +38,18 @@ fn main() {
     }
     let name = "an empty cell is given";
     if is_asked(name) {
-        let (counted, _handle) = counted();
+        let (counted, _handle) = counted(false);
         let given = (Gives(Tells(Bare::new())), Gives(counted));
         let pair = measure(&given.0, &given.1, &[known(7)], (1, ROUNDS));
         pair.print(name, Some(MOST));
     }
 }
 
-fn counted() -> (HitRate<Tells>, HitRateHandle) {
-    let builder = HitRateLayer::builder(Store::memory());
-    let builder = builder.label(|_| Some(Cow::Borrowed("items")));
+fn counted(is_labelled: bool) -> (HitRate<Tells>, HitRateHandle) {
+    let mut builder = HitRateLayer::builder(Store::memory());
+    if is_labelled {
+        builder = builder.label(|_| Some(Cow::Borrowed("items")));
+    }
     let (layer, handle) = builder.build().expect("makes sense");
     (layer.layer(Tells(Bare::new())), handle)
 }
