@@ -1,6 +1,10 @@
 //! What a layer's clones, its services and its handle share.
 
-use std::{hash::BuildHasher, sync::Arc, time::Duration};
+use std::{
+    hash::BuildHasher,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use foldhash::fast::RandomState;
 use http::{HeaderMap, Uri, header::HOST};
@@ -12,7 +16,7 @@ use crate::{
     cluster::Peers,
     counts::is_lookup,
     curve::Advice,
-    hot_keys::HotKeys,
+    hot_keys::{Hot, HotKeys},
     kind::Kind,
     label::Found,
     line,
@@ -28,7 +32,8 @@ pub(crate) struct Monitor {
     pub(crate) rules: Rules,
     pub(crate) ticker: Ticker,
     pub(crate) classes: Classes,
-    pub(crate) hot_keys: HotKeys,
+    /// Those that may be told by name: a name is there only while its request is.
+    named_keys: Option<Mutex<HotKeys>>,
     /// What this process has let go of.
     pub(crate) evictions: Arc<Evictions>,
     pub(crate) simulations: Simulations,
@@ -53,7 +58,7 @@ impl Monitor {
         Self {
             ticker: Ticker::new(clock),
             classes: Classes::new(),
-            hot_keys: HotKeys::new(rules.named_keys),
+            named_keys: rules.named_keys.then(|| Mutex::new(HotKeys::new(true))),
             evictions,
             simulations: Simulations::new(),
             peers: Peers::new(),
@@ -101,9 +106,13 @@ impl Monitor {
         };
         let target = (host, uri.path(), uri.query());
         let key = self.hasher.hash_one(target);
-        let name = uri.path_and_query();
-        self.hot_keys
-            .offer(key, name.map_or("", |name| name.as_str()), now);
+        // A request waits for nobody: where others are at them, it is not counted.
+        if let Some(named) = &self.named_keys
+            && let Ok(mut named) = named.try_lock()
+        {
+            let name = uri.path_and_query();
+            named.offer(key, name.map_or("", |name| name.as_str()), now);
+        }
         key
     }
 
@@ -130,19 +139,28 @@ impl Monitor {
         }
     }
 
-    /// Asks what other lifetimes and other sizes would have answered.
-    pub(crate) fn simulate(&self, id: ClassId, key: u64, now: u64) {
-        let question = Question {
-            key,
-            class: id,
-            now,
-        };
-        self.simulations.ask(question, self.counted());
+    /// Asks what other lifetimes and other sizes would have answered, and counts the key.
+    pub(crate) fn ask(&self, mut question: Question) {
+        question.is_request &= self.named_keys.is_none();
+        if question.is_request || question.is_cacheable {
+            self.simulations.ask(question, self.counted());
+        }
     }
 
     /// Answers all that was asked so far of other lifetimes, and tells of other sizes.
     pub(crate) fn advice(&self) -> Advice {
         self.simulations.catch_up(self.counted())
+    }
+
+    /// To be called after that.
+    pub(crate) fn hot_keys(&self, most: usize, now: u64) -> Vec<Hot> {
+        match &self.named_keys {
+            Some(named) => {
+                let mut named = named.lock().unwrap_or_else(PoisonError::into_inner);
+                named.top(most, now)
+            }
+            None => self.simulations.hot_keys(most, now),
+        }
     }
 
     fn counted(&self) -> Counted<'_> {
@@ -160,7 +178,13 @@ impl Observer for Monitor {
         let id = self.make(kind, lookup.class, now);
         self.count(id, lookup.told, now);
         if kind.is_cache() && is_lookup(lookup.told.outcome) {
-            self.simulate(id, lookup.key, now);
+            self.ask(Question {
+                key: lookup.key,
+                class: id,
+                now,
+                is_request: false,
+                is_cacheable: true,
+            });
         }
         let took = nanos(lookup.took);
         let class = self.class(id, now);

@@ -14,6 +14,7 @@ use crate::{
     monitor::{Membership, Monitor},
     notes::Notes,
     server_timing,
+    simulations::Question,
 };
 
 /// Counts a request once, whatever becomes of it. What was not said by when it is dropped is said then.
@@ -82,11 +83,9 @@ impl Recorder {
         let now = self.monitor.ticker.now();
         let id = self.id(|| proves_method(response.headers()), now);
         self.notes.answered = now;
+        self.notes.is_simulated =
+            self.notes.is_cacheable && told.is_none_or(|told| is_lookup(told.outcome));
         self.count(id, told.unwrap_or(Outcome::Bypass.into()), now);
-        if self.notes.is_cacheable && told.is_none_or(|told| is_lookup(told.outcome)) {
-            self.monitor.simulate(id, self.notes.key, now);
-            self.notes.is_simulated = true;
-        }
         if let Some((_, told)) = self.notes.counted.filter(|_| self.notes.is_timed) {
             let to_head = Duration::from_nanos(now.saturating_sub(self.notes.began));
             server_timing::add(response.headers_mut(), told, to_head);
@@ -140,6 +139,13 @@ impl Recorder {
     fn count(&mut self, id: ClassId, told: Told, now: u64) {
         self.notes.counted = Some((id, told));
         self.monitor.count(id, told, now);
+        self.monitor.ask(Question {
+            key: self.notes.key,
+            class: id,
+            now,
+            is_request: true,
+            is_cacheable: self.notes.is_simulated,
+        });
     }
 
     /// What it was counted as, with what became known since.

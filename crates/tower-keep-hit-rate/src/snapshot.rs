@@ -181,7 +181,7 @@ fn evictions(monitor: &Monitor) -> Vec<EvictionsSnapshot> {
 }
 
 fn hot_keys(monitor: &Monitor, now: u64) -> Vec<HotKey> {
-    let hot = monitor.hot_keys.top(MOST_KEYS, now);
+    let hot = monitor.hot_keys(MOST_KEYS, now);
     let told = hot.into_iter().map(|hot| HotKey {
         key: hot.name.unwrap_or_else(|| format!("{:016x}", hot.key)),
         requests: hot.count,

@@ -18,12 +18,20 @@ pub(crate) fn now() -> u64 {
         if nanos > 0 && at <= raw && passed < VALID {
             return nanos + passed;
         }
-        let nanos = system(start).max(nanos);
-        // After the system was asked: what that takes would be added to all that are read by it.
-        set.set((clock.raw(), nanos));
-        nanos
+        set.set(compared(clock, start));
+        system(start).max(nanos)
     });
     read.unwrap_or_else(|_thread_ends| system(start))
+}
+
+/// Both at the same time, or neither: a thread that is suspended between the two readings would set its own wrong.
+fn compared(clock: &Clock, start: &Instant) -> (u64, u64) {
+    let (before, nanos, after) = (clock.raw(), system(start), clock.raw());
+    if clock.delta_as_nanos(before, after) < TOGETHER {
+        (before.midpoint(after), nanos)
+    } else {
+        (0, 0)
+    }
 }
 
 /// From one: zero is a thread that has not set its own.
@@ -40,6 +48,7 @@ thread_local! {
 
 /// In nanoseconds.
 const VALID: u64 = 50_000_000;
+const TOGETHER: u64 = 2_000;
 
 #[cfg(test)]
 mod tests {

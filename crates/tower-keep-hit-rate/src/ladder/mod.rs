@@ -32,11 +32,9 @@ impl Ladder {
 
     /// Asks the simulated caches for a key at a [moment], and counts what they answer for its class.
     pub(crate) fn ask(&mut self, key: u64, now: u32, rungs: &Rungs) {
-        let answers = self.frequent.ask(key, now);
-        let sampled = self.sample.ask(key, now);
-        match answers {
+        match self.frequent.ask(key, now) {
             Some(answers) => rungs.count_frequent(&answers),
-            None => rungs.count_rare(sampled.as_ref()),
+            None => rungs.count_rare(self.sample.ask(key, now).as_ref()),
         }
     }
 }
@@ -69,7 +67,7 @@ impl Fetched {
 
 /// Nanoseconds as hundredths of a second, from one.
 pub(crate) fn moment(now: u64) -> u32 {
-    let hundredths = now / (SECOND / u64::from(HUNDREDTHS));
+    let hundredths = now / MOMENT;
     u32::try_from(hundredths).unwrap_or(u32::MAX - 1) + 1
 }
 
@@ -77,6 +75,9 @@ pub(crate) fn moment(now: u64) -> u32 {
 const LIFETIMES: [u32; RUNGS] = [1, 5, 15, 60, 300, 900, 3600, 21_600, 86_400];
 const RUNGS: usize = 9;
 const HUNDREDTHS: u32 = 100;
+
+/// The nanoseconds of one.
+pub(crate) const MOMENT: u64 = SECOND / HUNDREDTHS as u64;
 
 /// Older than the longest lifetime.
 const FETCH: u32 = u32::MAX;

@@ -1,4 +1,4 @@
-//! Caches of other lifetimes and other sizes, asked for what requests ask for.
+//! Caches of other lifetimes and other sizes, asked for what requests ask for; and the keys they ask for most.
 //!
 //! A request leaves its question in a ring and goes on. One in so many takes all that wait to the simulations, one
 //! question after the other: that needs one lock for all of them, and none of their counts is anybody else's.
@@ -15,7 +15,8 @@ use waiting::Waiting;
 use crate::{
     classes::{ClassId, Classes},
     curve::{Advice, Curve},
-    ladder::{Ladder, moment},
+    hot_keys::{Hot, HotKeys},
+    ladder::{Ladder, MOMENT, moment},
     rules::Rules,
 };
 
@@ -35,6 +36,10 @@ pub(crate) struct Question {
     pub(crate) class: ClassId,
     /// When, in nanoseconds.
     pub(crate) now: u64,
+    /// It counts among the hot keys.
+    pub(crate) is_request: bool,
+    /// A cache might answer it.
+    pub(crate) is_cacheable: bool,
 }
 
 /// Whose answers are counted.
@@ -45,6 +50,7 @@ pub(crate) struct Counted<'a>(pub(crate) &'a Classes, pub(crate) &'a Rules);
 struct Simulated {
     ladder: Ladder,
     curve: Curve,
+    hot_keys: HotKeys,
     /// Where to go on in what waits.
     taken: u64,
 }
@@ -56,6 +62,7 @@ impl Simulations {
             simulated: Mutex::new(Simulated {
                 ladder: Ladder::new(),
                 curve: Curve::new(),
+                hot_keys: HotKeys::new(false),
                 taken: 0,
             }),
             bodies: Bodies::default(),
@@ -64,8 +71,7 @@ impl Simulations {
 
     /// Leaves a question. Now and then it also takes what others have left.
     pub(crate) fn ask(&self, question: Question, counted: Counted<'_>) {
-        let note = u64::from(question.class.number()) | u64::from(moment(question.now)) << 16;
-        if self.waiting.push(question.key, note)
+        if self.waiting.push(question.key, question.note())
             && let Ok(mut simulated) = self.simulated.try_lock()
         {
             simulated.catch_up(&self.waiting, counted);
@@ -84,6 +90,23 @@ impl Simulations {
         simulated.catch_up(&self.waiting, counted);
         simulated.curve.read(self.bodies.mean())
     }
+
+    /// The hottest of all that was asked before the last reading.
+    pub(crate) fn hot_keys(&self, most: usize, now: u64) -> Vec<Hot> {
+        let simulated = self.simulated.lock();
+        let mut simulated = simulated.unwrap_or_else(PoisonError::into_inner);
+        simulated.hot_keys.top(most, now)
+    }
+}
+
+impl Question {
+    /// All but the key, in one word.
+    fn note(self) -> u64 {
+        u64::from(self.class.number())
+            | u64::from(moment(self.now)) << MOMENT_AT
+            | u64::from(self.is_request) << REQUEST_AT
+            | u64::from(self.is_cacheable) << CACHEABLE_AT
+    }
 }
 
 impl Simulated {
@@ -91,13 +114,18 @@ impl Simulated {
         let Self {
             ladder,
             curve,
+            hot_keys,
             taken,
         } = self;
         *taken = waiting.take(*taken, |key, note| {
-            curve.ask(key);
-            let (class, moment) = (note as u16, (note >> 16) as u32);
-            // Whoever is lapped in the ring while he writes leaves another's class: nobody's is none.
-            if let Some(id) = ClassId::of_number(class) {
+            let (class, moment) = (note as u16, (note >> MOMENT_AT) as u32);
+            if note >> REQUEST_AT & 1 == 1 {
+                hot_keys.offer(key, "", u64::from(moment) * MOMENT);
+            }
+            if note >> CACHEABLE_AT & 1 == 1
+                && let Some(id) = ClassId::of_number(class)
+            {
+                curve.ask(key);
                 ladder.ask(key, moment, &classes.get(id, 0, rules).rungs);
             }
         });
@@ -129,6 +157,11 @@ impl Bodies {
         (count > 0).then(|| bytes as f64 / count as f64)
     }
 }
+
+// In a note, above the class.
+const MOMENT_AT: u32 = 16;
+const REQUEST_AT: u32 = 48;
+const CACHEABLE_AT: u32 = 49;
 
 /// After so many bodies, those before count half.
 const BODIES: u64 = 1 << 16;

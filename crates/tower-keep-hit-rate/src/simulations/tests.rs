@@ -5,6 +5,16 @@ use tower_keep_test_support::{Random, seed};
 use super::*;
 use crate::{kind::Kind, workloads::zipf};
 
+fn cacheable(key: u64, class: ClassId, now: u64) -> Question {
+    Question {
+        key,
+        class,
+        now,
+        is_request: true,
+        is_cacheable: true,
+    }
+}
+
 #[test]
 fn threads_that_do_nothing_else_lose_some_and_err_little() {
     const THREADS: u64 = 4;
@@ -20,7 +30,7 @@ fn threads_that_do_nothing_else_lose_some_and_err_little() {
                 let mut random = Random::new(seed ^ thread);
                 for request in 0..REQUESTS / THREADS {
                     let key = Random::new(zipf(&mut random, 0.9, 50_000)).any();
-                    simulations.ask(Question { key, class, now: 0 }, counted);
+                    simulations.ask(cacheable(key, class, 0), counted);
                     if request.is_multiple_of(10_000) {
                         simulations.catch_up(counted);
                     }
@@ -55,7 +65,7 @@ fn all_that_was_asked_before_a_reading_is_in_it() {
         for (class, every) in ids.into_iter().zip([1, 2]) {
             let now = request * every * 1_000_000_000;
             let key = 7 + u64::from(class.number());
-            simulations.ask(Question { key, class, now }, counted);
+            simulations.ask(cacheable(key, class, now), counted);
         }
     }
     simulations.catch_up(counted);
@@ -74,7 +84,7 @@ fn a_question_allocates_nothing() {
     let used = allocation_counter::measure(|| {
         for request in 0..200_000 {
             let key = Random::new(request * request % 50_021).any();
-            simulations.ask(Question { key, class, now: 0 }, Counted(&classes, &rules));
+            simulations.ask(cacheable(key, class, 0), Counted(&classes, &rules));
             simulations.weigh(request);
         }
     });
