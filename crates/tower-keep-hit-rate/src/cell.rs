@@ -15,6 +15,7 @@ pub(crate) struct RequestCell {
 impl RequestCell {
     /// Takes that of a layer further out, which asks the same, unless it holds the word of an earlier try; else
     /// leaves its own in the request.
+    #[inline]
     pub(crate) fn travel(&mut self, extensions: &mut Extensions) {
         let theirs = extensions.get::<OutcomeCell>();
         match theirs.filter(|cell| cell.get().is_none()) {
@@ -31,6 +32,7 @@ impl RequestCell {
     }
 
     /// Empties it for another request. Whoever still holds the one that it was keeps what that says.
+    #[inline]
     pub(crate) fn reset(&mut self) {
         self.theirs = None;
         if !self.own.reset() {

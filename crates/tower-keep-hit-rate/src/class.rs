@@ -92,6 +92,7 @@ impl Class {
     }
 
     /// Counts a request. True if it is time for a line in the log.
+    #[inline]
     pub(crate) fn count(&self, told: Told, now: u64, rules: &Rules) -> bool {
         let outcome = told.outcome;
         if self.windows.turn(now, &self.counters) {
@@ -107,6 +108,7 @@ impl Class {
     }
 
     /// Notes how long a request took of which the body went out as a whole, and to its head.
+    #[inline]
     pub(crate) fn time(&self, told: Told, to_head: u64, took: u64) {
         match told.outcome {
             Outcome::Hit | Outcome::Stale => self.time_hit(told, to_head, took),
@@ -131,6 +133,7 @@ impl Class {
     }
 
     /// Notes the bytes of a body, whole or not, and whether it could be stored.
+    #[inline]
     pub(crate) fn weigh(&self, told: Told, bytes: u64) {
         if told.outcome == Outcome::Miss && told.is_unstored {
             self.counters.add(Figure::Unstored, 1);
@@ -143,6 +146,7 @@ impl Class {
         self.counters.add(figure, bytes);
     }
 
+    #[inline]
     fn time_hit(&self, told: Told, to_head: u64, took: u64) {
         self.latencies.hit.add(took);
         let counters = self.counters.adding();
@@ -195,6 +199,7 @@ impl Class {
     }
 
     /// Every 1000 lookups, at least 10 s apart.
+    #[inline]
     fn is_line_due(&self, now: u64) -> bool {
         let at = self.logged_at.load(Ordering::Relaxed);
         if now.saturating_sub(at) < LINE_PAUSE {

@@ -36,6 +36,7 @@ pub(crate) enum ClassId {
 
 impl ClassId {
     /// It by a number.
+    #[inline]
     pub(crate) fn number(self) -> u16 {
         match self {
             Self::Slot(slot) => slot,
@@ -101,6 +102,7 @@ impl Classes {
         }
     }
 
+    #[inline]
     pub(crate) fn get(&self, id: ClassId, now: u64, rules: &Rules) -> &Class {
         let make = |kind, label| move || Box::new(Class::new(kind, label, now, rules));
         match id {

@@ -205,6 +205,7 @@ impl Counts {
     }
 }
 
+#[inline]
 pub(crate) fn is_lookup(outcome: Outcome) -> bool {
     !matches!(
         outcome,

@@ -45,6 +45,7 @@ impl Labels {
 
 /// The class of a request that nobody has named.
 #[cfg_attr(not(feature = "axum"), allow(unused_variables))]
+#[inline]
 pub(crate) fn of_itself<'a>(
     method: &Method,
     uri: &'a Uri,

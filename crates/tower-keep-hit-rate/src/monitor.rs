@@ -77,15 +77,18 @@ impl Monitor {
         (begun, begun.saturating_sub(ended))
     }
 
+    #[inline]
     pub(crate) fn begin(&self) {
         self.begun.add_one();
     }
 
+    #[inline]
     pub(crate) fn end(&self) {
         self.ended.add_one();
     }
 
     /// Names the request's class, without an allocation if it is known.
+    #[inline]
     pub(crate) fn classify(&self, found: Found<'_>, now: u64) -> Membership {
         match found {
             Found::Label(label) if label.is_empty() => Membership::Unmatched,
@@ -99,6 +102,7 @@ impl Monitor {
     }
 
     /// Hashes what the request asks for, and counts it among the keys.
+    #[inline]
     pub(crate) fn key(&self, uri: &Uri, headers: &HeaderMap, now: u64) -> u64 {
         let host = match uri.authority() {
             Some(authority) => Some(authority.as_str().as_bytes()),
@@ -121,10 +125,12 @@ impl Monitor {
         self.classes.find_or_make(kind, label, now, &self.rules)
     }
 
+    #[inline]
     pub(crate) fn class(&self, id: ClassId, now: u64) -> &Class {
         self.classes.get(id, now, &self.rules)
     }
 
+    #[inline]
     pub(crate) fn count(&self, id: ClassId, told: Told, now: u64) {
         let class = self.class(id, now);
         if class.count(told, now, &self.rules) {
@@ -133,6 +139,7 @@ impl Monitor {
     }
 
     /// Notes the size of a body that the origin sent, and that a cache would hold.
+    #[inline]
     pub(crate) fn measure(&self, outcome: Outcome, bytes: u64) {
         if matches!(outcome, Outcome::Miss | Outcome::Bypass) && bytes > 0 {
             self.simulations.weigh(bytes);
@@ -140,6 +147,7 @@ impl Monitor {
     }
 
     /// Asks what other lifetimes and other sizes would have answered, and counts the key.
+    #[inline]
     pub(crate) fn ask(&self, mut question: Question) {
         question.is_request &= self.named_keys.is_none();
         if question.is_request || question.is_cacheable {

@@ -42,6 +42,7 @@ pub(crate) struct Note {
 
 impl Notes {
     /// Empty ones.
+    #[inline]
     pub(crate) fn take() -> Self {
         let spare = SPARE.try_with(|spare| spare.borrow_mut().pop());
         Self(Some(spare.ok().flatten().unwrap_or_default()))
@@ -49,6 +50,7 @@ impl Notes {
 }
 
 impl Note {
+    #[inline]
     fn reset(&mut self) {
         self.cell.reset();
         self.membership = Membership::default();
@@ -76,6 +78,7 @@ impl DerefMut for Notes {
 }
 
 impl Drop for Notes {
+    #[inline]
     fn drop(&mut self) {
         let Some(mut note) = self.0.take() else {
             return;

@@ -123,6 +123,7 @@ impl Recorder {
 }
 
 impl Recorder {
+    #[inline]
     fn end(&mut self, now: u64) {
         self.weigh();
         if let Some((id, told)) = self.known() {
@@ -136,6 +137,7 @@ impl Recorder {
         self.notes.is_over = true;
     }
 
+    #[inline]
     fn count(&mut self, id: ClassId, told: Told, now: u64) {
         self.notes.counted = Some((id, told));
         self.monitor.count(id, told, now);
@@ -149,6 +151,7 @@ impl Recorder {
     }
 
     /// What it was counted as, with what became known since.
+    #[inline]
     fn known(&self) -> Option<(ClassId, Told)> {
         let (id, counted) = self.notes.counted?;
         let told = self
@@ -160,6 +163,7 @@ impl Recorder {
     }
 
     /// The class; a method that was claimed becomes one when it is proved.
+    #[inline]
     fn id(&self, is_proved: impl FnOnce() -> bool, now: u64) -> ClassId {
         match &self.notes.membership {
             Membership::Known(id) => *id,
@@ -184,6 +188,7 @@ impl Recorder {
         response.body().size_hint().exact().or_else(told)
     }
 
+    #[inline]
     fn weigh(&self) {
         if let Some((id, told)) = self.known() {
             let class = self.monitor.class(id, self.notes.began);

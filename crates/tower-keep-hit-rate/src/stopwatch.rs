@@ -9,6 +9,7 @@ use std::{cell::Cell, sync::LazyLock, time::Instant};
 use quanta::Clock;
 
 /// Nanoseconds since some moment in this process.
+#[inline]
 pub(crate) fn now() -> u64 {
     let (clock, start) = &*CLOCK;
     let raw = clock.raw();

@@ -31,6 +31,7 @@ impl Ticker {
         }
     }
 
+    #[inline]
     pub(crate) fn now(&self) -> u64 {
         match self {
             Self::Monotonic(start) => stopwatch::now().saturating_sub(*start),

@@ -70,6 +70,7 @@ impl Simulations {
     }
 
     /// Leaves a question. Now and then it also takes what others have left.
+    #[inline]
     pub(crate) fn ask(&self, question: Question, counted: Counted<'_>) {
         if self.waiting.push(question.key, question.note())
             && let Ok(mut simulated) = self.simulated.try_lock()

@@ -25,6 +25,7 @@ impl Waiting {
     }
 
     /// Adds a key with a note, which are lost if the ring is full. True once in a while: it is time to take them.
+    #[inline]
     pub(super) fn push(&self, key: u64, note: u64) -> bool {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let place = self.place(number);
