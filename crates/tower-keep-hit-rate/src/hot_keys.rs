@@ -55,7 +55,7 @@ impl HotKeys {
             key: slot.key,
             count: slot.count,
             error: slot.error,
-            name: self.names.get(place).map(Name::to_string),
+            name: self.names.get(place).map(Name::told),
         };
         all.into_iter().map(told).collect()
     }
@@ -125,7 +125,7 @@ impl Name {
         self.length = u8::try_from(name.len()).expect("shorter than a name");
     }
 
-    fn to_string(&self) -> String {
+    fn told(&self) -> String {
         let text = &self.text[..usize::from(self.length)];
         String::from_utf8_lossy(text).into_owned()
     }

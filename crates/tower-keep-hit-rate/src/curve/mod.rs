@@ -97,4 +97,4 @@ const SHORTEST: u64 = 1 << 16;
 const LONGEST: u64 = 1 << 20;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

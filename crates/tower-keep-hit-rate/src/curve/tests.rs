@@ -1,6 +1,6 @@
 //! The simulation against a replay of all requests.
 
-mod replay;
+pub(crate) mod replay;
 
 use proptest::prelude::*;
 use replay::Replay;

@@ -3,7 +3,7 @@
 use tower_keep_test_support::{Random, seed};
 
 use super::*;
-use crate::{kind::Kind, workloads::zipf};
+use crate::{curve::tests::replay::Replay, kind::Kind, workloads::zipf};
 
 fn cacheable(key: u64, class: ClassId, now: u64) -> Question {
     Question {
@@ -39,17 +39,13 @@ fn threads_that_do_nothing_else_lose_some_and_err_little() {
         }
     });
     let told = simulations.catch_up(counted).points;
-    let mut alone = Curve::new();
+    let mut replay = Replay::default();
     let mut random = Random::new(seed);
-    (0..REQUESTS).for_each(|_| alone.ask(Random::new(zipf(&mut random, 0.9, 50_000)).any()));
-    let mut error = 0.0;
-    for point in &told {
-        let others = alone.read(None).points;
-        let nearest = others
-            .iter()
-            .min_by_key(|it| it.entries.abs_diff(point.entries));
-        error += (nearest.expect("asked").hit_rate - point.hit_rate).abs() / told.len() as f64;
-    }
+    (0..REQUESTS).for_each(|_| replay.ask(zipf(&mut random, 0.9, 50_000)));
+    let errors = told
+        .iter()
+        .map(|point| (point.hit_rate - replay.hit_rate(point.entries)).abs());
+    let error = errors.sum::<f64>() / told.len() as f64;
     let simulated = simulations.simulated.lock().expect("no panic");
     let lost = REQUESTS - simulated.curve.requests();
     println!("four threads: {lost} of {REQUESTS} lost, mean error {error:.4}");

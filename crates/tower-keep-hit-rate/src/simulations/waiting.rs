@@ -46,7 +46,8 @@ impl Waiting {
             // Who has a number and has not put his key there yet is taken in the next round.
             if key != 0 {
                 let note = place.note.load(Ordering::Relaxed);
-                // Nobody writes to a place that is taken.
+                // Nobody else empties it, and only who finds it empty fills it: at most, two who find it so at once
+                // leave the key of one and the note of the other.
                 place.key.store(0, Ordering::Release);
                 each(key, note);
             }
