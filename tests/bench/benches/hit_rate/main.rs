@@ -9,10 +9,10 @@ use std::{borrow::Cow, env};
 use exporters::Exporters;
 use pairs::{measure, print_head};
 use services::{Gives, Tells};
+use tower::Layer;
 use tower_keep_bench::{Bare, Request, from_address, get};
 use tower_keep_hit_rate::{HitRate, HitRateHandle, HitRateLayer};
 use tower_keep_store::Store;
-use tower::Layer;
 
 fn main() {
     let filter = env::args().skip(1).find(|it| !it.starts_with('-'));
@@ -25,7 +25,12 @@ fn main() {
         ("many keys, read 10 times a second", 1, true, many()),
         ("one key, two threads", 2, false, vec![known(7)]),
         ("many keys, two threads, read", 2, true, many()),
-        ("one key, labelled by a closure, read", 1, true, vec![known(7)]),
+        (
+            "one key, labelled by a closure, read",
+            1,
+            true,
+            vec![known(7)],
+        ),
         ("no extensions", 1, false, vec![get("/items/7")]),
     ] {
         if is_asked(name) {

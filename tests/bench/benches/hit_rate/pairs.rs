@@ -66,12 +66,7 @@ where
 }
 
 /// Nanoseconds of one call.
-fn batch<S, B>(
-    service: &mut S,
-    requests: &[Request],
-    place: &mut usize,
-    meeting: &Meeting,
-) -> f64
+fn batch<S, B>(service: &mut S, requests: &[Request], place: &mut usize, meeting: &Meeting) -> f64
 where
     S: Service<Request, Response = Response<B>, Error = Infallible>,
     B: Body<Data = Bytes, Error = Infallible>,
