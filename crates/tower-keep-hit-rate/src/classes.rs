@@ -34,6 +34,29 @@ pub(crate) enum ClassId {
     Other(Kind),
 }
 
+impl ClassId {
+    /// It by a number.
+    #[inline]
+    pub(crate) fn number(self) -> u16 {
+        match self {
+            Self::Slot(slot) => slot,
+            Self::Unmatched => FIRST_SHARED,
+            Self::Other(kind) => FIRST_SHARED + 1 + kind as u16,
+        }
+    }
+
+    pub(crate) fn of_number(number: u16) -> Option<Self> {
+        match number.checked_sub(FIRST_SHARED) {
+            None => Some(Self::Slot(number)),
+            Some(0) => Some(Self::Unmatched),
+            Some(other) => Kind::ALL
+                .get(usize::from(other) - 1)
+                .copied()
+                .map(Self::Other),
+        }
+    }
+}
+
 /// What becomes of a label.
 enum Looked {
     Found(ClassId),
@@ -79,6 +102,7 @@ impl Classes {
         }
     }
 
+    #[inline]
     pub(crate) fn get(&self, id: ClassId, now: u64, rules: &Rules) -> &Class {
         let make = |kind, label| move || Box::new(Class::new(kind, label, now, rules));
         match id {
@@ -133,6 +157,7 @@ impl Classes {
 }
 
 const SLOTS: usize = 512;
+const FIRST_SHARED: u16 = 512;
 
 /// Labels of their own; with the four that need no room, 256 classes.
 const MOST: usize = 252;

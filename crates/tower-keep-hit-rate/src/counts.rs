@@ -1,30 +1,100 @@
 //! What is counted of a class.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU64, Ordering},
+};
 
 use tower_keep_store::Outcome;
 
-/// Counts since the start, which all threads add to and nobody takes from.
+use crate::seat::{SEATS, add_own, seat};
+
+/// Counts since the start, which all threads add to and nobody takes from: each in a place of its own, as long as
+/// there are [seats](crate::seat).
 #[derive(Debug, Default)]
-pub(crate) struct Counters([AtomicU64; FIGURES]);
+pub(crate) struct Counters {
+    shared: Place,
+    own: [OnceLock<Box<Place>>; SEATS],
+}
+
+/// On cache lines that nobody else writes to.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Place([AtomicU64; FIGURES]);
+
+/// Where a thread adds to the counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Adding<'a> {
+    place: &'a Place,
+    is_own: bool,
+}
 
 impl Counters {
+    /// Where this thread adds. Not to be handed to another.
+    #[inline]
+    pub(crate) fn adding(&self) -> Adding<'_> {
+        match seat() {
+            Some(seat) => Adding {
+                place: self.own[seat].get_or_init(Box::default),
+                is_own: true,
+            },
+            None => Adding {
+                place: &self.shared,
+                is_own: false,
+            },
+        }
+    }
+
+    #[cfg(test)]
     pub(crate) fn count(&self, outcome: Outcome) {
-        self.0[place(outcome)].fetch_add(1, Ordering::Relaxed);
+        self.adding().count(outcome);
     }
 
     pub(crate) fn add(&self, figure: Figure, amount: u64) {
-        self.0[figure as usize].fetch_add(amount, Ordering::Relaxed);
+        self.adding().add(figure, amount);
     }
 
     pub(crate) fn get(&self, figure: Figure) -> u64 {
-        self.0[figure as usize].load(Ordering::Relaxed)
+        self.sum(figure as usize)
+    }
+
+    /// Requests for which the cache was asked, so far.
+    pub(crate) fn lookups(&self) -> u64 {
+        let is_lookup = |outcome: &&Outcome| is_lookup(**outcome);
+        let lookups = OUTCOMES.iter().filter(is_lookup);
+        lookups.map(|outcome| self.sum(place(*outcome))).sum()
     }
 
     pub(crate) fn load(&self) -> Counts {
-        Counts(std::array::from_fn(|figure| {
-            self.0[figure].load(Ordering::Relaxed)
-        }))
+        Counts(std::array::from_fn(|figure| self.sum(figure)))
+    }
+
+    fn sum(&self, figure: usize) -> u64 {
+        let own = self.own.iter().filter_map(OnceLock::get);
+        let all = own.map(|place| &**place).chain([&self.shared]);
+        all.map(|it| it.0[figure].load(Ordering::Acquire)).sum()
+    }
+}
+
+impl Adding<'_> {
+    #[inline]
+    pub(crate) fn count(self, outcome: Outcome) {
+        self.add_to(place(outcome), 1);
+    }
+
+    #[inline]
+    pub(crate) fn add(self, figure: Figure, amount: u64) {
+        self.add_to(figure as usize, amount);
+    }
+
+    #[inline]
+    fn add_to(self, figure: usize, amount: u64) {
+        let sum = &self.place.0[figure];
+        if self.is_own {
+            add_own(sum, amount);
+        } else {
+            sum.fetch_add(amount, Ordering::Release);
+        }
     }
 }
 
@@ -135,6 +205,7 @@ impl Counts {
     }
 }
 
+#[inline]
 pub(crate) fn is_lookup(outcome: Outcome) -> bool {
     !matches!(
         outcome,

@@ -11,7 +11,7 @@ use crate::{cluster::Cluster, export::prometheus, monitor::Monitor, snapshot::Sn
 /// Reads what a [`HitRateLayer`](crate::HitRateLayer) has counted. Clones read the same.
 ///
 /// Reading holds no request up for longer than a copy of a class's counts, and waits for none for longer than
-/// it takes to lay 512 keys on a stack.
+/// it takes to work off 512 keys.
 #[derive(Clone, Debug)]
 pub struct HitRateHandle {
     monitor: Arc<Monitor>,

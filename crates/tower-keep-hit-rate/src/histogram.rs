@@ -16,6 +16,7 @@ impl Histogram {
         }
     }
 
+    #[inline]
     pub(crate) fn add(&self, nanos: u64) {
         self.cells[index(nanos)].fetch_add(1, Ordering::Relaxed);
     }
@@ -85,6 +86,7 @@ pub(crate) fn middle_of_coarse(cell: u16) -> u64 {
     middle(first).midpoint(middle(first + COARSE - 1))
 }
 
+#[inline]
 fn index(nanos: u64) -> usize {
     let nanos = nanos.min((1 << TOP) - 1);
     let octave = nanos.max(1).ilog2();

@@ -1,7 +1,5 @@
 //! The keys that are asked for most: Space-Saving (Metwally, Agrawal and El Abbadi 2005), in sets.
 
-use std::sync::{Mutex, PoisonError};
-
 use crate::{label::cut, ticker::SECOND};
 
 /// Counts of the most frequent keys, in fixed memory.
@@ -11,8 +9,9 @@ use crate::{label::cut, ticker::SECOND};
 /// five minutes, so that what was hot yesterday cools down.
 #[derive(Debug)]
 pub(crate) struct HotKeys {
-    sets: Box<[Mutex<Set>]>,
-    named: bool,
+    sets: Box<[Set]>,
+    /// Of each slot, where they may be told.
+    names: Box<[Name]>,
 }
 
 /// A key that is asked for often.
@@ -26,43 +25,46 @@ pub(crate) struct Hot {
 
 impl HotKeys {
     pub(crate) fn new(named: bool) -> Self {
+        let names = if named { SETS * WAYS } else { 0 };
         Self {
-            sets: (0..SETS).map(|_| Mutex::default()).collect(),
-            named,
+            sets: (0..SETS).map(|_| Set::default()).collect(),
+            names: (0..names).map(|_| Name::default()).collect(),
         }
     }
 
-    pub(crate) fn offer(&self, key: u64, name: &str, now: u64) {
+    pub(crate) fn offer(&mut self, key: u64, name: &str, now: u64) {
         let set = usize::try_from(key >> 57).expect("seven bits");
-        // A request waits for nobody: where others are at the same set, it is not counted.
-        let Ok(mut set) = self.sets[set].try_lock() else {
-            return;
-        };
-        set.cool(now);
-        let name = if self.named { name } else { "" };
-        set.offer(key, name);
+        self.sets[set].cool(now);
+        let taken = self.sets[set].offer(key);
+        if let Some(slot) = taken
+            && let Some(place) = self.names.get_mut(set * WAYS + slot)
+        {
+            place.set(name);
+        }
     }
 
     /// The first so many, the hottest first.
-    pub(crate) fn top(&self, most: usize, now: u64) -> Vec<Hot> {
-        let mut all: Vec<_> = self.sets.iter().flat_map(|set| self.of(set, now)).collect();
-        all.sort_unstable_by_key(|hot| (std::cmp::Reverse(hot.count), hot.key));
+    pub(crate) fn top(&mut self, most: usize, now: u64) -> Vec<Hot> {
+        self.sets.iter_mut().for_each(|set| set.cool(now));
+        let slots = self.sets.iter().flat_map(|set| &set.slots).enumerate();
+        let used = slots.filter(|(_, slot)| slot.count > 0);
+        let mut all: Vec<_> = used.collect();
+        all.sort_unstable_by_key(|(_, slot)| (std::cmp::Reverse(slot.count), slot.key));
         all.truncate(most);
-        all
-    }
-
-    fn of(&self, set: &Mutex<Set>, now: u64) -> Vec<Hot> {
-        let mut set = set.lock().unwrap_or_else(PoisonError::into_inner);
-        set.cool(now);
-        let used = set.slots.iter().filter(|slot| slot.count > 0);
-        used.map(|slot| slot.told(self.named)).collect()
+        let told = |(place, slot): (usize, &Slot)| Hot {
+            key: slot.key,
+            count: slot.count,
+            error: slot.error,
+            name: self.names.get(place).map(Name::told),
+        };
+        all.into_iter().map(told).collect()
     }
 }
 
 #[derive(Debug, Default)]
 struct Set {
     cooled: u64,
-    slots: [Slot; 8],
+    slots: [Slot; WAYS],
 }
 
 impl Set {
@@ -79,66 +81,67 @@ impl Set {
         }
     }
 
-    fn offer(&mut self, key: u64, name: &str) {
+    /// Counts a key. The slot that it has taken, if it had none.
+    fn offer(&mut self, key: u64) -> Option<usize> {
         let mut least = 0;
         for index in 0..self.slots.len() {
             let slot = &mut self.slots[index];
             if slot.key == key && slot.count > 0 {
                 slot.count += 1;
-                return;
+                return None;
             }
             if slot.count < self.slots[least].count {
                 least = index;
             }
         }
-        self.slots[least].take(key, name);
+        let count = self.slots[least].count;
+        self.slots[least] = Slot {
+            key,
+            count: count + 1,
+            error: count,
+        };
+        Some(least)
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Slot {
     key: u64,
     count: u64,
     error: u64,
-    name: [u8; NAME],
+}
+
+/// A text, or its beginning.
+#[derive(Debug)]
+struct Name {
+    text: [u8; NAME],
     length: u8,
 }
 
-impl Slot {
-    fn take(&mut self, key: u64, name: &str) {
+impl Name {
+    fn set(&mut self, name: &str) {
         let name = cut(name, NAME);
-        let end = name.len();
-        self.key = key;
-        self.error = self.count;
-        self.count += 1;
-        self.name[..end].copy_from_slice(name.as_bytes());
-        self.length = u8::try_from(end).expect("shorter than a name");
+        self.text[..name.len()].copy_from_slice(name.as_bytes());
+        self.length = u8::try_from(name.len()).expect("shorter than a name");
     }
 
-    fn told(&self, named: bool) -> Hot {
-        let name = &self.name[..usize::from(self.length)];
-        Hot {
-            key: self.key,
-            count: self.count,
-            error: self.error,
-            name: named.then(|| String::from_utf8_lossy(name).into_owned()),
-        }
+    fn told(&self) -> String {
+        let text = &self.text[..usize::from(self.length)];
+        String::from_utf8_lossy(text).into_owned()
     }
 }
 
-impl Default for Slot {
+impl Default for Name {
     fn default() -> Self {
         Self {
-            key: 0,
-            count: 0,
-            error: 0,
-            name: [0; NAME],
+            text: [0; NAME],
             length: 0,
         }
     }
 }
 
 const SETS: usize = 128;
+const WAYS: usize = 8;
 
 const HALF_LIFE: u64 = 300 * SECOND;
 
@@ -155,7 +158,7 @@ mod tests {
     #[test]
     fn nineteen_of_the_twenty_hottest_are_found() {
         let mut random = Random::new(seed());
-        let hot_keys = HotKeys::new(false);
+        let mut hot_keys = HotKeys::new(false);
         let mut counts = vec![0_u64; 100_001];
         for _ in 0..300_000 {
             let rank = 1
@@ -182,7 +185,7 @@ mod tests {
 
     #[test]
     fn what_was_hot_cools_down() {
-        let hot_keys = HotKeys::new(true);
+        let mut hot_keys = HotKeys::new(true);
         (0..8).for_each(|_| hot_keys.offer(7, "/a", 0));
         assert_eq!(hot_keys.top(20, HALF_LIFE)[0].count, 4);
         assert_eq!(hot_keys.top(20, 1000 * HALF_LIFE), []);
@@ -190,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_name_is_cut_where_a_character_ends() {
-        let hot_keys = HotKeys::new(true);
+        let mut hot_keys = HotKeys::new(true);
         hot_keys.offer(7, &"ü".repeat(80), 0);
         let name = hot_keys.top(1, 0).remove(0).name.expect("allowed");
         assert_eq!(name, "ü".repeat(51));

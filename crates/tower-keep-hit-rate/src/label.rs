@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
-use http::{HeaderMap, Method, header::CONTENT_TYPE, request::Parts};
+use http::{Extensions, HeaderMap, Method, Uri, header::CONTENT_TYPE, request::Parts};
 
 /// What is found of a request's class when it comes.
 #[derive(Debug)]
@@ -30,19 +30,36 @@ impl Labels {
         }
     }
 
-    pub(crate) fn find<'a>(&self, head: &'a Parts) -> Found<'a> {
-        if let Some(label) = self.own.as_ref().and_then(|own| own(head)) {
-            return Found::Label(label);
-        }
-        #[cfg(feature = "axum")]
-        if let Some(route) = head.extensions.get::<axum::extract::MatchedPath>() {
-            return Found::Label(Cow::Borrowed(route.as_str()));
-        }
-        if head.method == Method::POST && is_grpc(&head.headers) {
-            return Found::Claimed(cut(head.uri.path(), LONGEST));
-        }
-        Found::Nothing
+    /// A closure wants to see the whole head.
+    pub(crate) fn asks_for_head(&self) -> bool {
+        self.own.is_some()
     }
+
+    pub(crate) fn find<'a>(&self, head: &'a Parts) -> Found<'a> {
+        match self.own.as_ref().and_then(|own| own(head)) {
+            Some(label) => Found::Label(label),
+            None => of_itself(&head.method, &head.uri, &head.headers, &head.extensions),
+        }
+    }
+}
+
+/// The class of a request that nobody has named.
+#[cfg_attr(not(feature = "axum"), allow(unused_variables))]
+#[inline]
+pub(crate) fn of_itself<'a>(
+    method: &Method,
+    uri: &'a Uri,
+    headers: &HeaderMap,
+    extensions: &'a Extensions,
+) -> Found<'a> {
+    #[cfg(feature = "axum")]
+    if let Some(route) = extensions.get::<axum::extract::MatchedPath>() {
+        return Found::Label(Cow::Borrowed(route.as_str()));
+    }
+    if method == Method::POST && is_grpc(headers) {
+        return Found::Claimed(cut(uri.path(), LONGEST));
+    }
+    Found::Nothing
 }
 
 impl fmt::Debug for Labels {

@@ -2,15 +2,12 @@
 
 use std::{
     hash::BuildHasher,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use foldhash::fast::RandomState;
-use http::{header::HOST, request::Parts};
+use http::{HeaderMap, Uri, header::HOST};
 use tower_keep_store::{Clock, Evictions, Lookup, Observer, Outcome, Told};
 
 use crate::{
@@ -18,13 +15,14 @@ use crate::{
     classes::{ClassId, Classes},
     cluster::Peers,
     counts::is_lookup,
-    curve::Curve,
-    hot_keys::HotKeys,
+    curve::Advice,
+    hot_keys::{Hot, HotKeys},
     kind::Kind,
     label::Found,
-    ladder::Ladder,
     line,
     rules::Rules,
+    seat::Sum,
+    simulations::{Counted, Question, Simulations},
     ticker::Ticker,
 };
 
@@ -34,20 +32,22 @@ pub(crate) struct Monitor {
     pub(crate) rules: Rules,
     pub(crate) ticker: Ticker,
     pub(crate) classes: Classes,
-    pub(crate) hot_keys: HotKeys,
+    /// Those that may be told by name: a name is there only while its request is.
+    named_keys: Option<Mutex<HotKeys>>,
     /// What this process has let go of.
     pub(crate) evictions: Arc<Evictions>,
-    pub(crate) curve: Curve,
+    pub(crate) simulations: Simulations,
     pub(crate) peers: Peers,
-    ladder: Ladder,
     hasher: RandomState,
-    begun: AtomicU64,
-    ended: AtomicU64,
+    begun: Sum,
+    ended: Sum,
 }
 
 /// The class of a request that has come.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) enum Membership {
+    #[default]
+    Unmatched,
     Known(ClassId),
     /// A method that nobody has answered for yet.
     Claimed(Box<str>),
@@ -58,14 +58,13 @@ impl Monitor {
         Self {
             ticker: Ticker::new(clock),
             classes: Classes::new(),
-            hot_keys: HotKeys::new(rules.named_keys),
+            named_keys: rules.named_keys.then(|| Mutex::new(HotKeys::new(true))),
             evictions,
-            curve: Curve::new(),
+            simulations: Simulations::new(),
             peers: Peers::new(),
-            ladder: Ladder::new(),
             hasher: RandomState::default(),
-            begun: AtomicU64::new(0),
-            ended: AtomicU64::new(0),
+            begun: Sum::default(),
+            ended: Sum::default(),
             rules,
         }
     }
@@ -73,43 +72,51 @@ impl Monitor {
     /// Requests that came so far, and those of them that are not over.
     pub(crate) fn requests(&self) -> (u64, u64) {
         // In this order what is under way is never less than none.
-        let ended = self.ended.load(Ordering::Acquire);
-        let begun = self.begun.load(Ordering::Acquire);
+        let ended = self.ended.load();
+        let begun = self.begun.load();
         (begun, begun.saturating_sub(ended))
     }
 
+    #[inline]
     pub(crate) fn begin(&self) {
-        self.begun.fetch_add(1, Ordering::AcqRel);
+        self.begun.add_one();
     }
 
+    #[inline]
     pub(crate) fn end(&self) {
-        self.ended.fetch_add(1, Ordering::AcqRel);
+        self.ended.add_one();
     }
 
     /// Names the request's class, without an allocation if it is known.
-    pub(crate) fn classify(&self, head: &Parts, now: u64) -> Membership {
-        match self.rules.labels.find(head) {
-            Found::Label(label) if label.is_empty() => Membership::Known(ClassId::Unmatched),
+    #[inline]
+    pub(crate) fn classify(&self, found: Found<'_>, now: u64) -> Membership {
+        match found {
+            Found::Label(label) if label.is_empty() => Membership::Unmatched,
             Found::Label(label) => Membership::Known(self.make(Kind::Http, &label, now)),
             Found::Claimed(method) => match self.classes.find(method) {
                 Some(id) => Membership::Known(id),
                 None => Membership::Claimed(method.into()),
             },
-            Found::Nothing => Membership::Known(ClassId::Unmatched),
+            Found::Nothing => Membership::Unmatched,
         }
     }
 
     /// Hashes what the request asks for, and counts it among the keys.
-    pub(crate) fn key(&self, head: &Parts, now: u64) -> u64 {
-        let host = match head.uri.authority() {
+    #[inline]
+    pub(crate) fn key(&self, uri: &Uri, headers: &HeaderMap, now: u64) -> u64 {
+        let host = match uri.authority() {
             Some(authority) => Some(authority.as_str().as_bytes()),
-            None => head.headers.get(HOST).map(http::HeaderValue::as_bytes),
+            None => headers.get(HOST).map(http::HeaderValue::as_bytes),
         };
-        let target = (host, head.uri.path(), head.uri.query());
+        let target = (host, uri.path(), uri.query());
         let key = self.hasher.hash_one(target);
-        let name = head.uri.path_and_query();
-        self.hot_keys
-            .offer(key, name.map_or("", |name| name.as_str()), now);
+        // A request waits for nobody: where others are at them, it is not counted.
+        if let Some(named) = &self.named_keys
+            && let Ok(mut named) = named.try_lock()
+        {
+            let name = uri.path_and_query();
+            named.offer(key, name.map_or("", |name| name.as_str()), now);
+        }
         key
     }
 
@@ -118,10 +125,12 @@ impl Monitor {
         self.classes.find_or_make(kind, label, now, &self.rules)
     }
 
+    #[inline]
     pub(crate) fn class(&self, id: ClassId, now: u64) -> &Class {
         self.classes.get(id, now, &self.rules)
     }
 
+    #[inline]
     pub(crate) fn count(&self, id: ClassId, told: Told, now: u64) {
         let class = self.class(id, now);
         if class.count(told, now, &self.rules) {
@@ -130,16 +139,40 @@ impl Monitor {
     }
 
     /// Notes the size of a body that the origin sent, and that a cache would hold.
+    #[inline]
     pub(crate) fn measure(&self, outcome: Outcome, bytes: u64) {
         if matches!(outcome, Outcome::Miss | Outcome::Bypass) && bytes > 0 {
-            self.curve.weigh(bytes);
+            self.simulations.weigh(bytes);
         }
     }
 
-    /// Asks what other lifetimes and other sizes would have answered.
-    pub(crate) fn simulate(&self, id: ClassId, key: u64, now: u64) {
-        self.curve.ask(key);
-        self.ladder.ask(key, now, &self.class(id, now).rungs);
+    /// Asks what other lifetimes and other sizes would have answered, and counts the key.
+    #[inline]
+    pub(crate) fn ask(&self, mut question: Question) {
+        question.is_request &= self.named_keys.is_none();
+        if question.is_request || question.is_cacheable {
+            self.simulations.ask(question, self.counted());
+        }
+    }
+
+    /// Answers all that was asked so far of other lifetimes, and tells of other sizes.
+    pub(crate) fn advice(&self) -> Advice {
+        self.simulations.catch_up(self.counted())
+    }
+
+    /// To be called after that.
+    pub(crate) fn hot_keys(&self, most: usize, now: u64) -> Vec<Hot> {
+        match &self.named_keys {
+            Some(named) => {
+                let mut named = named.lock().unwrap_or_else(PoisonError::into_inner);
+                named.top(most, now)
+            }
+            None => self.simulations.hot_keys(most, now),
+        }
+    }
+
+    fn counted(&self) -> Counted<'_> {
+        Counted(&self.classes, &self.rules)
     }
 }
 
@@ -153,7 +186,13 @@ impl Observer for Monitor {
         let id = self.make(kind, lookup.class, now);
         self.count(id, lookup.told, now);
         if kind.is_cache() && is_lookup(lookup.told.outcome) {
-            self.simulate(id, lookup.key, now);
+            self.ask(Question {
+                key: lookup.key,
+                class: id,
+                now,
+                is_request: false,
+                is_cacheable: true,
+            });
         }
         let took = nanos(lookup.took);
         let class = self.class(id, now);

@@ -21,6 +21,13 @@ pub(crate) struct Rules {
     pub(crate) cluster_every: Option<Duration>,
 }
 
+impl Rules {
+    /// Somebody's closure wants to see the whole head of a request, which has to be taken apart for it.
+    pub(crate) fn ask_for_head(&self) -> bool {
+        self.labels.asks_for_head() || self.server_timing.asks_for_head()
+    }
+}
+
 impl Default for Rules {
     fn default() -> Self {
         Self {

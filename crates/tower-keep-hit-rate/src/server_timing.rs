@@ -24,6 +24,11 @@ impl ServerTiming {
         }
     }
 
+    /// A predicate wants to see the whole head.
+    pub(crate) fn asks_for_head(&self) -> bool {
+        self.asks.is_some()
+    }
+
     pub(crate) fn is_asked(&self, request: &Parts) -> bool {
         self.asks.as_ref().is_some_and(|asks| asks(request))
     }

@@ -40,9 +40,8 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let (mut head, body) = request.into_parts();
-        let mut recorder = Recorder::begin(self.monitor.clone(), &mut head);
-        let request = Request::from_parts(head, body);
+        let mut recorder = Recorder::begin(self.monitor.clone());
+        let request = recorder.receive(request);
         let inner = recorder.around(|| self.inner.call(request));
         ResponseFuture::new(inner, recorder)
     }

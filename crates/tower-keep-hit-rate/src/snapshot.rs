@@ -103,11 +103,12 @@ pub struct HotKey {
 impl Snapshot {
     pub(crate) fn take(monitor: &Monitor) -> Self {
         let now = monitor.ticker.now();
+        // First: then the ladders are of all that was asked.
+        let advice = monitor.advice();
         let of = |class| ClassSnapshot::of(class, monitor, now);
         let mut classes: Vec<_> = monitor.classes.all().map(of).collect();
         classes.sort_by(|one, other| one.rank().cmp(&other.rank()));
         let (requests, in_flight) = monitor.requests();
-        let advice = monitor.curve.read();
         Self {
             version: 1,
             uptime_seconds: seconds(now),
@@ -180,7 +181,7 @@ fn evictions(monitor: &Monitor) -> Vec<EvictionsSnapshot> {
 }
 
 fn hot_keys(monitor: &Monitor, now: u64) -> Vec<HotKey> {
-    let hot = monitor.hot_keys.top(MOST_KEYS, now);
+    let hot = monitor.hot_keys(MOST_KEYS, now);
     let told = hot.into_iter().map(|hot| HotKey {
         key: hot.name.unwrap_or_else(|| format!("{:016x}", hot.key)),
         requests: hot.count,

@@ -1,17 +1,16 @@
 //! The time that windows and latencies are measured in.
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::Instant,
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tower_keep_store::{Clock, Timestamp};
 
-/// Nanoseconds since the monitor was made. They never go back.
+use crate::stopwatch;
+
+/// Nanoseconds since the monitor was made. They never go back, but for what two threads may differ by.
 #[derive(Debug)]
 pub(crate) enum Ticker {
     /// The operating system's clock is set now and then; what has passed is not asked of it.
-    Monotonic(Instant),
+    Monotonic(u64),
     /// A clock that a test moves. One that steps back stands still until it is where it was.
     Manual {
         clock: Clock,
@@ -23,7 +22,7 @@ pub(crate) enum Ticker {
 impl Ticker {
     pub(crate) fn new(clock: &Clock) -> Self {
         if !clock.is_manual() {
-            return Self::Monotonic(Instant::now());
+            return Self::Monotonic(stopwatch::now());
         }
         Self::Manual {
             clock: clock.clone(),
@@ -32,9 +31,10 @@ impl Ticker {
         }
     }
 
+    #[inline]
     pub(crate) fn now(&self) -> u64 {
         match self {
-            Self::Monotonic(start) => nanos(start.elapsed().as_nanos()),
+            Self::Monotonic(start) => stopwatch::now().saturating_sub(*start),
             Self::Manual {
                 clock,
                 start,

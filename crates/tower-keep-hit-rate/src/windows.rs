@@ -63,6 +63,7 @@ impl Windows {
     }
 
     /// To be called before anything is counted at `now`; true if marks were made.
+    #[inline]
     pub(crate) fn turn(&self, now: u64, counters: &Counters) -> bool {
         if now / TICK <= self.tick.load(Ordering::Acquire) {
             return false;

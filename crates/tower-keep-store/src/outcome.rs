@@ -73,6 +73,7 @@ impl Outcome {
         }
     }
 
+    #[inline]
     fn of_number(number: u64) -> Option<Self> {
         let index = usize::try_from(number).ok()?.checked_sub(1)?;
         Self::ALL.get(index).copied()
@@ -122,6 +123,7 @@ impl Told {
         self
     }
 
+    #[inline]
     fn word(self) -> u64 {
         let time = self.origin_time.map_or(0, time_bits);
         time | u64::from(self.is_unstored) << UNSTORED_AT
@@ -129,6 +131,7 @@ impl Told {
             | self.outcome as u64
     }
 
+    #[inline]
     fn of_word(word: u64) -> Option<Self> {
         Some(Self {
             outcome: Outcome::of_number(word & BYTE)?,
@@ -178,6 +181,7 @@ pub struct OutcomeCell(Arc<AtomicU64>);
 impl OutcomeCell {
     /// Sets the outcome, unless it is set. Of the origin nothing is known but what [goes without
     /// saying](Outcome::usual_calls).
+    #[inline]
     pub fn set(&self, outcome: Outcome) {
         self.tell(outcome.into());
     }
@@ -185,6 +189,7 @@ impl OutcomeCell {
     /// Tells the outcome and what is known of the origin, unless somebody has; false if somebody has. The
     /// calls are those that are told here, not those [under way](Self::calls_origin) before: whoever is
     /// further in knows better.
+    #[inline]
     pub fn tell(&self, told: Told) -> bool {
         self.update(|word| (word & BYTE == 0).then_some(told.word()))
     }
@@ -212,12 +217,14 @@ impl OutcomeCell {
 
     /// The outcome, once a layer has set it.
     #[must_use]
+    #[inline]
     pub fn get(&self) -> Option<Outcome> {
         Outcome::of_number(self.0.load(Ordering::Acquire) & BYTE)
     }
 
     /// The outcome and what is known of the origin, once a layer has told it.
     #[must_use]
+    #[inline]
     pub fn told(&self) -> Option<Told> {
         Told::of_word(self.0.load(Ordering::Acquire))
     }
@@ -229,6 +236,7 @@ impl OutcomeCell {
     }
 
     /// Empties a cell that nobody else holds, for another request; false if somebody does.
+    #[inline]
     pub fn reset(&mut self) -> bool {
         match Arc::get_mut(&mut self.0) {
             Some(word) => {
@@ -239,6 +247,7 @@ impl OutcomeCell {
         }
     }
 
+    #[inline]
     fn update(&self, next: impl FnMut(u64) -> Option<u64>) -> bool {
         let updated = self
             .0

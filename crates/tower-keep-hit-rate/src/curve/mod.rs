@@ -15,25 +15,18 @@ mod level;
 mod point;
 mod stack;
 mod table;
-mod waiting;
-
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering},
-};
 
 use depths::Depths;
 pub use point::CurvePoint;
 use stack::{Stack, lowest};
-use waiting::Waiting;
 
-/// The stack and what was found in it: 436 KiB.
+/// The stack and what was found in it: 432 KiB.
 #[derive(Debug)]
 pub(crate) struct Curve {
-    waiting: Waiting,
-    simulation: Mutex<Simulation>,
-    bodies: AtomicU64,
-    bytes: AtomicU64,
+    stack: Stack,
+    depths: Depths,
+    requests: u64,
+    halved_at: u64,
 }
 
 /// The curve at one moment.
@@ -43,91 +36,41 @@ pub(crate) struct Advice {
     pub(crate) enough_entries: Option<u64>,
 }
 
-#[derive(Debug)]
-struct Simulation {
-    stack: Stack,
-    depths: Depths,
-    /// Where to go on in what waits.
-    taken: u64,
-    requests: u64,
-    halved_at: u64,
-}
-
 impl Curve {
     pub(crate) fn new() -> Self {
         Self {
-            waiting: Waiting::new(),
-            simulation: Mutex::new(Simulation::new()),
-            bodies: AtomicU64::new(0),
-            bytes: AtomicU64::new(0),
-        }
-    }
-
-    /// Counts a request of a key. Now and then it also takes what others have left.
-    pub(crate) fn ask(&self, key: u64) {
-        if self.waiting.push(key)
-            && let Ok(mut simulation) = self.simulation.try_lock()
-        {
-            simulation.catch_up(&self.waiting);
-        }
-    }
-
-    /// Notes the size of what was fetched.
-    pub(crate) fn weigh(&self, bytes: u64) {
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let bodies = self.bodies.fetch_add(1, Ordering::Relaxed) + 1;
-        if bodies.is_multiple_of(BODIES) {
-            // What is added meanwhile stays.
-            for sum in [&self.bytes, &self.bodies] {
-                sum.fetch_sub(sum.load(Ordering::Relaxed) / 2, Ordering::Relaxed);
-            }
-        }
-    }
-
-    pub(crate) fn read(&self) -> Advice {
-        let simulation = self.simulation.lock();
-        let mut simulation = simulation.unwrap_or_else(PoisonError::into_inner);
-        simulation.catch_up(&self.waiting);
-        if simulation.requests < LEAST {
-            return Advice::default();
-        }
-        let (rates, keys) = (simulation.depths.hit_rates(), simulation.stack.keys());
-        drop(simulation);
-        Advice {
-            points: point::points(&rates, keys, self.mean_bytes()),
-            enough_entries: point::enough(&rates, keys),
-        }
-    }
-
-    fn mean_bytes(&self) -> Option<f64> {
-        let bodies = self.bodies.load(Ordering::Relaxed);
-        let bytes = self.bytes.load(Ordering::Relaxed);
-        (bodies > 0).then(|| bytes as f64 / bodies as f64)
-    }
-}
-
-impl Simulation {
-    fn new() -> Self {
-        Self {
             stack: Stack::new(),
             depths: Depths::new(),
-            taken: 0,
             requests: 0,
             halved_at: 0,
         }
     }
 
-    fn catch_up(&mut self, waiting: &Waiting) {
-        self.taken = waiting.take(self.taken, |key| self.ask(key));
-    }
-
-    fn ask(&mut self, key: u64) {
+    /// Counts a request of a key.
+    pub(crate) fn ask(&mut self, key: u64) {
         let found = self.stack.ask(key);
         self.depths.count(lowest(key), found);
         self.requests += 1;
         if self.requests.is_multiple_of(LEAST) {
             self.age();
         }
+    }
+
+    /// What it says, where what is fetched has so many bytes in the mean.
+    pub(crate) fn read(&self, mean_bytes: Option<f64>) -> Advice {
+        if self.requests < LEAST {
+            return Advice::default();
+        }
+        let (rates, keys) = (self.depths.hit_rates(), self.stack.keys());
+        Advice {
+            points: point::points(&rates, keys, mean_bytes),
+            enough_entries: point::enough(&rates, keys),
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn requests(&self) -> u64 {
+        self.requests
     }
 
     /// After as many requests as there are keys, what was before counts half.
@@ -153,8 +96,5 @@ const LEAST: u64 = 1024;
 const SHORTEST: u64 = 1 << 16;
 const LONGEST: u64 = 1 << 20;
 
-/// After so many bodies, those before count half.
-const BODIES: u64 = 1 << 16;
-
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,16 +1,13 @@
 //! The simulation against a replay of all requests.
 
-mod replay;
+pub(crate) mod replay;
 
 use proptest::prelude::*;
 use replay::Replay;
 use tower_keep_test_support::{Random, seed};
 
 use super::*;
-use crate::{
-    ladder::Ladder,
-    workloads::{Workload, zipf},
-};
+use crate::workloads::{Workload, zipf};
 
 const REQUESTS: u64 = 400_000;
 
@@ -18,7 +15,7 @@ const REQUESTS: u64 = 400_000;
 fn nine_workloads_are_within_two_hundredths_of_a_replay() {
     let mut random = Random::new(seed());
     for (name, mut workload) in workloads() {
-        let (curve, mut replay) = (Curve::new(), Replay::default());
+        let (mut curve, mut replay) = (Curve::new(), Replay::default());
         let hashes = hashes(random.any());
         for request in 0..REQUESTS {
             let key = workload(&mut random, request);
@@ -70,19 +67,19 @@ fn workloads() -> [Workload<'static>; 9] {
 #[test]
 fn the_curve_follows_a_change_of_the_workload() {
     let mut random = Random::new(seed());
-    let curve = Curve::new();
+    let mut curve = Curve::new();
     let hashes = hashes(random.any());
     for _ in 0..500_000 {
         curve.ask(hashes(zipf(&mut random, 0.8, 100_000)));
     }
-    let before = curve.read().enough_entries.expect("asked");
+    let before = curve.read(None).enough_entries.expect("asked");
     let mut replay = Replay::default();
     for _ in 0..600_000 {
         let key = 1_000_000 + random.below(2000);
         curve.ask(hashes(key));
         replay.ask(key);
     }
-    let after = curve.read().enough_entries.expect("asked");
+    let after = curve.read(None).enough_entries.expect("asked");
     let (mean, _) = errors("afterwards", &curve, &replay);
     println!("enough: {before} before, {after} after; mean error {mean:.4}");
     assert!(mean <= 0.02);
@@ -92,13 +89,13 @@ fn the_curve_follows_a_change_of_the_workload() {
 proptest! {
     #[test]
     fn few_keys_are_a_count(keys in prop::collection::vec(0..300_u64, 1024..4096)) {
-        let (curve, mut replay) = (Curve::new(), Replay::default());
+        let (mut curve, mut replay) = (Curve::new(), Replay::default());
         let hashes = hashes(7);
         for key in keys {
             curve.ask(hashes(key));
             replay.ask(key);
         }
-        let points = curve.read().points;
+        let points = curve.read(None).points;
         prop_assert_eq!(points.last().expect("asked").entries, replay.keys());
         for point in points {
             prop_assert!((point.hit_rate - replay.hit_rate(point.entries)).abs() < 1e-9);
@@ -109,7 +106,7 @@ proptest! {
 #[test]
 fn caches_that_the_first_level_holds_are_a_count_among_many_keys() {
     let mut random = Random::new(seed());
-    let (curve, mut replay) = (Curve::new(), Replay::default());
+    let (mut curve, mut replay) = (Curve::new(), Replay::default());
     let hashes = hashes(random.any());
     // Fewer than a half-life: the replay counts its keys, the curve does not.
     for _ in 0..SHORTEST {
@@ -117,7 +114,7 @@ fn caches_that_the_first_level_holds_are_a_count_among_many_keys() {
         curve.ask(hashes(key));
         replay.ask(key);
     }
-    let points = curve.read().points;
+    let points = curve.read(None).points;
     let (small, large): (Vec<CurvePoint>, Vec<_>) = points
         .into_iter()
         .partition(|point| point.entries <= KEPT as u64);
@@ -130,17 +127,16 @@ fn caches_that_the_first_level_holds_are_a_count_among_many_keys() {
 #[test]
 fn a_curve_rises_and_tells_bytes_once_a_body_is_known() {
     let mut random = Random::new(seed());
-    let curve = Curve::new();
+    let mut curve = Curve::new();
     let hashes = hashes(random.any());
-    let mut ask = |times| {
+    let mut ask = |times, mean_bytes| {
         (0..times).for_each(|_| curve.ask(hashes(zipf(&mut random, 1.0, 10_000))));
-        curve.read().points
+        curve.read(mean_bytes).points
     };
-    assert_eq!(ask(LEAST - 1), []);
-    let points = ask(1);
+    assert_eq!(ask(LEAST - 1, None), []);
+    let points = ask(1, None);
     assert!(!points.is_empty() && points.iter().all(|point| point.bytes.is_none()));
-    (0..100_000).for_each(|body| curve.weigh(500 + body % 2 * 1000));
-    let points = ask(50_000);
+    let points = ask(50_000, Some(1000.0));
     assert_eq!(points[0].entries, 1);
     assert!((24..=32).contains(&points.len()), "{points:?}");
     for pair in points.windows(2) {
@@ -165,63 +161,13 @@ fn nobody_is_in_twice_and_the_table_never_overflows() {
     }
 }
 
-#[test]
-fn threads_that_do_nothing_else_lose_some_and_err_little() {
-    const THREADS: u64 = 4;
-    let curve = Curve::new();
-    let seed = seed();
-    let hashes = hashes(seed);
-    std::thread::scope(|scope| {
-        for thread in 0..THREADS {
-            let (curve, hashes) = (&curve, &hashes);
-            scope.spawn(move || {
-                let mut random = Random::new(seed ^ thread);
-                for request in 0..REQUESTS / THREADS {
-                    curve.ask(hashes(zipf(&mut random, 0.9, 50_000)));
-                    if request.is_multiple_of(10_000) {
-                        curve.read();
-                    }
-                }
-            });
-        }
-    });
-    let mut random = Random::new(seed);
-    let mut replay = Replay::default();
-    (0..REQUESTS).for_each(|_| replay.ask(zipf(&mut random, 0.9, 50_000)));
-    let (mean, _) = errors("four threads", &curve, &replay);
-    let simulation = curve.simulation.lock().expect("no panic");
-    let lost = REQUESTS - simulation.requests;
-    println!("four threads: {lost} of {REQUESTS} lost, mean error {mean:.4}");
-    assert!(mean <= 0.02);
-}
-
-#[test]
-fn curve_and_ladder_fit_in_a_megabyte_and_a_request_allocates_nothing() {
-    let used = allocation_counter::measure(|| drop((Curve::new(), Ladder::new())));
-    let alone = allocation_counter::measure(|| drop(Curve::new()));
-    println!(
-        "{} bytes, {} without the ladder",
-        used.bytes_max, alone.bytes_max
-    );
-    assert!(used.bytes_max <= 1 << 20, "{used:?}");
-    let curve = Curve::new();
-    let hashes = hashes(seed());
-    let used = allocation_counter::measure(|| {
-        for request in 0..200_000 {
-            curve.ask(hashes(request * request % 50_021));
-            curve.weigh(request);
-        }
-    });
-    assert_eq!(used.count_total, 0);
-}
-
 fn hashes(salt: u64) -> impl Fn(u64) -> u64 {
     move |key| Random::new(salt ^ key).any()
 }
 
 /// How far the curve is off, in the mean of its points and at most.
 fn errors(name: &str, curve: &Curve, replay: &Replay) -> (f64, f64) {
-    let points = curve.read().points;
+    let points = curve.read(None).points;
     let (mut sum, mut most) = (0.0, 0.0);
     for point in &points {
         let truth = replay.hit_rate(point.entries);
@@ -233,7 +179,7 @@ fn errors(name: &str, curve: &Curve, replay: &Replay) -> (f64, f64) {
         sum += error;
         most = f64::max(most, error);
     }
-    let keys = curve.simulation.lock().expect("no panic").stack.keys();
+    let keys = curve.stack.keys();
     println!("{name}: {keys} keys told, {} true", replay.keys());
     (sum / points.len() as f64, most)
 }

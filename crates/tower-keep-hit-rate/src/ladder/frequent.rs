@@ -1,7 +1,5 @@
 //! The keys that are asked for often: all of them are simulated.
 
-use std::sync::Mutex;
-
 use super::{Answers, Fetched};
 
 /// The most frequent keys, in sets of eight slots, each with its simulated caches.
@@ -11,12 +9,8 @@ use super::{Answers, Fetched};
 /// out one that comes again and again.
 #[derive(Debug)]
 pub(super) struct Frequent {
-    sets: Box<[Mutex<Set>]>,
+    sets: Box<[Set]>,
 }
-
-/// It is not known whether the key is frequent.
-#[derive(Debug)]
-pub(super) struct Busy;
 
 #[derive(Debug, Default)]
 struct Set {
@@ -37,23 +31,19 @@ struct Slot {
 impl Frequent {
     pub(super) fn new() -> Self {
         Self {
-            sets: (0..SETS).map(|_| Mutex::default()).collect(),
+            sets: (0..SETS).map(|_| Set::default()).collect(),
         }
     }
 
-    /// What the caches answer, if the key has been asked for often enough to be one of these; an error where
-    /// another request is at its set.
-    pub(super) fn ask(&self, key: u64, now: u32) -> Result<Option<Answers>, Busy> {
+    /// What the caches answer, if the key has been asked for often enough to be one of these.
+    pub(super) fn ask(&mut self, key: u64, now: u32) -> Option<Answers> {
         // Other bits than those by which the sample chooses.
         let set = usize::try_from((key >> 16) % SETS).expect("less than a small number");
-        let mut set = self.sets[set].try_lock().map_err(|_| Busy)?;
-        let Some(slot) = set.slot(key) else {
-            return Ok(None);
-        };
+        let slot = self.sets[set].slot(key)?;
         slot.count = slot.count.saturating_add(1);
         slot.requests = slot.requests.saturating_add(1);
         let answers = slot.fetched.ask(now);
-        Ok((slot.requests > OFTEN).then_some(answers))
+        (slot.requests > OFTEN).then_some(answers)
     }
 }
 

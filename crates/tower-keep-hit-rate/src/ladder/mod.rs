@@ -30,17 +30,11 @@ impl Ladder {
         }
     }
 
-    /// Asks the simulated caches for a key, and counts what they answer for its class.
-    pub(crate) fn ask(&self, key: u64, now: u64, rungs: &Rungs) {
-        let now = moment(now);
-        // Whoever finds others at the same keys is left out, not taken for rare.
-        let Ok(answers) = self.frequent.ask(key, now) else {
-            return;
-        };
-        let sampled = self.sample.ask(key, now);
-        match answers {
+    /// Asks the simulated caches for a key at a [moment], and counts what they answer for its class.
+    pub(crate) fn ask(&mut self, key: u64, now: u32, rungs: &Rungs) {
+        match self.frequent.ask(key, now) {
             Some(answers) => rungs.count_frequent(&answers),
-            None => rungs.count_rare(sampled.as_ref()),
+            None => rungs.count_rare(self.sample.ask(key, now).as_ref()),
         }
     }
 }
@@ -49,20 +43,19 @@ impl Ladder {
 #[derive(Clone, Copy, Debug, Default)]
 struct Fetched([u32; RUNGS]);
 
-/// How old each answer was, in hundredths of a second; none where the key had to be fetched.
-type Answers = [Option<u32>; RUNGS];
+/// How old each answer was, in hundredths of a second; [`FETCH`] where the key had to be fetched.
+type Answers = [u32; RUNGS];
 
 impl Fetched {
     fn ask(&mut self, now: u32) -> Answers {
-        std::array::from_fn(|rung| {
-            let fetched = &mut self.0[rung];
+        let mut answers = [FETCH; RUNGS];
+        for (rung, fetched) in self.0.iter_mut().enumerate() {
             let age = now.saturating_sub(*fetched);
-            if *fetched > 0 && age < LIFETIMES[rung] * HUNDREDTHS {
-                return Some(age);
-            }
-            *fetched = now;
-            None
-        })
+            let is_hit = *fetched > 0 && age < LIFETIMES[rung] * HUNDREDTHS;
+            answers[rung] = if is_hit { age } else { FETCH };
+            *fetched = if is_hit { *fetched } else { now };
+        }
+        answers
     }
 
     /// No lifetime is long enough to answer with it.
@@ -73,8 +66,8 @@ impl Fetched {
 }
 
 /// Nanoseconds as hundredths of a second, from one.
-fn moment(now: u64) -> u32 {
-    let hundredths = now / (SECOND / u64::from(HUNDREDTHS));
+pub(crate) fn moment(now: u64) -> u32 {
+    let hundredths = now / MOMENT;
     u32::try_from(hundredths).unwrap_or(u32::MAX - 1) + 1
 }
 
@@ -82,6 +75,12 @@ fn moment(now: u64) -> u32 {
 const LIFETIMES: [u32; RUNGS] = [1, 5, 15, 60, 300, 900, 3600, 21_600, 86_400];
 const RUNGS: usize = 9;
 const HUNDREDTHS: u32 = 100;
+
+/// The nanoseconds of one.
+pub(crate) const MOMENT: u64 = SECOND / HUNDREDTHS as u64;
+
+/// Older than the longest lifetime.
+const FETCH: u32 = u32::MAX;
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
-use super::{Answers, HUNDREDTHS, LIFETIMES, RUNGS, sample::Sampled};
+use super::{Answers, FETCH, HUNDREDTHS, LIFETIMES, RUNGS, sample::Sampled};
 
 /// What a lifetime would do for a class, by simulation.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -44,7 +44,7 @@ impl Rungs {
     }
 
     pub(super) fn count_rare(&self, sampled: Option<&Sampled>) {
-        self.rare.fetch_add(1, Ordering::Relaxed);
+        add(&self.rare, 1);
         if let Some(sampled) = sampled {
             self.sampled.count(&sampled.answers, sampled.weight);
         }
@@ -80,18 +80,18 @@ impl Rungs {
 
 impl Tally {
     fn count(&self, answers: &Answers, weight: u64) {
-        let add = |to: &AtomicU64, amount| to.fetch_add(amount, Ordering::Relaxed);
-        let first = answers.iter().take_while(|age| age.is_none()).count();
-        let is_plain = answers[first..].iter().all(Option::is_some);
+        let hits = |rungs: &[u32]| rungs.iter().filter(|age| **age != FETCH).count();
+        let first = answers.iter().take_while(|age| **age == FETCH).count();
+        let is_plain = hits(answers) == RUNGS - first;
         add(&self.from[if is_plain { first } else { RUNGS }], weight);
-        for (rung, age) in answers.iter().enumerate() {
-            let Some(age) = age else { continue };
+        for (rung, age) in answers.iter().enumerate().skip(first) {
+            if *age == FETCH {
+                continue;
+            }
             if !is_plain {
                 add(&self.odd[rung], weight);
             }
-            if *age > 0 {
-                add(&self.ages[rung], weight * u64::from(*age));
-            }
+            add(&self.ages[rung], weight * u64::from(*age));
         }
     }
 
@@ -107,6 +107,12 @@ impl Tally {
     fn ages(&self, rung: usize) -> f64 {
         load(&self.ages[rung])
     }
+}
+
+/// Only who has the ladder adds, so nothing is lost between the two.
+fn add(to: &AtomicU64, amount: u64) {
+    let sum = to.load(Ordering::Relaxed) + amount;
+    to.store(sum, Ordering::Relaxed);
 }
 
 fn load(figure: &AtomicU64) -> f64 {

@@ -1,19 +1,14 @@
 //! Some of all keys, chosen by their hashes.
 
-use std::sync::{
-    Mutex,
-    atomic::{AtomicU32, AtomicU64, Ordering},
-};
-
 use super::{Answers, Fetched};
 
 /// A table of fixed size. As it fills, fewer keys are sampled, and those that no longer are make room.
 #[derive(Debug)]
 pub(super) struct Sample {
-    sets: Box<[Mutex<[Slot; WAYS]>]>,
+    sets: Box<[[Slot; WAYS]]>,
     /// One key in two to the power of this is sampled.
-    thinning: AtomicU32,
-    taken: AtomicU64,
+    thinning: u32,
+    taken: u64,
 }
 
 /// What the caches answer, and for how many keys they stand.
@@ -32,53 +27,59 @@ struct Slot {
 impl Sample {
     pub(super) fn new() -> Self {
         Self {
-            sets: (0..SETS).map(|_| Mutex::default()).collect(),
-            thinning: AtomicU32::new(0),
-            taken: AtomicU64::new(0),
+            sets: (0..SETS).map(|_| Default::default()).collect(),
+            thinning: 0,
+            taken: 0,
         }
     }
 
     /// Nothing if the key is not in the sample.
-    pub(super) fn ask(&self, key: u64, now: u32) -> Option<Sampled> {
-        let thinning = self.thinning.load(Ordering::Relaxed);
+    pub(super) fn ask(&mut self, key: u64, now: u32) -> Option<Sampled> {
+        let thinning = self.thinning;
         if !is_sampled(key, thinning) {
             return None;
         }
-        let set = usize::try_from(key % SETS).expect("less than a small number");
-        let mut slots = self.sets[set].try_lock().ok()?;
-        let place = slots.iter().position(|slot| slot.key == key);
-        let place = place.or_else(|| {
-            let free = |slot: &Slot| self.is_free(slot, thinning, now);
-            let place = slots.iter().position(free)?;
-            slots[place] = Slot {
-                key,
-                fetched: Fetched::default(),
-            };
-            Some(place)
-        })?;
+        let slot = self.slot(key, now)?;
         Some(Sampled {
-            answers: slots[place].fetched.ask(now),
+            answers: slot.fetched.ask(now),
             weight: 1 << thinning,
         })
     }
 
-    /// Whether a slot may be taken. If it may, it is: the sample is thinned when it has become dense.
-    fn is_free(&self, slot: &Slot, thinning: u32, now: u32) -> bool {
-        if slot.key != 0 && is_sampled(slot.key, thinning) {
-            return slot.fetched.is_useless(now);
+    /// The slot of a key, if it has one or there is one that nobody needs.
+    fn slot(&mut self, key: u64, now: u32) -> Option<&mut Slot> {
+        let set = usize::try_from(key % SETS).expect("less than a small number");
+        let thinning = self.thinning;
+        let slots = &self.sets[set];
+        if let Some(place) = slots.iter().position(|slot| slot.key == key) {
+            return Some(&mut self.sets[set][place]);
         }
-        let order = Ordering::Relaxed;
-        let taken = self.taken.fetch_add(1, order) + 1;
-        if taken >= DENSE && thinning < THINNEST {
-            let thinner = self
-                .thinning
-                .compare_exchange(thinning, thinning + 1, order, order);
-            if thinner.is_ok() {
-                // So many are left; the others make room as they are come upon.
-                self.taken.store(DENSE / 2, order);
-            }
+        let is_free = |slot: &Slot| !slot.is_sampled(thinning) || slot.fetched.is_useless(now);
+        let place = slots.iter().position(is_free)?;
+        if !slots[place].is_sampled(thinning) {
+            self.take();
         }
-        true
+        self.sets[set][place] = Slot {
+            key,
+            fetched: Fetched::default(),
+        };
+        Some(&mut self.sets[set][place])
+    }
+
+    /// One more is taken: the sample is thinned when it has become dense.
+    fn take(&mut self) {
+        self.taken += 1;
+        if self.taken >= DENSE && self.thinning < THINNEST {
+            self.thinning += 1;
+            // So many are left; the others make room as they are come upon.
+            self.taken = DENSE / 2;
+        }
+    }
+}
+
+impl Slot {
+    fn is_sampled(&self, thinning: u32) -> bool {
+        self.key != 0 && is_sampled(self.key, thinning)
     }
 }
 

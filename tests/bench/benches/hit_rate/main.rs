@@ -1,102 +1,84 @@
 //! What it costs to be counted: trivial services, called in process, with and without the layer around them.
 
-use std::{
-    borrow::Cow,
-    convert::Infallible,
-    future::Ready,
-    task::{Context, Poll},
-};
+mod exporters;
+mod pairs;
+mod services;
 
-use bytes::Bytes;
-use criterion::Criterion;
-use http::Response;
-use http_body_util::Full;
-use tower::{Layer, Service};
-use tower_keep_bench::{
-    Bare, Load, Request, criterion, figures, from_address, get, measure,
-    report::{self, Row, Target::Over, row},
-};
-use tower_keep_hit_rate::HitRateLayer;
-use tower_keep_store::{Outcome, OutcomeCell, Store};
+use std::{borrow::Cow, env};
+
+use exporters::Exporters;
+use pairs::{measure, print_head};
+use services::{Gives, Tells};
+use tower::Layer;
+use tower_keep_bench::{Bare, Request, from_address, get};
+use tower_keep_hit_rate::{HitRate, HitRateHandle, HitRateLayer};
+use tower_keep_store::Store;
 
 fn main() {
-    let figures = figures(env!("CARGO_TARGET_TMPDIR"));
-    let mut criterion = criterion(&figures);
-    for load in [Load::alone(), Load::crowd()] {
-        run(&mut criterion, &load);
-    }
-    criterion.final_summary();
-    report::print(&figures, &ROWS);
-}
-
-fn run(criterion: &mut Criterion, load: &Load) {
-    let builder = HitRateLayer::builder(Store::memory());
-    let builder = builder.label(|_| Some(Cow::Borrowed("items")));
-    let (layer, _handle) = builder.build().expect("makes sense");
-    let told = Tells(Bare::new());
-    let page = |task| get(&format!("/items/{task}"));
-    // As a server gives them out that tells who is at the other end: there is a map to put the cell in.
-    let known = |_| from_address(([192, 0, 2, 7], 49152).into());
-
-    measure(criterion, (GROUP, "bare"), load, &told, page);
-    let counted = layer.layer(told.clone());
-    measure(criterion, (GROUP, "own-cell"), load, &counted, page);
-    measure(criterion, (GROUP, "bare-known"), load, &told, known);
-    measure(criterion, (GROUP, "own-cell-known"), load, &counted, known);
-    let given = Gives(told);
-    measure(criterion, (GROUP, "bare-given"), load, &given, page);
-    let counted = Gives(counted);
-    measure(criterion, (GROUP, "given-cell"), load, &counted, page);
-}
-
-/// Tells whoever asks that it was a hit.
-#[derive(Clone)]
-struct Tells(Bare);
-
-impl Service<Request> for Tells {
-    type Response = Response<Full<Bytes>>;
-    type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Service::<Request>::poll_ready(&mut self.0, cx)
-    }
-
-    fn call(&mut self, request: Request) -> Self::Future {
-        if let Some(cell) = request.extensions().get::<OutcomeCell>() {
-            cell.set(Outcome::Hit);
+    let filter = env::args().skip(1).find(|it| !it.starts_with('-'));
+    let is_asked = |name: &str| filter.as_ref().is_none_or(|it| name.contains(it));
+    print_head();
+    for (name, threads, is_read, requests) in [
+        ("one key", 1, false, vec![known(7)]),
+        ("one key, read 10 times a second", 1, true, vec![known(7)]),
+        ("many keys", 1, false, many()),
+        ("many keys, read 10 times a second", 1, true, many()),
+        ("one key, two threads", 2, false, vec![known(7)]),
+        ("many keys, two threads, read", 2, true, many()),
+        (
+            "one key, labelled by a closure, read",
+            1,
+            true,
+            vec![known(7)],
+        ),
+        ("no extensions", 1, false, vec![get("/items/7")]),
+    ] {
+        if is_asked(name) {
+            let (counted, handle) = counted(name.contains("labelled"));
+            let _reading = is_read.then(|| Exporters::of(handle));
+            let times = (threads, ROUNDS * threads);
+            let pair = measure(&Tells(Bare::new()), &counted, &requests, times);
+            pair.print(name, (threads == 1).then_some(MOST));
         }
-        self.0.call(request)
+    }
+    let name = "an empty cell is given";
+    if is_asked(name) {
+        let (counted, _handle) = counted(false);
+        let given = (Gives(Tells(Bare::new())), Gives(counted));
+        let pair = measure(&given.0, &given.1, &[known(7)], (1, ROUNDS));
+        pair.print(name, Some(MOST));
     }
 }
 
-/// Leaves an empty cell, as a server might.
-#[derive(Clone)]
-struct Gives<S>(S);
-
-impl<S: Service<Request>> Service<Request> for Gives<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.0.poll_ready(cx)
+fn counted(is_labelled: bool) -> (HitRate<Tells>, HitRateHandle) {
+    let mut builder = HitRateLayer::builder(Store::memory());
+    if is_labelled {
+        builder = builder.label(|_| Some(Cow::Borrowed("items")));
     }
-
-    fn call(&mut self, mut request: Request) -> Self::Future {
-        request.extensions_mut().insert(OutcomeCell::default());
-        self.0.call(request)
-    }
+    let (layer, handle) = builder.build().expect("makes sense");
+    (layer.layer(Tells(Bare::new())), handle)
 }
 
-const GROUP: &str = "hit-rate";
+/// As a server gives them out that tells who is at the other end: there is a map to put the cell in.
+fn known(number: usize) -> Request {
+    let mut request = from_address(([192, 0, 2, 7], 49152).into());
+    let uri = format!("/items/{number}");
+    *request.uri_mut() = uri.parse().expect("a path");
+    request
+}
 
-const ROWS: [Row; 3] = [
-    row("hit-rate/own-cell", "hit-rate/bare", Over(250.0)),
-    row(
-        "hit-rate/own-cell-known",
-        "hit-rate/bare-known",
-        Over(250.0),
-    ),
-    row("hit-rate/given-cell", "hit-rate/bare-given", Over(250.0)),
-];
+/// Of a thousand keys, the k-th as often as 1/k, in no order.
+fn many() -> Vec<Request> {
+    let keys = |number: usize| {
+        let chance = (number * 2_654_435_761 % REQUESTS) as f64 / REQUESTS as f64;
+        KEYS.powf(chance) as usize
+    };
+    (0..REQUESTS).map(|number| known(keys(number))).collect()
+}
+
+const KEYS: f64 = 1000.0;
+const REQUESTS: usize = 4096;
+const ROUNDS: usize = 1500;
+
+/// Nanoseconds.
+const MOST: f64 = 250.0;

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::super::{LEAST, LONGEST, SHORTEST};
+use crate::curve::{LEAST, LONGEST, SHORTEST};
 
 /// The true depths. What is long ago counts half as often as the curve has it.
 #[derive(Debug, Default)]
-pub(super) struct Replay {
+pub(crate) struct Replay {
     last: HashMap<u64, usize>,
     tree: Vec<u64>,
     depths: Vec<f64>,
@@ -16,7 +16,7 @@ pub(super) struct Replay {
 }
 
 impl Replay {
-    pub(super) fn ask(&mut self, key: u64) {
+    pub(crate) fn ask(&mut self, key: u64) {
         if self.tree.is_empty() {
             self.tree = vec![0; MOST + 1];
         }
@@ -33,11 +33,11 @@ impl Replay {
         self.age();
     }
 
-    pub(super) fn keys(&self) -> u64 {
+    pub(crate) fn keys(&self) -> u64 {
         self.last.len() as u64
     }
 
-    pub(super) fn hit_rate(&self, entries: u64) -> f64 {
+    pub(crate) fn hit_rate(&self, entries: u64) -> f64 {
         let entries = usize::try_from(entries).expect("few keys");
         let hits: f64 = self.depths.iter().take(entries).sum();
         hits / self.requests
