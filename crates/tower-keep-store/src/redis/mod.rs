@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use bb8_redis::bb8::{Pool, RunError};
+use bb8_redis::bb8::{Pool, QueueStrategy, RunError};
 use redis::{RedisResult, Script, aio::MultiplexedConnection};
 use tokio::{
     runtime::Handle,
@@ -52,6 +52,8 @@ impl Redis {
         let pool = Pool::builder()
             .max_size(connections)
             .min_idle(connections)
+            // Requests that come together then share a connection, and so writes and reads of its socket.
+            .queue_strategy(QueueStrategy::Lifo)
             .connection_timeout(CONNECT_TIMEOUT)
             .idle_timeout(None)
             .max_lifetime(None)
