@@ -16,6 +16,7 @@ use crate::{
         status::CacheStatus,
         storing::StoringRules,
     },
+    policy::CachePolicy,
     service::Cache as CacheService,
     shared::{MOST_UNSHARED, Predicate, Shared},
 };
@@ -42,6 +43,7 @@ impl CacheLayer {
             store,
             classes: Classes::new(),
             class: None,
+            policy: CachePolicy::default(),
             keys: KeyRules::default(),
             status: CacheStatus::On,
             bypass: None,
@@ -88,6 +90,7 @@ pub struct CacheLayerBuilder {
     store: Store,
     classes: Classes,
     class: Option<Arc<str>>,
+    policy: CachePolicy,
     keys: KeyRules,
     status: CacheStatus,
     bypass: Option<Arc<Predicate>>,
@@ -108,6 +111,12 @@ impl CacheLayerBuilder {
     /// The class of responses that state no lifetime of their own. Default: none; they are not stored.
     pub fn class(mut self, name: impl Into<Arc<str>>) -> Self {
         self.class = Some(name.into());
+        self
+    }
+
+    /// Which of the things that RFC 9111 allows are done. Default: [`CachePolicy::default`].
+    pub fn policy(mut self, policy: CachePolicy) -> Self {
+        self.policy = policy;
         self
     }
 
@@ -180,7 +189,7 @@ impl CacheLayerBuilder {
     }
 
     /// Whether a request with an unsafe method invalidates what is stored for its URI (RFC 9111 §4.4),
-    /// unless the answer is a refusal (4xx) or gRPC. One record in the log for each. Default: yes.
+    /// unless the answer is a refusal (4xx; by some [policies](CachePolicy::rfc9111) also 5xx) or gRPC. One record in the log for each. Default: yes.
     pub fn invalidate_on_unsafe(mut self, on: bool) -> Self {
         self.invalidate_on_unsafe = on;
         self
@@ -234,6 +243,7 @@ impl CacheLayerBuilder {
         let storing = StoringRules {
             class: class.cloned(),
             classes: self.classes,
+            policy: self.policy,
             strip_set_cookie: self.strip_set_cookie,
         };
         let engine = Engine::new(self.store, "c", self.first_level_bytes, self.patience);

@@ -52,6 +52,10 @@
 //! cookies](Class::allow_cookies). So do requests of which a layer further out knows who sends them: it left an
 //! [`Identity`], or has looked at the session.
 //!
+//! A [policy](CachePolicy) may widen that: [by the RFC](CachePolicy::rfc9111) errors are stored too if they state
+//! a lifetime, and one is estimated from `Last-Modified` where none is stated. An `Age` that cannot be read, or
+//! that two caches gave, may be any age: what came with it is stale.
+//!
 //! Nor is anything stored, shared with those who wait, or brought by a refresh for others, if a session was
 //! looked at for it before the end of its body: the [`PersonalCell`] of the request (the cache leaves one if
 //! there is none) or of the response is marked. Nothing overrides that. Where the handler was only told who is
@@ -148,7 +152,7 @@
 //!
 //! # What it does not do yet
 //!
-//! Revalidate at the origin (304 from there), store or combine ranges, heuristic freshness, targeted
+//! Revalidate at the origin (304 from there), store or combine ranges, targeted
 //! `CDN-Cache-Control`, one fetch for a *cluster*, gRPC, transcoding. Of a request's own directives only
 //! `no-store` and `only-if-cached` are followed. Requests with a validator that the origin gave out are
 //! not collapsed: the origin answers each.
@@ -166,6 +170,7 @@ mod layer;
 mod nesting;
 mod object;
 mod personal;
+mod policy;
 mod service;
 mod shared;
 mod tee;
@@ -181,6 +186,7 @@ pub use self::{
     http::{key::QueryRules, status::CacheStatus},
     layer::{CacheLayer, CacheLayerBuilder},
     object::{CacheKey, Fence, ObjectCache},
+    policy::CachePolicy,
     service::Cache,
 };
 pub use tower_keep_store::ConfigError;

@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 mod codec;
+pub(crate) mod codes;
 pub(crate) mod control;
 pub(crate) mod entry;
 pub(crate) mod freshness;
