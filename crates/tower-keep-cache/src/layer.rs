@@ -51,6 +51,7 @@ impl CacheLayer {
             invalidate_on_unsafe: true,
             strip_set_cookie: false,
             first_level_bytes: 64 << 20,
+            keep: Duration::from_secs(3600),
             patience: Duration::from_secs(10),
         }
     }
@@ -98,6 +99,7 @@ pub struct CacheLayerBuilder {
     invalidate_on_unsafe: bool,
     strip_set_cookie: bool,
     first_level_bytes: u64,
+    keep: Duration,
     patience: Duration,
 }
 
@@ -209,6 +211,14 @@ impl CacheLayerBuilder {
         self
     }
 
+    /// How long past its lifetime a response with a validator of the origin (`ETag`, `Last-Modified`) is kept,
+    /// so that the origin need only confirm it (304). Default: 1 h. Zero: nothing is validated, and `no-cache`
+    /// is not stored.
+    pub fn keep(mut self, time: Duration) -> Self {
+        self.keep = time;
+        self
+    }
+
     /// How long one request waits for another's fetch before it asks the origin itself, and how long a
     /// body is read on after its client has left. Default: 10 s.
     pub fn patience(mut self, patience: Duration) -> Self {
@@ -245,6 +255,7 @@ impl CacheLayerBuilder {
             classes: self.classes,
             policy: self.policy,
             strip_set_cookie: self.strip_set_cookie,
+            keep: self.keep,
         };
         let engine = Engine::new(self.store, "c", self.first_level_bytes, self.patience);
         CacheLayer {

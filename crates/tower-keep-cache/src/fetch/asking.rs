@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{HeaderMap, Response, response};
+use http::{HeaderMap, Response, StatusCode, response};
 use http_body::Body;
 use tower_keep_store::{Moment, Outcome, OutcomeCell, Target, Timestamp, Told};
 
@@ -15,12 +15,13 @@ use crate::{
     },
     fill::{Fill, FilledBy},
     http::{
-        answer::Asked,
+        answer::{self, Asked},
         entry::Stored,
         freshness::Times,
         request::Lookup,
         status::{Forward, Report},
-        storing::Refusal,
+        storing::{Refusal, StoragePlan},
+        validation::is_not_modified,
     },
     personal::Personal,
     service::{hit, told},
@@ -45,6 +46,8 @@ pub(super) struct Asking {
     pub(super) why: Forward,
     pub(super) lead: Option<Lead<Stored>>,
     pub(super) fallback: Option<Arc<Entry<Stored>>>,
+    /// What the origin is asked to confirm.
+    pub(super) validates: Option<Arc<Entry<Stored>>>,
 }
 
 impl Asking {
@@ -62,6 +65,11 @@ impl Asking {
         }
         let took = self.shared.engine.passed().saturating_sub(self.began);
         let (head, body) = response.into_parts();
+        if head.status == StatusCode::NOT_MODIFIED
+            && let Some(known) = self.validates.take()
+        {
+            return self.renew(&known, head, took);
+        }
         self.personal.heed(&head.extensions);
         match self.decide(&head) {
             Ok(mut fill) => {
@@ -87,10 +95,17 @@ impl Asking {
     }
 
     fn decide(&mut self, head: &response::Parts) -> Result<Fill, Refusal> {
-        let times = Times {
-            sent: self.sent,
-            received: self.shared.engine.now(),
-        };
+        let times = self.times();
+        let plan = self.plan(head, times)?;
+        Ok(self.fill(plan, head, times))
+    }
+
+    /// Whether and how it is stored.
+    pub(super) fn plan(
+        &self,
+        head: &response::Parts,
+        times: Times,
+    ) -> Result<StoragePlan, Refusal> {
         // A response to HEAD is not one to GET (RFC 9110 §9.3.2).
         if self.lookup.head {
             return Err(Refusal::Status);
@@ -102,6 +117,14 @@ impl Asking {
         if self.personal.refuses(plan.shared_with) {
             return Err(Refusal::Personal);
         }
+        Ok(plan)
+    }
+
+    pub(super) fn fill(&mut self, plan: StoragePlan, head: &response::Parts, times: Times) -> Fill {
+        if plan.always_validated {
+            // Who waits has to ask the origin himself, and the next ones too.
+            self.go_alone();
+        }
         let request = FilledBy {
             key: &self.resource,
             flight: flight_key(&self.key, &self.lookup),
@@ -112,17 +135,23 @@ impl Asking {
             times,
         };
         let shared = self.shared.clone();
-        Ok(Fill::new(shared, self.lead.take(), plan, request, head))
+        Fill::new(shared, self.lead.take(), plan, request, head)
     }
 
-    fn refuse(&mut self, refusal: Refusal) {
+    pub(super) fn refuse(&mut self, refusal: Refusal) {
         if refusal == Refusal::UnknownClass {
             tracing::warn!("a response names a class that is not registered: not stored");
         }
         if refusal.is_lasting() {
-            self.shared
-                .mark_unshared(&flight_key(&self.key, &self.lookup));
+            self.go_alone();
         }
+        self.release();
+    }
+
+    /// Each request with this key has to ask the origin.
+    fn go_alone(&mut self) {
+        let flight = flight_key(&self.key, &self.lookup);
+        self.shared.mark_unshared(&flight);
         self.release();
     }
 
@@ -139,6 +168,14 @@ impl Asking {
             detail: refusal.map(Refusal::as_str),
         };
         self.shared.status.write(report, response.headers_mut());
+        // The origin was asked about our copy, and not about the client's.
+        let is_known = self.validates.is_some()
+            && response.status() == StatusCode::OK
+            && is_not_modified(&self.headers, response.headers());
+        if is_known {
+            // The body, dropped, is read to its end if it is stored.
+            return answer::not_modified(response.into_parts().0.headers);
+        }
         response
     }
 

@@ -69,6 +69,7 @@ where
         };
         let patience = shared.patience;
         self.make_own_request();
+        self.fetch.known = Some(self.stale.clone());
         spawn(async move {
             let _permit = permit;
             let _refreshed_or_not = timeout(patience, self.run()).await;

@@ -43,7 +43,8 @@ pub(crate) fn from_stored<B: Body>(
     response
 }
 
-fn not_modified<B: Body>(mut fields: HeaderMap) -> Response<ResponseBody<B>> {
+/// 304 with these fields, but those of a content that it does not have.
+pub(crate) fn not_modified<B: Body>(mut fields: HeaderMap) -> Response<ResponseBody<B>> {
     let described: Vec<_> = fields
         .keys()
         .filter(|name| describes_content(name))

@@ -5,6 +5,7 @@ mod codec;
 pub(crate) mod codes;
 pub(crate) mod control;
 pub(crate) mod entry;
+pub(crate) mod freshening;
 pub(crate) mod freshness;
 pub(crate) mod key;
 pub(crate) mod request;

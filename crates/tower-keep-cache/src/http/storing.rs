@@ -15,6 +15,7 @@ use super::{
     entry::{SharedWith, promised_length},
     freshness::{Times, heuristic_lifetime, initial_age, stated_lifetime},
     request::{Identified, Lookup},
+    validation::has_validator,
     vary::Variance,
 };
 use crate::{
@@ -33,6 +34,8 @@ pub(crate) struct StoringRules {
     pub(crate) class: Option<Arc<NamedClass>>,
     /// Store what comes with `Set-Cookie`, without it.
     pub(crate) strip_set_cookie: bool,
+    /// How long past its time a response is kept for the origin to confirm it.
+    pub(crate) keep: Duration,
 }
 
 /// How a response is to be stored.
@@ -41,6 +44,10 @@ pub(crate) struct StoragePlan {
     pub(crate) fresh_until: Timestamp,
     pub(crate) stale_while_revalidate: Duration,
     pub(crate) stale_if_error: Duration,
+    /// How long past its lifetime it is kept for the origin to confirm it.
+    pub(crate) keep: Duration,
+    /// It answers nobody before the origin has confirmed it, those who wait for it neither.
+    pub(crate) always_validated: bool,
     pub(crate) initial_age: Duration,
     pub(crate) shared_with: SharedWith,
     pub(crate) variance: Option<Box<[http::HeaderName]>>,
@@ -150,6 +157,8 @@ impl StoringRules {
             fresh_until: lifetime.fresh_until,
             stale_while_revalidate: lifetime.stale_while_revalidate,
             stale_if_error: lifetime.stale_if_error,
+            keep: self.keep_of(&response.headers),
+            always_validated: lifetime.is_over(times),
             initial_age: initial_age(&response.headers, times),
             shared_with,
             variance,
@@ -174,6 +183,9 @@ impl StoringRules {
         let headers = &response.headers;
         let stated = stated_lifetime(control, headers, times);
         let lifetime = match (named, stated, default) {
+            // "MUST NOT be used to satisfy any other request without forwarding it for validation and
+            // receiving a successful response" (RFC 9111 §5.2.2.4).
+            _ if control.no_cache => Lifetime::none(times),
             (Some(class), _, _) | (None, None, Some(class)) => {
                 of_class(&class.class, control, times)
             }
@@ -188,11 +200,21 @@ impl StoringRules {
                 )
             }
         };
-        let stale_for = lifetime.stale_while_revalidate.max(lifetime.stale_if_error);
-        if lifetime.fresh_until + stale_for <= times.received {
-            return Err(Refusal::NoLifetime);
+        if lifetime.is_over(times) && self.keep_of(headers).is_zero() {
+            return Err(match control.no_cache {
+                true => Refusal::NoCache,
+                false => Refusal::NoLifetime,
+            });
         }
         Ok(lifetime)
+    }
+
+    fn keep_of(&self, headers: &HeaderMap) -> Duration {
+        if has_validator(headers) {
+            self.keep
+        } else {
+            Duration::ZERO
+        }
     }
 
     /// RFC 9111 §4.2.2: not where a lifetime is stated, and only for statuses that are "defined as
@@ -235,10 +257,6 @@ fn check_control(control: &Control, status: StatusCode) -> Result<(), Refusal> {
     }
     if control.private {
         return Err(Refusal::Private);
-    }
-    // It would have to be validated before each use.
-    if control.no_cache {
-        return Err(Refusal::NoCache);
     }
     Ok(())
 }
@@ -296,6 +314,22 @@ struct Lifetime {
     fresh_until: Timestamp,
     stale_while_revalidate: Duration,
     stale_if_error: Duration,
+}
+
+impl Lifetime {
+    fn none(times: Times) -> Self {
+        Self {
+            fresh_until: times.received,
+            stale_while_revalidate: Duration::ZERO,
+            stale_if_error: Duration::ZERO,
+        }
+    }
+
+    /// Whether it has ended before anybody could use it, with all that may follow it.
+    fn is_over(&self, times: Times) -> bool {
+        let stale_for = self.stale_while_revalidate.max(self.stale_if_error);
+        self.fresh_until + stale_for <= times.received
+    }
 }
 
 fn of_class(class: &Class, control: &Control, times: Times) -> Lifetime {
@@ -377,6 +411,7 @@ mod tests {
             policy: CachePolicy::default(),
             class,
             strip_set_cookie: false,
+            keep: Duration::from_secs(3600),
         }
     }
 
@@ -430,6 +465,28 @@ mod tests {
             decide(&rules(None), &ASKED, &response(200, &[])),
             Err(Refusal::NoLifetime)
         );
+    }
+
+    #[test]
+    fn what_the_origin_can_confirm_is_kept_past_its_lifetime() {
+        let plan = |control, validator| {
+            let head = response(200, &[("cache-control", control), validator]);
+            let plan = rules(None).decide(&ASKED, &head, TIMES)?;
+            let fresh_for = plan.fresh_until.since(NOW).as_secs();
+            Ok((fresh_for, plan.keep.as_secs(), plan.always_validated))
+        };
+        let tag = ("etag", "\"v1\"");
+        assert_eq!(plan("max-age=60", tag), Ok((60, 3600, false)));
+        assert_eq!(plan("max-age=60", ("x", "y")), Ok((60, 0, false)));
+        assert_eq!(plan("max-age=60, no-cache", tag), Ok((0, 3600, true)));
+        assert_eq!(plan("no-cache", tag), Ok((0, 3600, true)));
+        assert_eq!(plan("max-age=0", tag), Ok((0, 3600, true)));
+        let modified = ("last-modified", "Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(plan("no-cache", modified), Ok((0, 3600, true)));
+        let ours = ("etag", "\"keep-01\"");
+        assert_eq!(plan("no-cache", ours), Err(Refusal::NoCache));
+        assert_eq!(plan("no-cache, no-store", tag), Err(Refusal::NoStore));
+        assert_eq!(plan("", tag), Err(Refusal::NoLifetime));
     }
 
     #[test]
@@ -511,7 +568,8 @@ mod tests {
         assert_eq!(fields(404, ""), Ok(100));
         assert_eq!(fields(503, ""), Err(Refusal::NoLifetime));
         assert_eq!(fields(503, "public"), Ok(100));
-        assert_eq!(fields(200, "max-age=0"), Err(Refusal::NoLifetime));
+        // Stated, and so not estimated.
+        assert_eq!(fields(200, "max-age=0"), Ok(0));
         let head = response(200, &[modified]);
         assert_eq!(
             decide(&rules(None), &ASKED, &head),
