@@ -12,6 +12,8 @@ pub struct CachePolicy {
     pub(crate) is_heuristic: bool,
     /// Believe a 5xx that nothing was changed.
     pub(crate) trusts_server_errors: bool,
+    /// Answer with what is stale if the origin cannot be reached.
+    pub(crate) bridges_disconnection: bool,
 }
 
 impl CachePolicy {
@@ -23,12 +25,16 @@ impl CachePolicy {
     ///   or it says `public` (§4.2.2).
     /// - An unsafe request that is answered with 5xx invalidates nothing (§4.4). (The default does: an
     ///   application may fail after its commit.)
+    /// - Where the inner service fails (not where it answers with an error), what is past its time for no longer
+    ///   than it is [kept](crate::CacheLayerBuilder::keep) answers in its place, unless it says
+    ///   `must-revalidate`, `proxy-revalidate`, `no-cache` or `s-maxage` (§4.2.4).
     #[must_use]
     pub const fn rfc9111() -> Self {
         Self {
             stores_all_statuses: true,
             is_heuristic: true,
             trusts_server_errors: true,
+            bridges_disconnection: true,
         }
     }
 }

@@ -10,13 +10,14 @@ use super::tell;
 use crate::{
     body::ResponseBody,
     engine::{
-        entry::Entry,
+        entry::{Entry, Usability},
         flight::{Lead, Source},
     },
     fill::{Fill, FilledBy},
     http::{
         answer::{self, Asked},
-        entry::Stored,
+        control::Control,
+        entry::{Stored, StoredResponse},
         freshness::Times,
         request::Lookup,
         status::{Forward, Report},
@@ -46,8 +47,10 @@ pub(super) struct Asking {
     pub(super) why: Forward,
     pub(super) lead: Option<Lead<Stored>>,
     pub(super) fallback: Option<Arc<Entry<Stored>>>,
-    /// What the origin is asked to confirm.
-    pub(super) validates: Option<Arc<Entry<Stored>>>,
+    /// What is past its time.
+    pub(super) known: Option<Arc<Entry<Stored>>>,
+    /// Whether the origin is asked to confirm that.
+    pub(super) validates: bool,
 }
 
 impl Asking {
@@ -66,7 +69,7 @@ impl Asking {
         let took = self.shared.engine.passed().saturating_sub(self.began);
         let (head, body) = response.into_parts();
         if head.status == StatusCode::NOT_MODIFIED
-            && let Some(known) = self.validates.take()
+            && let Some(known) = self.known.take_if(|_| self.validates)
         {
             return self.renew(&known, head, took);
         }
@@ -169,7 +172,7 @@ impl Asking {
         };
         self.shared.status.write(report, response.headers_mut());
         // The origin was asked about our copy, and not about the client's.
-        let is_known = self.validates.is_some()
+        let is_known = self.validates
             && response.status() == StatusCode::OK
             && is_not_modified(&self.headers, response.headers());
         if is_known {
@@ -179,13 +182,41 @@ impl Asking {
         response
     }
 
+    /// What the origin is asked to confirm.
+    pub(super) fn validated(&self) -> Option<&StoredResponse> {
+        let known = self.known.as_ref().filter(|_| self.validates)?;
+        known.value.response()
+    }
+
     /// The stale response in place of the origin's error, for all who wait.
-    pub(super) fn fall_back<B: Body>(&mut self) -> Option<Response<ResponseBody<B>>> {
+    fn fall_back<B: Body>(&mut self) -> Option<Response<ResponseBody<B>>> {
         let entry = self.fallback.clone()?;
         let now = self.shared.engine.now();
         if !entry.may_bridge(self.shared.engine.log(), now) {
             return None;
         }
+        Some(self.answer_stale(entry, now))
+    }
+
+    /// The same, where the origin cannot be reached at all: by some policies also what no window is open for.
+    pub(super) fn bridge<B: Body>(&mut self) -> Option<Response<ResponseBody<B>>> {
+        if let Some(response) = self.fall_back() {
+            return Some(response);
+        }
+        let entry = self.known.clone()?;
+        let control = Control::of(&entry.value.response()?.headers);
+        let now = self.shared.engine.now();
+        let is_usable = self.shared.storing.may_bridge(&control)
+            && *entry.key == *self.key
+            && entry.usability(self.shared.engine.log(), now) != Usability::Not;
+        is_usable.then(|| self.answer_stale(entry, now))
+    }
+
+    fn answer_stale<B: Body>(
+        &mut self,
+        entry: Arc<Entry<Stored>>,
+        now: Timestamp,
+    ) -> Response<ResponseBody<B>> {
         entry.refresh_failed(now);
         let asked = Asked {
             head: self.lookup.head,
@@ -198,7 +229,7 @@ impl Asking {
         if let Some(lead) = self.lead.take() {
             lead.land(entry, Source::Stale);
         }
-        Some(response)
+        response
     }
 
     fn outcome(&self) -> Outcome {

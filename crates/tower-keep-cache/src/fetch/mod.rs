@@ -355,24 +355,21 @@ where
             lookup,
             cell,
             fallback: self.fallback,
-            validates: self.known.filter(|_| validates),
+            known: self.known,
+            validates,
             personal: Personal::watch(&mut head.extensions),
             why,
             lead,
         };
         Within::enter(&asking.shared.engine, &mut head.extensions);
-        if let Some(known) = asking
-            .validates
-            .as_ref()
-            .and_then(|known| known.value.response())
-        {
-            ask_for_validation(&mut head.headers, &known.headers);
+        if let Some(stored) = asking.validated() {
+            ask_for_validation(&mut head.headers, &stored.headers);
         }
         let request = Request::from_parts(head, body);
         calls_origin(asking.cell.as_ref());
         match Oneshot::new(self.origin.0, request).await {
             Ok(response) => Ok(asking.receive(response)),
-            Err(error) => asking.fall_back().ok_or_else(|| {
+            Err(error) => asking.bridge().ok_or_else(|| {
                 tell(asking.cell.as_ref(), Outcome::Error.into());
                 asking.release();
                 error

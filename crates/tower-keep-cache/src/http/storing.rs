@@ -157,7 +157,7 @@ impl StoringRules {
             fresh_until: lifetime.fresh_until,
             stale_while_revalidate: lifetime.stale_while_revalidate,
             stale_if_error: lifetime.stale_if_error,
-            keep: self.keep_of(&response.headers),
+            keep: self.keep_of(&control, &response.headers),
             always_validated: lifetime.is_over(times),
             initial_age: initial_age(&response.headers, times),
             shared_with,
@@ -200,7 +200,7 @@ impl StoringRules {
                 )
             }
         };
-        if lifetime.is_over(times) && self.keep_of(headers).is_zero() {
+        if lifetime.is_over(times) && (self.keep.is_zero() || !has_validator(headers)) {
             return Err(match control.no_cache {
                 true => Refusal::NoCache,
                 false => Refusal::NoLifetime,
@@ -209,12 +209,17 @@ impl StoringRules {
         Ok(lifetime)
     }
 
-    fn keep_of(&self, headers: &HeaderMap) -> Duration {
-        if has_validator(headers) {
+    fn keep_of(&self, control: &Control, headers: &HeaderMap) -> Duration {
+        if has_validator(headers) || self.may_bridge(control) {
             self.keep
         } else {
             Duration::ZERO
         }
+    }
+
+    /// Whether what came with these directives may answer, past its time, while the origin cannot be reached.
+    pub(crate) fn may_bridge(&self, control: &Control) -> bool {
+        self.policy.bridges_disconnection && !control.forbids_stale()
     }
 
     /// RFC 9111 §4.2.2: not where a lifetime is stated, and only for statuses that are "defined as
