@@ -3,12 +3,13 @@
 //! # What happens to a request
 //!
 //! 1. By its method and fields it is looked up, passed by, or (an unsafe method) passed on and, unless
-//!    it is refused (4xx), followed by the invalidation of its URI. A GET with a body, a range, a precondition or a
-//!    method override passes by.
+//!    it is refused (4xx), followed by the invalidation of its URI. A GET with a body, a precondition or a
+//!    method override passes by; so does one for a part of what is not stored.
 //! 2. Its key is made of scheme, host, path, query and what the builder declares. A request with an
 //!    ambiguous host passes by.
 //! 3. The first level, in this process, answers a hit within `call`: nothing is boxed, the origin need
-//!    not be ready. A client that has the response already gets 304; HEAD gets the head.
+//!    not be ready. A client that has the response already gets 304; HEAD gets the head,
+//!    and `Range` the part.
 //! 4. Otherwise the first request for a key asks the store, then the origin; those that come meanwhile
 //!    follow it.
 //! 5. What is past its lifetime and came with a validator of the origin (`ETag`, `Last-Modified`) is kept for
@@ -61,7 +62,8 @@
 //! to who asked, and nothing is renewed. Its tags and class add to those of the entry.
 //!
 //! A [policy](CachePolicy) may widen that: [by the RFC](CachePolicy::rfc9111) errors are stored too if they state
-//! a lifetime, and one is estimated from `Last-Modified` where none is stated. An `Age` that cannot be read, or
+//! a lifetime, one is estimated from `Last-Modified` where none is stated, and what is stale answers while the
+//! origin cannot be reached. An `Age` that cannot be read, or
 //! that two caches gave, may be any age: what came with it is stale.
 //!
 //! Nor is anything stored, shared with those who wait, or brought by a refresh for others, if a session was
@@ -162,11 +164,11 @@
 //!
 //! # What it does not do yet
 //!
-//! Store or combine ranges, validate with HEAD, or for several variants at once, targeted
+//! Store or combine parts, serve several ranges of one response, validate with HEAD, or for several variants at once, targeted
 //! `CDN-Cache-Control`, one fetch for a *cluster*, gRPC, transcoding. Of a request's own directives only
 //! `no-store` and `only-if-cached` are followed. Requests with a validator that the origin gave out are
-//! not collapsed where nothing is stored: the origin answers each. Each confirmation writes the whole entry
-//! anew into the store.
+//! not collapsed where nothing is stored: the origin answers each. A confirmation that makes an entry fresh
+//! writes the whole of it anew into the store.
 
 mod body;
 mod class;

@@ -117,6 +117,29 @@ async fn no_cache_is_stored_and_asked_about_each_time() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn no_cache_is_not_written_anew_each_time_it_is_confirmed() {
+    let place = Place::redis().await;
+    let server = place.server.as_ref().expect("a server");
+    let first: Fields = &[
+        ("cache-control", "no-cache"),
+        ("etag", "\"v1\""),
+        ("x", "1"),
+    ];
+    let (origin, _) = tagged(first, &[("x", "1")], &Gate::opened());
+    let cache = service(&place.layer().build().expect("good options"), &origin);
+    ask(&cache, get("/a")).await;
+    place.written(1).await;
+    for (minutes, writes) in [(1, 1), (1, 1), (40, 2), (1, 2), (28, 2), (5, 3)] {
+        place.clock.advance(Duration::from_secs(60 * minutes));
+        let renewed = ask(&cache, get("/a")).await;
+        assert_eq!(renewed.outcome, Some(Outcome::Revalidated), "{minutes}");
+        place.written(writes).await;
+        let stats = server.command_stats();
+        assert_eq!(stats.get("set").copied(), Some(writes as u64), "{minutes}");
+    }
+}
+
 #[tokio::test]
 async fn nobody_is_answered_with_no_cache_that_another_waited_for() {
     let place = Place::memory();
@@ -133,6 +156,32 @@ async fn nobody_is_answered_with_no_cache_that_another_waited_for() {
     let (one, two) = (one.await.expect("an answer"), two.await.expect("an answer"));
     assert_ne!(one.text(), two.text());
     assert_eq!(origin.calls(), 2);
+}
+
+#[tokio::test]
+async fn those_who_wait_for_no_cache_all_ask_at_once() {
+    let place = Place::memory();
+    let gate = Gate::closed();
+    let first: Fields = &[("cache-control", "no-cache"), ("etag", "\"v1\"")];
+    let (origin, _) = tagged(first, &[], &gate);
+    let cache = service(&place.layer().build().expect("good options"), &origin);
+    ask(&cache, get("/a")).await;
+    // It is forgotten that nobody should wait for it.
+    place.clock.advance(Duration::from_secs(60));
+    let all: Vec<_> = (0..10)
+        .map(|_| {
+            let cache = cache.clone();
+            tokio::spawn(async move { ask(&cache, get("/a")).await })
+        })
+        .collect();
+    eventually(LONG, async || origin.calls() == 2).await;
+    gate.let_through(1);
+    eventually(LONG, async || origin.calls() == 11).await;
+    gate.open();
+    for one in all {
+        let answer = one.await.expect("an answer");
+        assert_eq!(answer.outcome, Some(Outcome::Revalidated));
+    }
 }
 
 #[tokio::test]

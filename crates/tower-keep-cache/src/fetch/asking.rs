@@ -152,7 +152,7 @@ impl Asking {
     }
 
     /// Each request with this key has to ask the origin.
-    fn go_alone(&mut self) {
+    pub(super) fn go_alone(&mut self) {
         let flight = flight_key(&self.key, &self.lookup);
         self.shared.mark_unshared(&flight);
         self.release();
@@ -218,10 +218,7 @@ impl Asking {
         now: Timestamp,
     ) -> Response<ResponseBody<B>> {
         entry.refresh_failed(now);
-        let asked = Asked {
-            head: self.lookup.head,
-            headers: &self.headers,
-        };
+        let asked = Asked::of(&self.lookup, &self.headers);
         let response = hit(&self.shared, &entry, asked, Outcome::Stale, now);
         // The origin was called in vain.
         let told = told(&entry, Outcome::Stale).origin_calls(1);

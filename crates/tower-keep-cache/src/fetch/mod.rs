@@ -322,10 +322,7 @@ where
     }
 
     fn answer(&self, entry: &Entry<Stored>, outcome: Outcome) -> Response<ResponseBody<ResBody>> {
-        let asked = Asked {
-            head: self.request.lookup.head,
-            headers: &self.request.head.headers,
-        };
+        let asked = Asked::of(&self.request.lookup, &self.request.head.headers);
         let now = self.shared.engine.now();
         hit(&self.shared, entry, asked, outcome, now)
     }

@@ -2,7 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{Response, header::SET_COOKIE, response};
+use http::{
+    Response,
+    header::{DATE, SET_COOKIE},
+    response,
+};
 use http_body::Body;
 use tower_keep_store::{Outcome, Told};
 
@@ -61,10 +65,7 @@ impl Asking {
         for cookie in head.headers.get_all(SET_COOKIE) {
             fields.append(SET_COOKIE, cookie.clone());
         }
-        let asked = Asked {
-            head: self.lookup.head,
-            headers: &self.headers,
-        };
+        let asked = Asked::of(&self.lookup, &self.headers);
         answer::from_stored(&renewed, asked, fields)
     }
 
@@ -77,6 +78,12 @@ impl Asking {
     ) -> Result<(), Refusal> {
         let times = self.times();
         let mut plan = self.plan(head, times)?;
+        let is_kept_long = known.meta.kept_until.since(times.received) > plan.keep / 2;
+        if plan.always_validated && is_kept_long && says_the_same(stored, head, times) {
+            // Whoever asks next asks the origin too: nothing would be gained by writing it anew each time.
+            self.go_alone();
+            return Ok(());
+        }
         // A 304 need not repeat what the response depends on.
         let depends_on = known.meta.targets.iter();
         plan.targets.extend(depends_on.copied());
@@ -94,6 +101,15 @@ impl Asking {
             received: self.shared.engine.now(),
         }
     }
+}
+
+/// Whether a 304 brought nothing but another date.
+fn says_the_same(stored: &StoredResponse, head: &response::Parts, times: Times) -> bool {
+    let mut fields = kept_headers(head, times.received);
+    if let Some(date) = stored.headers.get(DATE) {
+        fields.insert(DATE, date.clone());
+    }
+    fields == stored.headers
 }
 
 /// The head of the stored response, as the 304 confirms it.

@@ -8,6 +8,7 @@ pub(crate) mod entry;
 pub(crate) mod freshening;
 pub(crate) mod freshness;
 pub(crate) mod key;
+mod range;
 pub(crate) mod request;
 pub(crate) mod said;
 pub(crate) mod status;

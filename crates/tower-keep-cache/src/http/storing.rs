@@ -389,6 +389,7 @@ mod tests {
     };
     const ASKED: Lookup = Lookup {
         head: false,
+        ranged: false,
         identified: Identified {
             cookie: false,
             authorization: false,
