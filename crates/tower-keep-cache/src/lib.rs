@@ -53,7 +53,8 @@
 //! in a [`CacheDirective`], or comes by a route with a class ([`CacheLayer::new`] has no classes); never an
 //! error, a part, a response with `Set-Cookie`, `private`, `no-store`, `Vary: *`, `Vary:
 //! Cookie`, or an event stream. What says `no-cache`, or has no time to be fresh for, is stored if it has a
-//! validator, and answers nobody before the origin has confirmed it; not those who wait for it either. Requests with `Cookie` or `Authorization` share only what says `public`,
+//! validator, and answers nobody before the origin has confirmed it; not those who wait for it either.
+//! Requests with `Cookie` or `Authorization` share only what says `public`,
 //! `s-maxage` (for `Authorization` also `must-revalidate`), or belongs to a class that [allows
 //! cookies](Class::allow_cookies). So do requests of which a layer further out knows who sends them: it left an
 //! [`Identity`], or has looked at the session.
@@ -164,7 +165,8 @@
 //!
 //! # What it does not do yet
 //!
-//! Store or combine parts, serve several ranges of one response, validate with HEAD, or for several variants at once, targeted
+//! Store or combine parts, serve several ranges of one response, validate with HEAD, or for several variants at once,
+//! targeted
 //! `CDN-Cache-Control`, one fetch for a *cluster*, gRPC, transcoding. Of a request's own directives only
 //! `no-store` and `only-if-cached` are followed. Requests with a validator that the origin gave out are
 //! not collapsed where nothing is stored: the origin answers each. A confirmation that makes an entry fresh
