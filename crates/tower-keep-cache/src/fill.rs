@@ -86,6 +86,7 @@ impl Fill {
             fresh_until: plan.fresh_until,
             stale_until: plan.fresh_until + plan.stale_while_revalidate,
             error_until: plan.fresh_until + plan.stale_if_error,
+            kept_until: plan.fresh_until + plan.keep,
             cost: Duration::ZERO,
             first_level: plan.first_level,
             store: plan.store,

@@ -16,6 +16,7 @@ use crate::{
         status::CacheStatus,
         storing::StoringRules,
     },
+    policy::CachePolicy,
     service::Cache as CacheService,
     shared::{MOST_UNSHARED, Predicate, Shared},
 };
@@ -42,6 +43,7 @@ impl CacheLayer {
             store,
             classes: Classes::new(),
             class: None,
+            policy: CachePolicy::default(),
             keys: KeyRules::default(),
             status: CacheStatus::On,
             bypass: None,
@@ -49,6 +51,7 @@ impl CacheLayer {
             invalidate_on_unsafe: true,
             strip_set_cookie: false,
             first_level_bytes: 64 << 20,
+            keep: Duration::from_secs(3600),
             patience: Duration::from_secs(10),
         }
     }
@@ -88,6 +91,7 @@ pub struct CacheLayerBuilder {
     store: Store,
     classes: Classes,
     class: Option<Arc<str>>,
+    policy: CachePolicy,
     keys: KeyRules,
     status: CacheStatus,
     bypass: Option<Arc<Predicate>>,
@@ -95,6 +99,7 @@ pub struct CacheLayerBuilder {
     invalidate_on_unsafe: bool,
     strip_set_cookie: bool,
     first_level_bytes: u64,
+    keep: Duration,
     patience: Duration,
 }
 
@@ -108,6 +113,12 @@ impl CacheLayerBuilder {
     /// The class of responses that state no lifetime of their own. Default: none; they are not stored.
     pub fn class(mut self, name: impl Into<Arc<str>>) -> Self {
         self.class = Some(name.into());
+        self
+    }
+
+    /// Which of the things that RFC 9111 allows are done. Default: [`CachePolicy::default`].
+    pub fn policy(mut self, policy: CachePolicy) -> Self {
+        self.policy = policy;
         self
     }
 
@@ -180,7 +191,7 @@ impl CacheLayerBuilder {
     }
 
     /// Whether a request with an unsafe method invalidates what is stored for its URI (RFC 9111 §4.4),
-    /// unless the answer is a refusal (4xx) or gRPC. One record in the log for each. Default: yes.
+    /// unless the answer is a refusal (4xx; by some [policies](CachePolicy::rfc9111) also 5xx) or gRPC. One record in the log for each. Default: yes.
     pub fn invalidate_on_unsafe(mut self, on: bool) -> Self {
         self.invalidate_on_unsafe = on;
         self
@@ -197,6 +208,14 @@ impl CacheLayerBuilder {
     /// eighth of it.
     pub fn first_level_bytes(mut self, bytes: u64) -> Self {
         self.first_level_bytes = bytes;
+        self
+    }
+
+    /// How long past its lifetime a response with a validator of the origin (`ETag`, `Last-Modified`) is kept,
+    /// so that the origin need only confirm it (304). Default: 1 h. Zero: nothing is validated, and `no-cache`
+    /// is not stored.
+    pub fn keep(mut self, time: Duration) -> Self {
+        self.keep = time;
         self
     }
 
@@ -234,7 +253,9 @@ impl CacheLayerBuilder {
         let storing = StoringRules {
             class: class.cloned(),
             classes: self.classes,
+            policy: self.policy,
             strip_set_cookie: self.strip_set_cookie,
+            keep: self.keep,
         };
         let engine = Engine::new(self.store, "c", self.first_level_bytes, self.patience);
         CacheLayer {

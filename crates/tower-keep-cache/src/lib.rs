@@ -3,15 +3,20 @@
 //! # What happens to a request
 //!
 //! 1. By its method and fields it is looked up, passed by, or (an unsafe method) passed on and, unless
-//!    it is refused (4xx), followed by the invalidation of its URI. A GET with a body, a range, a precondition or a
-//!    method override passes by.
+//!    it is refused (4xx), followed by the invalidation of its URI. A GET with a body, a precondition or a
+//!    method override passes by; so does one for a part of what is not stored.
 //! 2. Its key is made of scheme, host, path, query and what the builder declares. A request with an
 //!    ambiguous host passes by.
 //! 3. The first level, in this process, answers a hit within `call`: nothing is boxed, the origin need
-//!    not be ready. A client that has the response already gets 304; HEAD gets the head.
+//!    not be ready. A client that has the response already gets 304; HEAD gets the head,
+//!    and `Range` the part.
 //! 4. Otherwise the first request for a key asks the store, then the origin; those that come meanwhile
 //!    follow it.
-//! 5. The origin's response goes to the client frame by frame as it comes. If it may be stored, a copy
+//! 5. What is past its lifetime and came with a validator of the origin (`ETag`, `Last-Modified`) is kept for
+//!    [a while](CacheLayerBuilder::keep): the origin is asked whether it is still right, and if it says so
+//!    (304), what is stored answers, with the fields of the 304, and is fresh again for all. A client
+//!    gets a 304 only for a validator that it sent.
+//! 6. The origin's response goes to the client frame by frame as it comes. If it may be stored, a copy
 //!    is collected on the way, and becomes an entry when the body has passed as a whole: in the first
 //!    level at once, in the store in the background.
 //!
@@ -46,11 +51,21 @@
 //!
 //! A response is stored only if it states a lifetime (`s-maxage`, `max-age`, `Expires`), names a [`Class`]
 //! in a [`CacheDirective`], or comes by a route with a class ([`CacheLayer::new`] has no classes); never an
-//! error, a part, a response with `Set-Cookie`, `private`, `no-store`, `no-cache`, `Vary: *`, `Vary:
-//! Cookie`, or an event stream. Requests with `Cookie` or `Authorization` share only what says `public`,
+//! error, a part, a response with `Set-Cookie`, `private`, `no-store`, `Vary: *`, `Vary:
+//! Cookie`, or an event stream. What says `no-cache`, or has no time to be fresh for, is stored if it has a
+//! validator, and answers nobody before the origin has confirmed it; not those who wait for it either.
+//! Requests with `Cookie` or `Authorization` share only what says `public`,
 //! `s-maxage` (for `Authorization` also `must-revalidate`), or belongs to a class that [allows
 //! cookies](Class::allow_cookies). So do requests of which a layer further out knows who sends them: it left an
 //! [`Identity`], or has looked at the session.
+//!
+//! A 304 has to satisfy the same rules, with the stored fields where it has none of its own; else it is answered
+//! to who asked, and nothing is renewed. Its tags and class add to those of the entry.
+//!
+//! A [policy](CachePolicy) may widen that: [by the RFC](CachePolicy::rfc9111) errors are stored too if they state
+//! a lifetime, one is estimated from `Last-Modified` where none is stated, and what is stale answers while the
+//! origin cannot be reached. An `Age` that cannot be read, or
+//! that two caches gave, may be any age: what came with it is stale.
 //!
 //! Nor is anything stored, shared with those who wait, or brought by a refresh for others, if a session was
 //! looked at for it before the end of its body: the [`PersonalCell`] of the request (the cache leaves one if
@@ -81,6 +96,7 @@
 //! | an entry of either level, or what another's look into the store brought | *hit* | the entry's | 0 |
 //! | an entry past its time | *stale* | the entry's | 1 if a refresh begins with it, else 0 |
 //! | such an entry, as the origin failed | *stale* | the entry's | 1; 0 for those who waited, and while the origin is left alone |
+//! | an entry, which the origin confirmed | *revalidated* | what the 304 took | 1; those who waited: *collapsed*, 0 |
 //! | what another was fetching | *collapsed* | the entry's | 0 |
 //! | the origin | *miss* | its own | 1 |
 //! | the origin, without a look or for this request alone | *bypass* | its own if it was looked for, else none | 1 |
@@ -125,7 +141,8 @@
 //!
 //! # What is atomic, and what may race
 //!
-//! An entry is usable only if nothing that it depends on was invalidated after its fetch *began*. A
+//! An entry is usable only if nothing that it depends on was invalidated after its fetch, or the origin's last
+//! confirmation of it, *began*. A
 //! fetch that an invalidation overtakes is answered to the client that asked before it, and to nobody
 //! else, whichever is stored last and wherever. Two fetches of one key may both be stored; either is
 //! valid. The list of a resource's variants is kept without locks: a lost update costs a miss.
@@ -148,10 +165,12 @@
 //!
 //! # What it does not do yet
 //!
-//! Revalidate at the origin (304 from there), store or combine ranges, heuristic freshness, targeted
+//! Store or combine parts, serve several ranges of one response, validate with HEAD, or for several variants at once,
+//! targeted
 //! `CDN-Cache-Control`, one fetch for a *cluster*, gRPC, transcoding. Of a request's own directives only
 //! `no-store` and `only-if-cached` are followed. Requests with a validator that the origin gave out are
-//! not collapsed: the origin answers each.
+//! not collapsed where nothing is stored: the origin answers each. A confirmation that makes an entry fresh
+//! writes the whole of it anew into the store.
 
 mod body;
 mod class;
@@ -166,6 +185,7 @@ mod layer;
 mod nesting;
 mod object;
 mod personal;
+mod policy;
 mod service;
 mod shared;
 mod tee;
@@ -181,6 +201,7 @@ pub use self::{
     http::{key::QueryRules, status::CacheStatus},
     layer::{CacheLayer, CacheLayerBuilder},
     object::{CacheKey, Fence, ObjectCache},
+    policy::CachePolicy,
     service::Cache,
 };
 pub use tower_keep_store::ConfigError;

@@ -93,10 +93,7 @@ where
         };
         let now = self.shared.engine.now();
         let found = self.shared.find(key, &head.headers, now);
-        let asked = Asked {
-            head: lookup.head,
-            headers: &head.headers,
-        };
+        let asked = Asked::of(&lookup, &head.headers);
         let stale = match &found.state {
             State::Present(entry, Usability::Fresh) if admits(entry, &lookup) => {
                 tell(cell.as_ref(), told(entry, Outcome::Hit));
@@ -108,6 +105,10 @@ where
             )),
             _ => None,
         };
+        if lookup.ranged && stale.is_none() {
+            let note = self.bypass("range", cell);
+            return self.pass(Request::from_parts(head, body), note);
+        }
         let request = Pending {
             head,
             body,

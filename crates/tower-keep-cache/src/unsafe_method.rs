@@ -3,7 +3,7 @@
 use std::{future::poll_fn, sync::Arc};
 
 use http::{
-    HeaderMap, Request, Response,
+    HeaderMap, Request, Response, StatusCode,
     header::{CONTENT_LOCATION, CONTENT_TYPE, LOCATION},
     request::Parts,
 };
@@ -73,7 +73,7 @@ fn judge<B>(
     base: Option<&Url>,
 ) {
     match answer {
-        Some(answer) if answer.status().is_client_error() || is_grpc(answer.headers()) => {
+        Some(answer) if is_refusal(answer.status(), shared) || is_grpc(answer.headers()) => {
             change.dismiss();
         }
         Some(answer) if !answer.status().is_server_error() => {
@@ -81,6 +81,12 @@ fn judge<B>(
         }
         _ => {}
     }
+}
+
+/// RFC 9111 §4.4: "a "non-error response" is one with a 2xx (Successful) or 3xx (Redirection) status code".
+fn is_refusal(status: StatusCode, shared: &Shared) -> bool {
+    let trusts_server_errors = shared.storing.policy.trusts_server_errors;
+    status.is_client_error() || trusts_server_errors && status.is_server_error()
 }
 
 /// The request's URI, for what the response names relative to it.

@@ -502,7 +502,7 @@ async fn corrupt_foreign_and_newer_records_are_misses_and_counted() {
     let name = names[0].text().expect("a key");
     for (call, damage) in [
         vec!["SETRANGE", &*name, "60", "XX"],
-        vec!["SETRANGE", &*name, "2", "\x02"],
+        vec!["SETRANGE", &*name, "2", "\x09"],
         vec!["SET", &*name, "hello"],
         vec!["SET", &*name, ""],
     ]

@@ -1,8 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 pub use tower_keep_cache::{
-    Cache, CacheDirective, CacheHandle, CacheKey, CacheLayer, CacheLayerBuilder, CacheStats,
-    CacheStatus, Class, Classes, Fence, ObjectCache, QueryRules, Tag,
+    Cache, CacheDirective, CacheHandle, CacheKey, CacheLayer, CacheLayerBuilder, CachePolicy,
+    CacheStats, CacheStatus, Class, Classes, Fence, ObjectCache, QueryRules, Tag,
 };
 pub use tower_keep_hit_rate as hit_rate;
 pub use tower_keep_hit_rate::{HitRateHandle, HitRateLayer};

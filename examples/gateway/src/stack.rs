@@ -4,7 +4,9 @@ use std::{borrow::Cow, sync::Arc};
 
 use http::HeaderName;
 use tower::limit::ConcurrencyLimit;
-use tower_keep::{Cache, CacheHandle, CacheLayer, Classes, ConfigError, RateLimitLayer, Store};
+use tower_keep::{
+    Cache, CacheHandle, CacheLayer, CachePolicy, Classes, ConfigError, RateLimitLayer, Store,
+};
 use tower_keep_hit_rate::{HitRateHandle, HitRateLayer};
 use tower_layer::Layer;
 
@@ -68,6 +70,7 @@ fn cache(
     });
     let mut builder = CacheLayer::builder(store.clone())
         .classes(classes)
+        .policy(CachePolicy::rfc9111())
         .query(config.query.rules())
         .first_level_bytes(config.memory)
         .cache_status(config.cache_status.status());

@@ -20,6 +20,8 @@ pub(crate) struct Meta {
     pub(crate) stale_until: Timestamp,
     /// Until when it may answer in place of an error.
     pub(crate) error_until: Timestamp,
+    /// Until when it may answer once the origin has confirmed it.
+    pub(crate) kept_until: Timestamp,
     /// How long the origin took, to the end of its body; zero where nobody measured it.
     pub(crate) cost: Duration,
     /// Whether it is kept in the process, and in the store.
@@ -30,6 +32,11 @@ pub(crate) struct Meta {
 impl Meta {
     /// When nothing can use it any more.
     pub(crate) fn useless_at(&self) -> Timestamp {
+        self.answers_until().max(self.kept_until)
+    }
+
+    /// Until when it may answer without the origin's word.
+    fn answers_until(&self) -> Timestamp {
         self.fresh_until.max(self.stale_until).max(self.error_until)
     }
 }
@@ -43,6 +50,8 @@ pub(crate) enum Usability {
     Stale,
     /// Only if the origin fails.
     OnError,
+    /// Once the origin has confirmed it.
+    Expired,
     /// Not at all.
     Not,
 }
@@ -91,7 +100,7 @@ impl<V> Entry<V> {
 
     /// Whether it may still answer in place of an error.
     pub(crate) fn may_bridge(&self, log: &InvalidationLog, now: Timestamp) -> bool {
-        self.verdict(log) != Verdict::Invalid && now < self.meta.useless_at()
+        self.verdict(log) != Verdict::Invalid && now < self.meta.answers_until()
     }
 
     /// Puts the next refresh off.
@@ -122,6 +131,7 @@ impl<V> Entry<V> {
             fresh_until,
             stale_until,
             error_until,
+            kept_until,
             ..
         } = self.meta;
         // Without a window of its own, an entry that is softly invalid is not stale but useless.
@@ -129,6 +139,8 @@ impl<V> Entry<V> {
             Usability::Stale
         } else if now < error_until && error_until > fresh_until {
             Usability::OnError
+        } else if now < kept_until && kept_until > fresh_until {
+            Usability::Expired
         } else {
             Usability::Not
         }
@@ -146,7 +158,7 @@ mod tests {
 
     use super::*;
 
-    fn entry(log: &InvalidationLog, stale: u64, error: u64) -> Entry<()> {
+    fn entry(log: &InvalidationLog, [stale, error, kept]: [u64; 3]) -> Entry<()> {
         let meta = Meta {
             stamp: log.stamp(),
             targets: Box::new([Target::new("tag", b"a")]),
@@ -154,6 +166,7 @@ mod tests {
             fresh_until: Timestamp::from_secs(110),
             stale_until: Timestamp::from_secs(110 + stale),
             error_until: Timestamp::from_secs(110 + error),
+            kept_until: Timestamp::from_secs(110 + kept),
             cost: Duration::ZERO,
             first_level: true,
             store: true,
@@ -165,13 +178,16 @@ mod tests {
     fn an_entry_ages_through_its_windows() {
         let store = Store::memory();
         let log = store.log();
-        let entry = entry(log, 5, 20);
+        let entry = entry(log, [5, 20, 30]);
         let at = |secs| entry.usability(log, Timestamp::from_secs(secs));
         assert_eq!(at(109), Usability::Fresh);
         assert_eq!(at(110), Usability::Stale);
         assert_eq!(at(115), Usability::OnError);
-        assert_eq!(at(130), Usability::Not);
-        assert_eq!(entry.meta.useless_at(), Timestamp::from_secs(130));
+        assert_eq!(at(130), Usability::Expired);
+        assert_eq!(at(140), Usability::Not);
+        assert_eq!(entry.meta.useless_at(), Timestamp::from_secs(140));
+        assert!(entry.may_bridge(log, Timestamp::from_secs(129)));
+        assert!(!entry.may_bridge(log, Timestamp::from_secs(130)));
     }
 
     #[tokio::test]
@@ -179,7 +195,8 @@ mod tests {
         let store = Store::memory();
         let log = store.log();
         let now = Timestamp::from_secs(101);
-        let [lenient, strict] = [entry(log, 5, 0), entry(log, 0, 0)];
+        let lenient = entry(log, [5, 0, 0]);
+        let [strict, with_tag] = [entry(log, [0; 3]), entry(log, [0, 0, 5])];
         assert_eq!(strict.usability(log, now), Usability::Fresh);
         let targets = [Target::new("tag", b"a")];
         let deadline = Duration::from_secs(1);
@@ -188,10 +205,12 @@ mod tests {
             .expect("embedded");
         assert_eq!(lenient.usability(log, now), Usability::Stale);
         assert_eq!(strict.usability(log, now), Usability::Not);
+        assert_eq!(with_tag.usability(log, now), Usability::Expired);
         log.append(&targets, Mode::Hard, deadline)
             .await
             .expect("embedded");
         assert_eq!(lenient.usability(log, now), Usability::Not);
+        assert_eq!(with_tag.usability(log, now), Usability::Not);
         assert!(!lenient.may_bridge(log, now));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! "tk" version kind  crc32 of all that follows
-//! fresh_until stale_until error_until received epoch position   8 bytes each, big-endian
+//! fresh_until stale_until error_until kept_until received epoch position   8 bytes each, big-endian
 //! cost in µs (4)  flags (1)  targets (2 + 8 each)  key (4 + bytes)
 //! the value
 //! ```
@@ -44,6 +44,7 @@ pub(crate) fn encode<V: Value>(entry: &Entry<V>) -> Option<Bytes> {
         meta.fresh_until,
         meta.stale_until,
         meta.error_until,
+        meta.kept_until,
         meta.received,
     ] {
         out.put_u64(moment.as_micros());
@@ -77,8 +78,8 @@ pub(crate) fn decode<V: Value>(mut bytes: Bytes, key: &[u8]) -> Option<Entry<V>>
         return None;
     }
     let mut moment = || bytes.try_get_u64().ok().map(Timestamp::from_micros);
-    let [fresh_until, stale_until, error_until, received] =
-        [moment()?, moment()?, moment()?, moment()?];
+    let [fresh_until, stale_until, error_until] = [moment()?, moment()?, moment()?];
+    let [kept_until, received] = [moment()?, moment()?];
     let stamp = Stamp {
         epoch: bytes.try_get_u64().ok()?,
         position: bytes.try_get_u64().ok()?,
@@ -98,6 +99,7 @@ pub(crate) fn decode<V: Value>(mut bytes: Bytes, key: &[u8]) -> Option<Entry<V>>
         fresh_until,
         stale_until,
         error_until,
+        kept_until,
         cost,
         first_level,
         store: true,
@@ -119,7 +121,7 @@ pub(crate) fn take_bytes(bytes: &mut Bytes) -> Option<Bytes> {
 }
 
 /// Two letters and the version of the format.
-const MAGIC: &[u8] = b"tk\x01";
+const MAGIC: &[u8] = b"tk\x02";
 const KIND_AT: usize = 3;
 const SUM_AT: usize = 4;
 const SUMMED_FROM: usize = 8;
@@ -161,6 +163,7 @@ pub(crate) mod tests {
             fresh_until: Timestamp::from_secs(6),
             stale_until: Timestamp::from_secs(7),
             error_until: Timestamp::from_secs(8),
+            kept_until: Timestamp::from_secs(10),
             cost: Duration::from_micros(9),
             first_level: true,
             store: true,

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{HeaderMap, Response, response};
+use http::{HeaderMap, Response, StatusCode, response};
 use http_body::Body;
 use tower_keep_store::{Moment, Outcome, OutcomeCell, Target, Timestamp, Told};
 
@@ -10,17 +10,19 @@ use super::tell;
 use crate::{
     body::ResponseBody,
     engine::{
-        entry::Entry,
+        entry::{Entry, Usability},
         flight::{Lead, Source},
     },
     fill::{Fill, FilledBy},
     http::{
-        answer::Asked,
-        entry::Stored,
+        answer::{self, Asked},
+        control::Control,
+        entry::{Stored, StoredResponse},
         freshness::Times,
         request::Lookup,
         status::{Forward, Report},
-        storing::Refusal,
+        storing::{Refusal, StoragePlan},
+        validation::is_not_modified,
     },
     personal::Personal,
     service::{hit, told},
@@ -45,6 +47,10 @@ pub(super) struct Asking {
     pub(super) why: Forward,
     pub(super) lead: Option<Lead<Stored>>,
     pub(super) fallback: Option<Arc<Entry<Stored>>>,
+    /// What is past its time.
+    pub(super) known: Option<Arc<Entry<Stored>>>,
+    /// Whether the origin is asked to confirm that.
+    pub(super) validates: bool,
 }
 
 impl Asking {
@@ -62,6 +68,11 @@ impl Asking {
         }
         let took = self.shared.engine.passed().saturating_sub(self.began);
         let (head, body) = response.into_parts();
+        if head.status == StatusCode::NOT_MODIFIED
+            && let Some(known) = self.known.take_if(|_| self.validates)
+        {
+            return self.renew(&known, head, took);
+        }
         self.personal.heed(&head.extensions);
         match self.decide(&head) {
             Ok(mut fill) => {
@@ -87,10 +98,17 @@ impl Asking {
     }
 
     fn decide(&mut self, head: &response::Parts) -> Result<Fill, Refusal> {
-        let times = Times {
-            sent: self.sent,
-            received: self.shared.engine.now(),
-        };
+        let times = self.times();
+        let plan = self.plan(head, times)?;
+        Ok(self.fill(plan, head, times))
+    }
+
+    /// Whether and how it is stored.
+    pub(super) fn plan(
+        &self,
+        head: &response::Parts,
+        times: Times,
+    ) -> Result<StoragePlan, Refusal> {
         // A response to HEAD is not one to GET (RFC 9110 §9.3.2).
         if self.lookup.head {
             return Err(Refusal::Status);
@@ -102,6 +120,14 @@ impl Asking {
         if self.personal.refuses(plan.shared_with) {
             return Err(Refusal::Personal);
         }
+        Ok(plan)
+    }
+
+    pub(super) fn fill(&mut self, plan: StoragePlan, head: &response::Parts, times: Times) -> Fill {
+        if plan.always_validated {
+            // Who waits has to ask the origin himself, and the next ones too.
+            self.go_alone();
+        }
         let request = FilledBy {
             key: &self.resource,
             flight: flight_key(&self.key, &self.lookup),
@@ -112,17 +138,23 @@ impl Asking {
             times,
         };
         let shared = self.shared.clone();
-        Ok(Fill::new(shared, self.lead.take(), plan, request, head))
+        Fill::new(shared, self.lead.take(), plan, request, head)
     }
 
-    fn refuse(&mut self, refusal: Refusal) {
+    pub(super) fn refuse(&mut self, refusal: Refusal) {
         if refusal == Refusal::UnknownClass {
             tracing::warn!("a response names a class that is not registered: not stored");
         }
         if refusal.is_lasting() {
-            self.shared
-                .mark_unshared(&flight_key(&self.key, &self.lookup));
+            self.go_alone();
         }
+        self.release();
+    }
+
+    /// Each request with this key has to ask the origin.
+    pub(super) fn go_alone(&mut self) {
+        let flight = flight_key(&self.key, &self.lookup);
+        self.shared.mark_unshared(&flight);
         self.release();
     }
 
@@ -139,21 +171,54 @@ impl Asking {
             detail: refusal.map(Refusal::as_str),
         };
         self.shared.status.write(report, response.headers_mut());
+        // The origin was asked about our copy, and not about the client's.
+        let is_known = self.validates
+            && response.status() == StatusCode::OK
+            && is_not_modified(&self.headers, response.headers());
+        if is_known {
+            // The body, dropped, is read to its end if it is stored.
+            return answer::not_modified(response.into_parts().0.headers);
+        }
         response
     }
 
+    /// What the origin is asked to confirm.
+    pub(super) fn validated(&self) -> Option<&StoredResponse> {
+        let known = self.known.as_ref().filter(|_| self.validates)?;
+        known.value.response()
+    }
+
     /// The stale response in place of the origin's error, for all who wait.
-    pub(super) fn fall_back<B: Body>(&mut self) -> Option<Response<ResponseBody<B>>> {
+    fn fall_back<B: Body>(&mut self) -> Option<Response<ResponseBody<B>>> {
         let entry = self.fallback.clone()?;
         let now = self.shared.engine.now();
         if !entry.may_bridge(self.shared.engine.log(), now) {
             return None;
         }
+        Some(self.answer_stale(entry, now))
+    }
+
+    /// The same, where the origin cannot be reached at all: by some policies also what no window is open for.
+    pub(super) fn bridge<B: Body>(&mut self) -> Option<Response<ResponseBody<B>>> {
+        if let Some(response) = self.fall_back() {
+            return Some(response);
+        }
+        let entry = self.known.clone()?;
+        let control = Control::of(&entry.value.response()?.headers);
+        let now = self.shared.engine.now();
+        let is_usable = self.shared.storing.may_bridge(&control)
+            && *entry.key == *self.key
+            && entry.usability(self.shared.engine.log(), now) != Usability::Not;
+        is_usable.then(|| self.answer_stale(entry, now))
+    }
+
+    fn answer_stale<B: Body>(
+        &mut self,
+        entry: Arc<Entry<Stored>>,
+        now: Timestamp,
+    ) -> Response<ResponseBody<B>> {
         entry.refresh_failed(now);
-        let asked = Asked {
-            head: self.lookup.head,
-            headers: &self.headers,
-        };
+        let asked = Asked::of(&self.lookup, &self.headers);
         let response = hit(&self.shared, &entry, asked, Outcome::Stale, now);
         // The origin was called in vain.
         let told = told(&entry, Outcome::Stale).origin_calls(1);
@@ -161,7 +226,7 @@ impl Asking {
         if let Some(lead) = self.lead.take() {
             lead.land(entry, Source::Stale);
         }
-        Some(response)
+        response
     }
 
     fn outcome(&self) -> Outcome {

@@ -23,7 +23,7 @@ use crate::{
         entry::Stored,
         request::Lookup,
         status::Forward,
-        validation::is_conditional_at_origin,
+        validation::{ask_for_validation, is_conditional_at_origin},
     },
     nesting::Within,
     personal::{Personal, is_looked_at},
@@ -31,11 +31,12 @@ use crate::{
     shared::{Found, Shared, State, flight_key},
 };
 
-use self::asking::Asking;
 pub(crate) use self::refresh::Refresh;
+use self::{asking::Asking, renewal::can_be_validated};
 
 mod asking;
 mod refresh;
+mod renewal;
 
 /// A request, and what is known of it.
 #[derive(Debug)]
@@ -66,6 +67,8 @@ pub(crate) struct Fetch<S, ReqBody> {
     asked: Moment,
     /// What answers if the origin fails.
     fallback: Option<Arc<Entry<Stored>>>,
+    /// What is past its time, and may be confirmed by the origin.
+    known: Option<Arc<Entry<Stored>>>,
 }
 
 /// How a request goes on after the cache was asked.
@@ -104,6 +107,7 @@ where
             found,
             led: Led::default(),
             fallback: None,
+            known: None,
         }
     }
 
@@ -163,7 +167,10 @@ where
                     Usability::OnError if !entry.may_refresh(self.shared.engine.now()) => {
                         return Way::Answer(entry.clone(), Outcome::Stale);
                     }
-                    Usability::OnError => self.fallback = Some(entry.clone()),
+                    Usability::OnError | Usability::Expired => {
+                        let (entry, usability) = (entry.clone(), *usability);
+                        self.note_past(entry, usability);
+                    }
                     Usability::Not => {}
                 },
                 State::Absent => {}
@@ -207,12 +214,26 @@ where
             && !lookup.no_store
             && !lookup.only_if_cached
             && !is_looked_at(&self.request.head.extensions)
-            && !is_conditional_at_origin(&self.request.head.headers);
+            && (self.validates() || !is_conditional_at_origin(&self.request.head.headers));
         if leads {
             Some(flights.join(&key))
         } else {
             flights.follow(&key).map(Joined::Following)
         }
+    }
+
+    /// What may still be of use once the origin has been asked.
+    fn note_past(&mut self, entry: Arc<Entry<Stored>>, usability: Usability) {
+        if usability == Usability::OnError {
+            self.fallback = Some(entry.clone());
+        }
+        self.known = Some(entry);
+    }
+
+    /// Whether the origin is asked to confirm what is stored. What a client asks of its own copy is answered
+    /// from the result.
+    fn validates(&self) -> bool {
+        !self.request.lookup.head && can_be_validated(self.known.as_ref(), &self.found.key)
     }
 
     /// Nothing means: look again.
@@ -247,8 +268,8 @@ where
                     Some(lead) if refreshes(&entry, &self.request) => Way::Refresh(entry, lead),
                     _ => Way::Answer(entry, Outcome::Stale),
                 }),
-                (Stored::Response(_), Usability::OnError) => {
-                    self.fallback = Some(entry);
+                (Stored::Response(_), Usability::OnError | Usability::Expired) => {
+                    self.note_past(entry, usability);
                     Some(self.lead_or_alone(lead))
                 }
                 // It has variants: the first level knows now, and finds the right one.
@@ -278,7 +299,7 @@ where
     }
 
     fn why_missed(&self) -> Forward {
-        if self.fallback.is_some() {
+        if self.known.is_some() {
             Forward::Stale
         } else if self.found.is_variant() {
             Forward::VaryMiss
@@ -301,10 +322,7 @@ where
     }
 
     fn answer(&self, entry: &Entry<Stored>, outcome: Outcome) -> Response<ResponseBody<ResBody>> {
-        let asked = Asked {
-            head: self.request.lookup.head,
-            headers: &self.request.head.headers,
-        };
+        let asked = Asked::of(&self.request.lookup, &self.request.head.headers);
         let now = self.shared.engine.now();
         hit(&self.shared, entry, asked, outcome, now)
     }
@@ -315,6 +333,7 @@ where
         lead: Option<Lead<Stored>>,
         why: Forward,
     ) -> Result<Response<ResponseBody<ResBody>>, S::Error> {
+        let validates = self.validates();
         let Pending {
             mut head,
             body,
@@ -333,16 +352,21 @@ where
             lookup,
             cell,
             fallback: self.fallback,
+            known: self.known,
+            validates,
             personal: Personal::watch(&mut head.extensions),
             why,
             lead,
         };
         Within::enter(&asking.shared.engine, &mut head.extensions);
+        if let Some(stored) = asking.validated() {
+            ask_for_validation(&mut head.headers, &stored.headers);
+        }
         let request = Request::from_parts(head, body);
         calls_origin(asking.cell.as_ref());
         match Oneshot::new(self.origin.0, request).await {
             Ok(response) => Ok(asking.receive(response)),
-            Err(error) => asking.fall_back().ok_or_else(|| {
+            Err(error) => asking.bridge().ok_or_else(|| {
                 tell(asking.cell.as_ref(), Outcome::Error.into());
                 asking.release();
                 error

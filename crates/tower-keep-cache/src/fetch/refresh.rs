@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{
     Request, Response,
-    header::{IF_MODIFIED_SINCE, IF_NONE_MATCH},
+    header::{IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE},
 };
 use http_body::Body;
 use tokio::time::timeout;
@@ -69,6 +69,7 @@ where
         };
         let patience = shared.patience;
         self.make_own_request();
+        self.fetch.known = Some(self.stale.clone());
         spawn(async move {
             let _permit = permit;
             let _refreshed_or_not = timeout(patience, self.run()).await;
@@ -79,9 +80,11 @@ where
     /// What the client asked of its own answer is not asked of everybody's.
     fn make_own_request(&mut self) {
         let request = &mut self.fetch.request;
-        request.head.headers.remove(IF_NONE_MATCH);
-        request.head.headers.remove(IF_MODIFIED_SINCE);
+        for name in [IF_NONE_MATCH, IF_MODIFIED_SINCE, RANGE, IF_RANGE] {
+            request.head.headers.remove(name);
+        }
         request.lookup.no_store = false;
+        request.lookup.ranged = false;
         // It has its outcome already.
         request.cell = None;
     }

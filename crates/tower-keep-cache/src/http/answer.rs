@@ -1,16 +1,19 @@
 //! Responses made of what is stored.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
+use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
-    header::{AGE, CACHE_CONTROL, CONTENT_LOCATION},
+    header::{AGE, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_RANGE},
 };
 use http_body::Body;
 use tower_keep_store::Timestamp;
 
 use super::{
     entry::StoredResponse,
+    range::Part,
+    request::Lookup,
     status::{CacheStatus, Report},
     validation::is_not_modified,
 };
@@ -20,7 +23,18 @@ use crate::{body::ResponseBody, engine::entry::Meta};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked<'a> {
     pub(crate) head: bool,
+    pub(crate) ranged: bool,
     pub(crate) headers: &'a HeaderMap,
+}
+
+impl<'a> Asked<'a> {
+    pub(crate) fn of(lookup: &Lookup, headers: &'a HeaderMap) -> Self {
+        Self {
+            head: lookup.head,
+            ranged: lookup.ranged,
+            headers,
+        }
+    }
 }
 
 /// The stored response, as this request is to see it: whole, without its body for HEAD, or as 304 if
@@ -33,6 +47,13 @@ pub(crate) fn from_stored<B: Body>(
     if stored.status == StatusCode::OK && is_not_modified(asked.headers, &stored.headers) {
         return not_modified(fields);
     }
+    if asked.ranged && stored.status == StatusCode::OK && stored.trailers.is_none() {
+        match Part::of(asked.headers, &stored.headers, stored.body.len()) {
+            Part::Bytes(range) => return part(&stored.body, range, fields),
+            Part::Unsatisfiable => return unsatisfiable(stored.body.len(), fields),
+            Part::Whole => {}
+        }
+    }
     let mut response = Response::new(if asked.head {
         ResponseBody::empty()
     } else {
@@ -43,7 +64,37 @@ pub(crate) fn from_stored<B: Body>(
     response
 }
 
-fn not_modified<B: Body>(mut fields: HeaderMap) -> Response<ResponseBody<B>> {
+/// 206 with these bytes (RFC 9110 §15.3.7).
+fn part<B: Body>(
+    body: &Bytes,
+    range: Range<usize>,
+    mut fields: HeaderMap,
+) -> Response<ResponseBody<B>> {
+    let Range { start, end } = range;
+    let said = format!("bytes {start}-{}/{}", end - 1, body.len());
+    fields.insert(CONTENT_RANGE, visible(&said));
+    fields.insert(CONTENT_LENGTH, (end - start).into());
+    let mut response = Response::new(ResponseBody::stored(body.slice(start..end), None));
+    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    *response.headers_mut() = fields;
+    response
+}
+
+/// 416, with the length that there is (RFC 9110 §15.5.17).
+fn unsatisfiable<B: Body>(length: usize, fields: HeaderMap) -> Response<ResponseBody<B>> {
+    let mut response = not_modified(fields);
+    *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
+    let said = format!("bytes */{length}");
+    response.headers_mut().insert(CONTENT_RANGE, visible(&said));
+    response
+}
+
+fn visible(said: &str) -> HeaderValue {
+    HeaderValue::from_str(said).expect("a content range is visible ASCII")
+}
+
+/// 304 with these fields, but those of a content that it does not have.
+pub(crate) fn not_modified<B: Body>(mut fields: HeaderMap) -> Response<ResponseBody<B>> {
     let described: Vec<_> = fields
         .keys()
         .filter(|name| describes_content(name))

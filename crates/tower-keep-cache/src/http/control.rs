@@ -34,6 +34,13 @@ impl Control {
         control
     }
 
+    /// "A cache MUST NOT generate a stale response if it is prohibited by an explicit in-protocol directive (e.g.,
+    /// by a no-cache response directive, a must-revalidate response directive, or an applicable s-maxage or
+    /// proxy-revalidate response directive)" (RFC 9111 §4.2.4).
+    pub(crate) fn forbids_stale(&self) -> bool {
+        self.no_cache || self.must_revalidate || self.s_maxage.is_some()
+    }
+
     fn read_line(&mut self, line: &[u8]) {
         let mut rest = line;
         while !rest.is_empty() {

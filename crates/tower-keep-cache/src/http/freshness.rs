@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{
     HeaderMap, HeaderName,
-    header::{AGE, DATE, EXPIRES},
+    header::{AGE, DATE, EXPIRES, LAST_MODIFIED},
 };
 use tower_keep_store::Timestamp;
 
@@ -37,18 +37,45 @@ pub(crate) fn stated_lifetime(
     Some(expires.since(now))
 }
 
+/// "A typical setting of this fraction might be 10%" of the time since `Last-Modified` (RFC 9111 §4.2.2);
+/// at most a day.
+pub(crate) fn heuristic_lifetime(headers: &HeaderMap, times: Times) -> Option<Duration> {
+    let modified = date(headers, &LAST_MODIFIED)?;
+    let now = date(headers, &DATE).unwrap_or(times.received);
+    Some((now.since(modified) / 10).min(DAY))
+}
+
 /// How old the response was when it came (RFC 9111 §4.2.3, `corrected_initial_age`).
 pub(crate) fn initial_age(headers: &HeaderMap, times: Times) -> Duration {
-    let age_value = only(headers, &AGE)
-        .and_then(|value| value.parse().ok())
-        .map_or(Duration::ZERO, |seconds: u64| {
-            Duration::from_secs(seconds.min(1 << 31))
-        });
+    let age_value = stated_age(headers).map_or(Duration::ZERO, Duration::from_secs);
     // A date that lies ahead of our clock says nothing about age.
     let apparent_age =
         date(headers, &DATE).map_or(Duration::ZERO, |date| times.received.since(date));
     let response_delay = times.received.since(times.sent);
     apparent_age.max(age_value + response_delay)
+}
+
+/// What caches on the way here say of the age, if they do. What they say in no readable way may be any
+/// age, so it is the greatest: the response is stale.
+///
+/// "A cache encountering a message with a list-based Age field value SHOULD use the first member of the field
+/// value, discarding subsequent ones" (RFC 9111 §5.1). That holds for a list that was written as one. Two
+/// lines, also if somebody has joined them since (by a comma and a space: RFC 9110 §5.3), are two caches that
+/// do not know of each other.
+fn stated_age(headers: &HeaderMap) -> Option<u64> {
+    if !headers.contains_key(AGE) {
+        return None;
+    }
+    let seconds = only(headers, &AGE).filter(|line| !line.contains(", "));
+    let first = seconds.map(|line| line.split(',').next().unwrap_or(line));
+    Some(first.and_then(delta_seconds).unwrap_or(GREATEST))
+}
+
+/// "If a cache receives a delta-seconds value greater than the greatest integer it can represent … the cache
+/// MUST consider the value to be 2147483648" (RFC 9111 §1.2.2).
+fn delta_seconds(digits: &str) -> Option<u64> {
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| digits.parse().unwrap_or(GREATEST).min(GREATEST))
 }
 
 /// The moment a date field names; nothing if it is absent, malformed, or there are two.
@@ -62,6 +89,10 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let value = values.next()?.to_str().ok()?.trim();
     values.next().is_none().then_some(value)
 }
+
+const GREATEST: u64 = 1 << 31;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[cfg(test)]
 mod tests {
@@ -129,7 +160,34 @@ mod tests {
             60
         );
         assert_eq!(age(&[("date", "Sun, 06 Nov 1994 09:49:37 GMT")], 2), 2);
-        assert_eq!(age(&[("age", "nonsense")], 2), 2);
-        assert_eq!(age(&[("age", "99999999999999999999")], 0), 0);
+        assert_eq!(age(&[("age", "99999999999999999999")], 0), GREATEST);
+    }
+
+    #[test]
+    fn an_age_that_cannot_be_read_is_the_greatest() {
+        let age = |lines: &[&'static str]| {
+            let fields: Vec<_> = lines.iter().map(|line| ("age", *line)).collect();
+            initial_age(&headers(&fields), times(0)).as_secs()
+        };
+        for line in ["abc", "-7200", "+7", "7200.0", "7;foo=bar", "", "0, 0"] {
+            assert_eq!(age(&[line]), GREATEST, "{line}");
+        }
+        assert_eq!(age(&["0", "7200"]), GREATEST);
+        assert_eq!(age(&["0", "0"]), GREATEST);
+        assert_eq!(age(&["7200,0"]), 7200);
+        assert_eq!(age(&["0,7200"]), 0);
+    }
+
+    #[test]
+    fn an_estimate_is_a_tenth_of_the_time_since_the_last_change() {
+        let estimate = |modified| {
+            heuristic_lifetime(&headers(&[("last-modified", modified)]), times(0))
+                .map(|lifetime| lifetime.as_secs())
+        };
+        assert_eq!(estimate("Sun, 06 Nov 1994 08:48:37 GMT"), Some(6));
+        assert_eq!(estimate("Sun, 06 Nov 1994 09:49:37 GMT"), Some(0));
+        assert_eq!(estimate("Wed, 06 Nov 1974 08:49:37 GMT"), Some(86_400));
+        assert_eq!(estimate("recently"), None);
+        assert_eq!(heuristic_lifetime(&HeaderMap::new(), times(0)), None);
     }
 }

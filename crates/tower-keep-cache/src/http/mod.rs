@@ -2,10 +2,13 @@
 
 pub(crate) mod answer;
 mod codec;
+pub(crate) mod codes;
 pub(crate) mod control;
 pub(crate) mod entry;
+pub(crate) mod freshening;
 pub(crate) mod freshness;
 pub(crate) mod key;
+mod range;
 pub(crate) mod request;
 pub(crate) mod said;
 pub(crate) mod status;

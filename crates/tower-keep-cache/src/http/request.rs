@@ -27,6 +27,8 @@ pub(crate) enum Plan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lookup {
     pub(crate) head: bool,
+    /// Part of the response is asked for: it is answered from what is stored, or not by the cache.
+    pub(crate) ranged: bool,
     /// The request carries `Cookie` or `Authorization`, or a layer further out knows who sends it: only
     /// what is declared to be the same for all may answer it.
     pub(crate) identified: Identified,
@@ -60,24 +62,29 @@ pub(crate) fn plan(request: &Parts, has_body: bool) -> Plan {
         // RFC 9111 §4.4: "including methods whose safety is unknown".
         _ => return Plan::Invalidate,
     };
-    let Some(mut identified) = identified(headers).filter(|_| !has_body) else {
+    let Some((mut identified, ranged)) = identified(headers).filter(|_| !has_body) else {
         return Plan::Bypass;
     };
+    if head && ranged {
+        return Plan::Bypass;
+    }
     identified.cookie |= is_known(&request.extensions);
     identified.user = is_user(&request.extensions);
     let control = Control::of(headers);
     Plan::Lookup(Lookup {
         head,
+        ranged,
         identified,
         no_store: control.no_store,
         only_if_cached: control.only_if_cached,
     })
 }
 
-/// By what the request says who sends it; nothing if it is not one for a cache. One pass over the fields:
+/// By what the request says who sends it, and whether it asks for a part; nothing if it is not one for a cache. One pass over the fields:
 /// this is most of what a hit costs.
-fn identified(headers: &HeaderMap) -> Option<Identified> {
+fn identified(headers: &HeaderMap) -> Option<(Identified, bool)> {
     let mut identified = Identified::default();
+    let [mut ranged, mut is_conditional] = [false; 2];
     for (name, value) in headers {
         if *name == COOKIE {
             identified.cookie = true;
@@ -87,20 +94,22 @@ fn identified(headers: &HeaderMap) -> Option<Identified> {
             if value != "0" {
                 return None;
             }
+        } else if *name == RANGE {
+            ranged = true;
+        } else if *name == IF_RANGE {
+            is_conditional = true;
         } else if NOT_FOR_A_CACHE.contains(name) {
             return None;
         }
     }
-    Some(identified)
+    (ranged || !is_conditional).then_some((identified, ranged))
 }
 
-/// Fields that make the answer another one than the URI's: bodies, ranges and preconditions that only the
+/// Fields that make the answer another one than the URI's: bodies, preconditions that only the
 /// origin judges, upgrades, and fields by which frameworks let a request become another one than the
 /// cache has seen.
-static NOT_FOR_A_CACHE: [HeaderName; 11] = [
+static NOT_FOR_A_CACHE: [HeaderName; 9] = [
     TRANSFER_ENCODING,
-    RANGE,
-    IF_RANGE,
     IF_MATCH,
     IF_UNMODIFIED_SINCE,
     UPGRADE,
@@ -144,7 +153,6 @@ mod tests {
     #[test]
     fn a_get_that_asks_for_something_else_than_its_uri_passes_by() {
         for field in [
-            ("range", "bytes=0-1"),
             ("if-range", "\"a\""),
             ("if-match", "*"),
             ("upgrade", "websocket"),
@@ -155,6 +163,12 @@ mod tests {
         ] {
             assert_eq!(planned("GET", &[field]), Plan::Bypass, "{field:?}");
         }
+        let range = ("range", "bytes=0-1");
+        assert!(matches!(
+            planned("GET", &[range, ("if-range", "\"a\"")]),
+            Plan::Lookup(Lookup { ranged: true, .. })
+        ));
+        assert_eq!(planned("HEAD", &[range]), Plan::Bypass);
         assert!(matches!(
             planned("GET", &[("content-length", "0")]),
             Plan::Lookup(_)

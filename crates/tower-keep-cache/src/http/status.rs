@@ -28,6 +28,11 @@ pub(crate) enum Report {
         stored: bool,
         detail: Option<&'static str>,
     },
+    /// Answered with what was stored, which the origin confirmed.
+    Validated {
+        stored: bool,
+        detail: Option<&'static str>,
+    },
     /// Answered with what another request's forwarding brought.
     Collapsed,
     /// Asked nobody, because the request forbade it.
@@ -75,6 +80,17 @@ impl CacheStatus {
                 detail,
             } => {
                 let mut item = item.parameter(FWD, why.token());
+                if stored {
+                    item = item.parameter(STORED, true);
+                }
+                match detail.filter(|_| self == Self::Explain) {
+                    Some(detail) => item.parameter(DETAIL, token_ref(detail)).finish(),
+                    None => item.finish(),
+                }
+            }
+            Report::Validated { stored, detail } => {
+                let item = item.parameter(FWD, Forward::Stale.token());
+                let mut item = item.parameter(FWD_STATUS, integer(304));
                 if stored {
                     item = item.parameter(STORED, true);
                 }
@@ -139,6 +155,7 @@ const NAME: &TokenRef = token_ref("tower-keep");
 const HIT: &KeyRef = key_ref("hit");
 const TTL: &KeyRef = key_ref("ttl");
 const FWD: &KeyRef = key_ref("fwd");
+const FWD_STATUS: &KeyRef = key_ref("fwd-status");
 const STORED: &KeyRef = key_ref("stored");
 const COLLAPSED: &KeyRef = key_ref("collapsed");
 const DETAIL: &KeyRef = key_ref("detail");
@@ -170,6 +187,12 @@ mod tests {
         let explained = said(CacheStatus::Explain, refused).expect("something");
         assert_eq!(explained, "tower-keep;fwd=uri-miss;detail=set-cookie");
         assert_eq!(said(CacheStatus::Off, refused), None);
+        let validated = Report::Validated {
+            stored: true,
+            detail: None,
+        };
+        let expected = "tower-keep;fwd=stale;fwd-status=304;stored";
+        assert_eq!(on(validated), expected);
     }
 
     #[test]

@@ -10,26 +10,32 @@ use http::{
 use tower_keep_store::{Target, Timestamp};
 
 use super::{
+    codes::{is_heuristically_cacheable, is_plain, is_understood, may_be_stored},
     control::Control,
     entry::{SharedWith, promised_length},
-    freshness::{Times, initial_age, stated_lifetime},
+    freshness::{Times, heuristic_lifetime, initial_age, stated_lifetime},
     request::{Identified, Lookup},
+    validation::has_validator,
     vary::Variance,
 };
 use crate::{
     class::{Class, Classes, DEFAULT_LARGEST_BODY, DEFAULT_VARIANTS, NamedClass},
     directive::{CacheDirective, MOST_TAGS},
     nesting::RouteClass,
+    policy::CachePolicy,
 };
 
 /// What does not change from request to request.
 #[derive(Clone, Debug)]
 pub(crate) struct StoringRules {
     pub(crate) classes: Classes,
+    pub(crate) policy: CachePolicy,
     /// For responses that state no lifetime themselves.
     pub(crate) class: Option<Arc<NamedClass>>,
     /// Store what comes with `Set-Cookie`, without it.
     pub(crate) strip_set_cookie: bool,
+    /// How long past its time a response is kept for the origin to confirm it.
+    pub(crate) keep: Duration,
 }
 
 /// How a response is to be stored.
@@ -38,6 +44,10 @@ pub(crate) struct StoragePlan {
     pub(crate) fresh_until: Timestamp,
     pub(crate) stale_while_revalidate: Duration,
     pub(crate) stale_if_error: Duration,
+    /// How long past its lifetime it is kept for the origin to confirm it.
+    pub(crate) keep: Duration,
+    /// It answers nobody before the origin has confirmed it, those who wait for it neither.
+    pub(crate) always_validated: bool,
     pub(crate) initial_age: Duration,
     pub(crate) shared_with: SharedWith,
     pub(crate) variance: Option<Box<[http::HeaderName]>>,
@@ -123,8 +133,13 @@ impl StoringRules {
         if asked.no_store {
             return Err(Refusal::RequestNoStore);
         }
-        check_status(response.status, rules)?;
-        check_control(&control)?;
+        // What no class is meant for, the policy may allow if its own fields do.
+        let by_class = is_plain(response.status) || is_allowed_error(response.status, rules);
+        let by_policy = self.policy.stores_all_statuses && may_be_stored(response.status);
+        if !by_class && !by_policy {
+            return Err(refused_status(response.status));
+        }
+        check_control(&control, response.status)?;
         check_content(&response.headers, rules, self.strip_set_cookie)?;
         let shared_with = shared_with(&control, rules, named);
         check_identity(asked.identified, shared_with)?;
@@ -133,11 +148,17 @@ impl StoringRules {
             Variance::Fields(names) => Some(names),
             Variance::Everything | Variance::Identity => return Err(Refusal::Vary),
         };
-        let lifetime = lifetime(named, default, &control, &response.headers, times)?;
+        let lifetime = if by_class {
+            self.lifetime(named, default, &control, response, times)?
+        } else {
+            self.lifetime(None, None, &control, response, times)?
+        };
         Ok(StoragePlan {
             fresh_until: lifetime.fresh_until,
             stale_while_revalidate: lifetime.stale_while_revalidate,
             stale_if_error: lifetime.stale_if_error,
+            keep: self.keep_of(&control, &response.headers),
+            always_validated: lifetime.is_over(times),
             initial_age: initial_age(&response.headers, times),
             shared_with,
             variance,
@@ -148,30 +169,99 @@ impl StoringRules {
             store: rules.is_none_or(|class| class.store),
         })
     }
-}
 
-fn check_status(status: StatusCode, class: Option<&Class>) -> Result<(), Refusal> {
-    match status.as_u16() {
-        // Final, whole, and with a meaning that we know.
-        200 | 203 | 204 | 300 | 301 | 302 | 307 | 308 => Ok(()),
-        404 | 410 if class.is_some_and(|class| class.errors) => Ok(()),
-        400.. => Err(Refusal::Error),
-        _ => Err(Refusal::Status),
+    /// A class that the handler named, else what the response's fields state, else the layer's class, else,
+    /// by some policies, an estimate.
+    fn lifetime(
+        &self,
+        named: Option<&Arc<NamedClass>>,
+        default: Option<&Arc<NamedClass>>,
+        control: &Control,
+        response: &response::Parts,
+        times: Times,
+    ) -> Result<Lifetime, Refusal> {
+        let headers = &response.headers;
+        let stated = stated_lifetime(control, headers, times);
+        let lifetime = match (named, stated, default) {
+            // "MUST NOT be used to satisfy any other request without forwarding it for validation and
+            // receiving a successful response" (RFC 9111 §5.2.2.4).
+            _ if control.no_cache => Lifetime::none(times),
+            (Some(class), _, _) | (None, None, Some(class)) => {
+                of_class(&class.class, control, times)
+            }
+            (None, Some(stated), _) => of_fields(stated, control, headers, times),
+            (None, None, None) => {
+                let estimated = self.estimated_lifetime(control, response, times);
+                of_fields(
+                    estimated.ok_or(Refusal::NoLifetime)?,
+                    control,
+                    headers,
+                    times,
+                )
+            }
+        };
+        if lifetime.is_over(times) && (self.keep.is_zero() || !has_validator(headers)) {
+            return Err(match control.no_cache {
+                true => Refusal::NoCache,
+                false => Refusal::NoLifetime,
+            });
+        }
+        Ok(lifetime)
+    }
+
+    fn keep_of(&self, control: &Control, headers: &HeaderMap) -> Duration {
+        if has_validator(headers) || self.may_bridge(control) {
+            self.keep
+        } else {
+            Duration::ZERO
+        }
+    }
+
+    /// Whether what came with these directives may answer, past its time, while the origin cannot be reached.
+    pub(crate) fn may_bridge(&self, control: &Control) -> bool {
+        self.policy.bridges_disconnection && !control.forbids_stale()
+    }
+
+    /// RFC 9111 §4.2.2: not where a lifetime is stated, and only for statuses that are "defined as
+    /// heuristically cacheable", or responses "explicitly marked as cacheable (e.g., with a public response
+    /// directive)".
+    fn estimated_lifetime(
+        &self,
+        control: &Control,
+        response: &response::Parts,
+        times: Times,
+    ) -> Option<Duration> {
+        let is_allowed = control.public || is_heuristically_cacheable(response.status);
+        (self.policy.is_heuristic && is_allowed)
+            .then(|| heuristic_lifetime(&response.headers, times))
+            .flatten()
     }
 }
 
-fn check_control(control: &Control) -> Result<(), Refusal> {
-    // RFC 9111 §5.2.2.3: a cache that understands the status code ignores the `no-store` beside
-    // `must-understand`; `check_status` let only those pass.
+fn is_allowed_error(status: StatusCode, class: Option<&Class>) -> bool {
+    matches!(status.as_u16(), 404 | 410) && class.is_some_and(|class| class.errors)
+}
+
+fn refused_status(status: StatusCode) -> Refusal {
+    if status.as_u16() >= 400 {
+        Refusal::Error
+    } else {
+        Refusal::Status
+    }
+}
+
+fn check_control(control: &Control, status: StatusCode) -> Result<(), Refusal> {
+    // "The must-understand response directive limits caching of the response to a cache that understands
+    // and conforms to the requirements for that response's status code"; such a one ignores the `no-store`
+    // beside it (RFC 9111 §5.2.2.3).
+    if control.must_understand && !is_understood(status) {
+        return Err(Refusal::Status);
+    }
     if control.no_store && !control.must_understand {
         return Err(Refusal::NoStore);
     }
     if control.private {
         return Err(Refusal::Private);
-    }
-    // It would have to be validated before each use.
-    if control.no_cache {
-        return Err(Refusal::NoCache);
     }
     Ok(())
 }
@@ -231,25 +321,20 @@ struct Lifetime {
     stale_if_error: Duration,
 }
 
-/// A class that the handler named, else what the response's fields state, else the layer's class.
-fn lifetime(
-    named: Option<&Arc<NamedClass>>,
-    default: Option<&Arc<NamedClass>>,
-    control: &Control,
-    headers: &HeaderMap,
-    times: Times,
-) -> Result<Lifetime, Refusal> {
-    let stated = stated_lifetime(control, headers, times);
-    let lifetime = match (named, stated, default) {
-        (Some(class), _, _) | (None, None, Some(class)) => of_class(&class.class, control, times),
-        (None, Some(stated), _) => of_fields(stated, control, headers, times),
-        (None, None, None) => return Err(Refusal::NoLifetime),
-    };
-    let stale_for = lifetime.stale_while_revalidate.max(lifetime.stale_if_error);
-    if lifetime.fresh_until + stale_for <= times.received {
-        return Err(Refusal::NoLifetime);
+impl Lifetime {
+    fn none(times: Times) -> Self {
+        Self {
+            fresh_until: times.received,
+            stale_while_revalidate: Duration::ZERO,
+            stale_if_error: Duration::ZERO,
+        }
     }
-    Ok(lifetime)
+
+    /// Whether it has ended before anybody could use it, with all that may follow it.
+    fn is_over(&self, times: Times) -> bool {
+        let stale_for = self.stale_while_revalidate.max(self.stale_if_error);
+        self.fresh_until + stale_for <= times.received
+    }
 }
 
 fn of_class(class: &Class, control: &Control, times: Times) -> Lifetime {
@@ -304,6 +389,7 @@ mod tests {
     };
     const ASKED: Lookup = Lookup {
         head: false,
+        ranged: false,
         identified: Identified {
             cookie: false,
             authorization: false,
@@ -328,8 +414,17 @@ mod tests {
         });
         StoringRules {
             classes,
+            policy: CachePolicy::default(),
             class,
             strip_set_cookie: false,
+            keep: Duration::from_secs(3600),
+        }
+    }
+
+    fn by_the_rfc() -> StoringRules {
+        StoringRules {
+            policy: CachePolicy::rfc9111(),
+            ..rules(None)
         }
     }
 
@@ -376,6 +471,28 @@ mod tests {
             decide(&rules(None), &ASKED, &response(200, &[])),
             Err(Refusal::NoLifetime)
         );
+    }
+
+    #[test]
+    fn what_the_origin_can_confirm_is_kept_past_its_lifetime() {
+        let plan = |control, validator| {
+            let head = response(200, &[("cache-control", control), validator]);
+            let plan = rules(None).decide(&ASKED, &head, TIMES)?;
+            let fresh_for = plan.fresh_until.since(NOW).as_secs();
+            Ok((fresh_for, plan.keep.as_secs(), plan.always_validated))
+        };
+        let tag = ("etag", "\"v1\"");
+        assert_eq!(plan("max-age=60", tag), Ok((60, 3600, false)));
+        assert_eq!(plan("max-age=60", ("x", "y")), Ok((60, 0, false)));
+        assert_eq!(plan("max-age=60, no-cache", tag), Ok((0, 3600, true)));
+        assert_eq!(plan("no-cache", tag), Ok((0, 3600, true)));
+        assert_eq!(plan("max-age=0", tag), Ok((0, 3600, true)));
+        let modified = ("last-modified", "Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(plan("no-cache", modified), Ok((0, 3600, true)));
+        let ours = ("etag", "\"keep-01\"");
+        assert_eq!(plan("no-cache", ours), Err(Refusal::NoCache));
+        assert_eq!(plan("no-cache, no-store", tag), Err(Refusal::NoStore));
+        assert_eq!(plan("", tag), Err(Refusal::NoLifetime));
     }
 
     #[test]
@@ -427,6 +544,57 @@ mod tests {
         assert_eq!(decide(&rules(None), &ASKED, &gone), Ok(600));
         gone.status = StatusCode::INTERNAL_SERVER_ERROR;
         assert_eq!(decide(&rules(None), &ASKED, &gone), Err(Refusal::Error));
+    }
+
+    #[test]
+    fn by_the_rfc_every_final_status_with_a_lifetime_is_stored() {
+        let minute = ("cache-control", "max-age=60");
+        for status in [200, 299, 303, 400, 404, 499, 500, 503, 599] {
+            let head = response(status, &[minute]);
+            assert_eq!(decide(&by_the_rfc(), &ASKED, &head), Ok(60), "{status}");
+        }
+        for status in [206, 304, 429, 511] {
+            let head = response(status, &[minute]);
+            assert!(decide(&by_the_rfc(), &ASKED, &head).is_err(), "{status}");
+        }
+        let understood = ("cache-control", "max-age=60, must-understand");
+        let decided = |status| decide(&by_the_rfc(), &ASKED, &response(status, &[understood]));
+        assert_eq!(decided(404), Ok(60));
+        assert_eq!(decided(599), Err(Refusal::Status));
+    }
+
+    #[test]
+    fn by_the_rfc_a_lifetime_is_estimated_where_none_is_stated() {
+        let modified = ("last-modified", "Thu, 01 Jan 1970 00:00:00 GMT");
+        let fields = |status, control| {
+            let head = response(status, &[modified, ("cache-control", control)]);
+            decide(&by_the_rfc(), &ASKED, &head)
+        };
+        assert_eq!(fields(200, ""), Ok(100));
+        assert_eq!(fields(404, ""), Ok(100));
+        assert_eq!(fields(503, ""), Err(Refusal::NoLifetime));
+        assert_eq!(fields(503, "public"), Ok(100));
+        // Stated, and so not estimated.
+        assert_eq!(fields(200, "max-age=0"), Ok(0));
+        let head = response(200, &[modified]);
+        assert_eq!(
+            decide(&rules(None), &ASKED, &head),
+            Err(Refusal::NoLifetime)
+        );
+        assert!(decide(&by_the_rfc(), &ASKED, &response(200, &[])).is_err());
+    }
+
+    #[test]
+    fn a_class_is_not_meant_for_errors_unless_it_says_so() {
+        let rules = StoringRules {
+            policy: CachePolicy::rfc9111(),
+            ..rules(Some(Class::fresh_for(Duration::from_secs(30))))
+        };
+        assert_eq!(decide(&rules, &ASKED, &response(200, &[])), Ok(30));
+        assert_eq!(
+            decide(&rules, &ASKED, &response(404, &[])),
+            Err(Refusal::NoLifetime)
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Conditional requests answered from a stored response (RFC 9110 §13, RFC 9111 §4.3.2).
 
 use http::{
-    HeaderMap,
+    HeaderMap, HeaderValue,
     header::{ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED},
 };
 
@@ -37,6 +37,31 @@ pub(crate) fn is_conditional_at_origin(request: &HeaderMap) -> bool {
         .iter()
         .flat_map(|line| tags(line.as_bytes()))
         .all(|tag| opaque(tag).starts_with(OURS))
+}
+
+/// Whether the origin can be asked if what is stored is still right.
+pub(crate) fn has_validator(stored: &HeaderMap) -> bool {
+    tag_of_origin(stored).is_some() || stored.contains_key(LAST_MODIFIED)
+}
+
+/// Asks the origin whether what is stored is still right, in place of what the client asks of its own copy
+/// (RFC 9111 §4.3.1).
+pub(crate) fn ask_for_validation(request: &mut HeaderMap, stored: &HeaderMap) {
+    for (field, validator) in [
+        (IF_NONE_MATCH, tag_of_origin(stored)),
+        (IF_MODIFIED_SINCE, stored.get(LAST_MODIFIED)),
+    ] {
+        match validator {
+            Some(validator) => request.insert(field, validator.clone()),
+            None => request.remove(field),
+        };
+    }
+}
+
+/// A tag of [ours](tag_of) says nothing to it.
+fn tag_of_origin(stored: &HeaderMap) -> Option<&HeaderValue> {
+    let tag = stored.get(ETAG)?;
+    (!opaque(tag.as_bytes()).starts_with(OURS)).then_some(tag)
 }
 
 /// The entity tag for a stored body that came without one.
@@ -116,6 +141,25 @@ mod tests {
         let mut both = headers(IF_MODIFIED_SINCE, date);
         both.extend(headers(IF_NONE_MATCH, "\"a\""));
         assert!(!is_not_modified(&both, &stored));
+    }
+
+    #[test]
+    fn the_origin_is_asked_with_its_own_validators_only() {
+        let asked = |stored: &HeaderMap| {
+            let mut request = headers(IF_NONE_MATCH, "\"client\"");
+            request.extend(headers(IF_MODIFIED_SINCE, "yesterday"));
+            ask_for_validation(&mut request, stored);
+            let said = |name| request.get(name).and_then(|value| value.to_str().ok());
+            [IF_NONE_MATCH, IF_MODIFIED_SINCE].map(|name| said(name).map(str::to_owned))
+        };
+        let tagged = headers(ETAG, "W/\"a\"");
+        assert!(has_validator(&tagged));
+        assert_eq!(asked(&tagged), [Some("W/\"a\"".to_owned()), None]);
+        let mut ours = headers(ETAG, "\"keep-01\"");
+        assert!(!has_validator(&ours));
+        ours.extend(headers(LAST_MODIFIED, "then"));
+        assert!(has_validator(&ours));
+        assert_eq!(asked(&ours), [None, Some("then".to_owned())]);
     }
 
     #[test]

@@ -310,7 +310,7 @@ where
                         return Way::Answer(entry, Outcome::Stale);
                     }
                     Usability::OnError => *fallback = Some(entry),
-                    Usability::Not => {}
+                    Usability::Expired | Usability::Not => {}
                 }
             }
             let follow = match engine.flights.join(key) {
@@ -377,6 +377,7 @@ where
             fresh_until,
             stale_until: fresh_until + class.stale_while_revalidate,
             error_until: fresh_until + class.stale_if_error,
+            kept_until: fresh_until,
             cost,
             first_level: class.first_level && fits,
             store: class.store && fits,
