@@ -183,7 +183,8 @@
 //!
 //! A snapshot that is truncated, too long, of another version of this crate, or says what cannot be is left out as a
 //! whole, and [counted](Cluster::ignored). One that is made up, by somebody who may write to the server, is believed.
-//! A process is a layer: two layers of one process on one namespace are two.
+//! A process is a layer: two layers of one process on one namespace are two. What objects and sessions do on a
+//! store all its layers hear; the first of them tells it, and another only when the first is gone, with what it told.
 //!
 //! # Memory and cost
 //!

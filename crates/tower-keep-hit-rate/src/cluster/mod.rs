@@ -32,6 +32,7 @@
 //! In one task of the store's runtime for each layer, which ends with the layer, its services and its handles.
 //! It tells, and then, if somebody asked within the last minute, reads. Requests never meet it.
 
+mod claim;
 mod coarse;
 mod peers;
 mod post;

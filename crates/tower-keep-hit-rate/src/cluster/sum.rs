@@ -82,5 +82,5 @@ fn still_in(window: Window, class: &ToldClass, age: Age) -> Option<ToldWindow> {
     })
 }
 
-/// One less, for `other`.
-const MOST: usize = 255;
+/// Less the `other` of each kind.
+const MOST: usize = 256 - Kind::ALL.len();

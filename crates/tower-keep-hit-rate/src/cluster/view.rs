@@ -111,10 +111,17 @@ impl Cluster {
         })
     }
 
-    /// The class of this label.
+    /// The class of requests of this label.
     #[must_use]
     pub fn class(&self, label: &str) -> Option<&ClusterClass> {
-        self.classes.iter().find(|class| class.class == label)
+        self.class_of(Kind::Http, label)
+    }
+
+    /// The class of this kind and label.
+    #[must_use]
+    pub fn class_of(&self, kind: Kind, label: &str) -> Option<&ClusterClass> {
+        let mut classes = self.classes.iter();
+        classes.find(|class| class.kind == kind && class.class == label)
     }
 }
 

@@ -1,0 +1,51 @@
+//! Who tells of lookups that are no requests, where several layers hear of the same.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::{Duration, Instant},
+};
+
+use tower_keep_store::Evictions;
+
+use crate::monitor::Monitor;
+
+/// The layer that tells what objects and sessions do on a store.
+struct Claim {
+    store: Weak<Evictions>,
+    holder: Weak<Monitor>,
+    /// Since when the holder is known to be gone.
+    gone: Option<Instant>,
+}
+
+impl Claim {
+    fn of(monitor: &Arc<Monitor>) -> Self {
+        Self {
+            store: Arc::downgrade(&monitor.evictions),
+            holder: Arc::downgrade(monitor),
+            gone: None,
+        }
+    }
+}
+
+/// Whether this layer is the one of its store's: the first, or after it another, once nothing is there any more
+/// of what the first has told.
+pub(super) fn holds(monitor: &Arc<Monitor>, lives: Duration) -> bool {
+    let mut claims = CLAIMS.lock().unwrap_or_else(PoisonError::into_inner);
+    claims.retain(|claim| claim.store.strong_count() > 0);
+    let store = Arc::as_ptr(&monitor.evictions);
+    let Some(claim) = claims.iter_mut().find(|it| it.store.as_ptr() == store) else {
+        claims.push(Claim::of(monitor));
+        return true;
+    };
+    if claim.holder.strong_count() > 0 {
+        return claim.holder.as_ptr() == Arc::as_ptr(monitor);
+    }
+    let gone = claim.gone.get_or_insert_with(Instant::now);
+    let is_free = gone.elapsed() >= lives;
+    if is_free {
+        *claim = Claim::of(monitor);
+    }
+    is_free
+}
+
+static CLAIMS: Mutex<Vec<Claim>> = Mutex::new(Vec::new());
