@@ -111,7 +111,8 @@ impl HitRateLayerBuilder {
     /// was fetched. Default: no answer.
     ///
     /// Whoever reads it knows whether somebody has asked for the same before him: keep it to those who work on
-    /// the service.
+    /// the service. A cache further out would store it with the answer, and tell it to everybody: where this layer
+    /// stands inside of one, or there is a shared cache in front, leave it off.
     pub fn server_timing(mut self, of: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
         self.rules.server_timing = ServerTiming::when(of);
         self

@@ -43,7 +43,7 @@
 //!
 //! # The one outcome
 //!
-//! The first word in the cell stands. (One in a cell in the response's extensions is taken where the request's
+//! The first word in the cell stands, unless it is an error that another layer makes good. (One in a cell in the response's extensions is taken where the request's
 //! own was lost on the way in.) Where nobody said anything:
 //!
 //! | what happened | outcome |
@@ -225,8 +225,9 @@
 //!
 //! # Where it stands
 //!
-//! Outermost but for tracing, so that it sees what rate limits refuse and caches answer. Every other order is
-//! safe: inside of a cache it sees what the cache asks the origin for, as bypasses. Put it around a route
+//! Outermost but for tracing, so that it sees what rate limits refuse and caches answer. What layers in between take
+//! counts as looking, as nobody tells it apart: a limit that asks Redis makes a cache look dearer. Every other order
+//! is safe: inside of a cache it sees what the cache asks the origin for, as bypasses. Put it around a route
 //! once: what passes through twice is counted twice. In axum, put it on the routes (`Router::layer`) for the
 //! feature `axum` to know them; outside of the router all are `unmatched`.
 //!
