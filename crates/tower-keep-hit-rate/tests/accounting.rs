@@ -349,7 +349,7 @@ async fn a_service_without_a_cache_is_passed_by() {
 #[tokio::test]
 async fn the_word_may_come_with_the_response_where_the_request_lost_its_cell() {
     let (layer, handle) = HitRateLayer::pair(Store::memory());
-    let inner = tower::service_fn(async |_: Request<String>| {
+    let inner = service_fn(async |_: Request<String>| {
         let mut response = Response::new(ScriptedBody::empty());
         let cell = OutcomeCell::default();
         cell.set(Outcome::Stale);
@@ -420,7 +420,7 @@ async fn a_second_try_between_the_layer_and_the_cache_makes_an_error_good() {
 #[tokio::test]
 async fn a_body_is_whole_when_all_that_was_promised_has_passed() {
     let (layer, handle) = HitRateLayer::pair(Store::memory());
-    let inner = tower::service_fn(async |request: Request<String>| {
+    let inner = service_fn(async |request: Request<String>| {
         let body = ScriptedBody::frames(["four", "more"])
             .trailers(http::HeaderMap::new())
             .unknown_length();

@@ -56,7 +56,8 @@ pub struct ClusterProcess {
 
 /// What is known of a class in all processes.
 ///
-/// Of a process that has missed three tellings, windows have what surely lies in them.
+/// Of a process that has missed three tellings, or has not told for a quarter of the window, that has what surely
+/// lies in it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ClusterClass {
@@ -148,7 +149,7 @@ impl Sender {
             id,
             is_this: true,
             ago: 0,
-            age: Age::Fresh,
+            age: Age::Fresh(0),
         }
     }
 }
@@ -177,7 +178,7 @@ impl Gathering {
             };
             let ago = view.now.saturating_sub(letter.at).saturating_add(since);
             let age = match ago <= patience {
-                true => Age::Fresh,
+                true => Age::Fresh(ago),
                 false => Age::Silent(ago),
             };
             let (id, is_this) = (letter.from, false);
