@@ -5,11 +5,13 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
+import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 import { step } from "./tools.mjs";
 
 const [executablePath] = process.argv.slice(2);
 const html = await readFile(new URL("../../crates/tower-keep-hit-rate/src/page/page.html", import.meta.url));
+const axe = createRequire(import.meta.url)("axe-core").source;
 const TAG = "<img src=x onerror=document.title=1>";
 
 const windowOf = (hit, miss, interval = [0, 1]) => ({
@@ -85,6 +87,15 @@ try {
     assert.match(words, /Judged by this process alone\. The hit rate is above 90\s%: 95\.0\s%/);
     assert.doesNotMatch(words, /50\.0\s%/);
     assert.match(await open("/elsewhere"), /This process has seen no request/);
+  })());
+  await step("nothing to complain about, light and dark", (async () => {
+    await row("/jobs").getByRole("button").click();
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme });
+      await page.evaluate(axe);
+      const { violations } = await page.evaluate(() => window.axe.run());
+      assert.deepEqual(violations.map(({ id, nodes }) => [id, colorScheme, nodes[0].html]), []);
+    }
   })());
 } finally {
   await browser.close();
