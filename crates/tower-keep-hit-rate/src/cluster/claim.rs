@@ -49,3 +49,32 @@ pub(super) fn holds(monitor: &Arc<Monitor>, lives: Duration) -> bool {
 }
 
 static CLAIMS: Mutex<Vec<Claim>> = Mutex::new(Vec::new());
+
+#[cfg(test)]
+mod tests {
+    use tower_keep_store::Clock;
+
+    use super::*;
+    use crate::rules::Rules;
+
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+
+    fn on(store: &Arc<Evictions>) -> Arc<Monitor> {
+        let clock = Clock::system();
+        Arc::new(Monitor::new(&clock, store.clone(), Rules::default()))
+    }
+
+    #[test]
+    fn one_layer_of_each_store_tells_and_another_only_once_all_is_gone_that_it_told() {
+        let [store, elsewhere] = [(); 2].map(|()| Arc::default());
+        let (first, second, other) = (on(&store), on(&store), on(&elsewhere));
+        for _ in 0..2 {
+            let hold = [&first, &second, &other].map(|monitor| holds(monitor, Duration::ZERO));
+            assert_eq!(hold, [true, false, true]);
+        }
+        drop(first);
+        assert!(!holds(&second, DAY));
+        assert!(holds(&second, Duration::ZERO));
+        assert!(!holds(&on(&store), Duration::ZERO));
+    }
+}
