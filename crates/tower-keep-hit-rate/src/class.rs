@@ -110,6 +110,7 @@ impl Class {
     /// Notes how long a request took of which the body went out as a whole, and to its head.
     #[inline]
     pub(crate) fn time(&self, told: Told, to_head: u64, took: u64) {
+        let [to_head, took] = [to_head, took].map(|time| time.min(LONGEST));
         match told.outcome {
             Outcome::Hit | Outcome::Stale => self.time_hit(told, to_head, took),
             Outcome::Collapsed => {
@@ -139,8 +140,11 @@ impl Class {
             self.counters.add(Figure::Unstored, 1);
         }
         let figure = match told.outcome {
-            Outcome::Hit | Outcome::Stale | Outcome::Collapsed => Figure::CacheBytes,
-            Outcome::Miss | Outcome::Revalidated | Outcome::Bypass => Figure::OriginBytes,
+            // A confirmation has no body.
+            Outcome::Hit | Outcome::Stale | Outcome::Revalidated | Outcome::Collapsed => {
+                Figure::CacheBytes
+            }
+            Outcome::Miss | Outcome::Bypass => Figure::OriginBytes,
             _ => return,
         };
         self.counters.add(figure, bytes);
@@ -224,8 +228,11 @@ impl Class {
 }
 
 fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+    u64::try_from(time.as_nanos()).map_or(LONGEST, |nanos| nanos.min(LONGEST))
 }
+
+/// 39 hours, as in the cell: no sum of such times runs over, and counters never go down.
+const LONGEST: u64 = u64::MAX >> 17;
 
 const LINE_LOOKUPS: u64 = 1000;
 const LINE_PAUSE: u64 = 10 * SECOND;
@@ -271,5 +278,31 @@ mod tests {
         class.time(of(Outcome::Miss, 100), 150, 200);
         class.time(Outcome::Stale.into(), 1, 1);
         assert_eq!(figures(), [640, 1, 1]);
+    }
+
+    #[test]
+    fn what_the_origin_confirmed_came_from_the_cache() {
+        let class = Class::new(Kind::Http, "a", 0, &Rules::default());
+        for outcome in [Outcome::Hit, Outcome::Revalidated, Outcome::Miss] {
+            class.weigh(outcome.into(), 100);
+        }
+        let bytes = [Figure::CacheBytes, Figure::OriginBytes];
+        assert_eq!(bytes.map(|figure| class.counters.get(figure)), [200, 100]);
+    }
+
+    /// A counter that wraps has gone down.
+    #[test]
+    fn no_time_is_so_long_that_a_counter_goes_down() {
+        let class = Class::new(Kind::Objects, "a", 0, &Rules::default());
+        let mut before = 0;
+        for _ in 0..3 {
+            let told = Told::from(Outcome::Hit).origin_time(Duration::MAX);
+            class.time(told, u64::MAX, u64::MAX);
+            let figures = [Figure::Avoided, Figure::LookTime, Figure::HitTime];
+            let least = figures.map(|figure| class.counters.get(figure));
+            let least = least.into_iter().min().expect("three");
+            assert!(least > before, "{least} after {before}");
+            before = least;
+        }
     }
 }

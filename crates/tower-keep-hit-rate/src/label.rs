@@ -70,12 +70,10 @@ impl fmt::Debug for Labels {
     }
 }
 
-/// Whether an answer is that of a method which exists.
+/// Whether an answer is that of a method which exists. A refusal is not: whoever refuses (a limit, who signs people
+/// in, a router) stands before the methods and knows none, so that clients could make up as many as they like.
 pub(crate) fn proves_method(answer: &HeaderMap) -> bool {
-    is_grpc(answer)
-        && answer
-            .get("grpc-status")
-            .is_none_or(|status| status != UNIMPLEMENTED)
+    is_grpc(answer) && answer.get("grpc-status").is_none_or(|status| status == OK)
 }
 
 /// The longest beginning of a text that has at most so many bytes.
@@ -95,7 +93,7 @@ fn is_grpc(headers: &HeaderMap) -> bool {
 /// The longest label, in bytes.
 pub(crate) const LONGEST: usize = 128;
 
-const UNIMPLEMENTED: &str = "12";
+const OK: &str = "0";
 
 #[cfg(test)]
 mod tests {
@@ -136,13 +134,15 @@ mod tests {
     }
 
     #[test]
-    fn a_method_is_proved_by_an_answer_of_grpc_that_does_not_deny_it() {
+    fn a_method_is_proved_by_an_answer_of_grpc_that_is_no_refusal() {
         let mut answer = HeaderMap::new();
         assert!(!proves_method(&answer));
         answer.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         assert!(proves_method(&answer));
-        answer.insert("grpc-status", HeaderValue::from_static("12"));
-        assert!(!proves_method(&answer));
+        for (status, proves) in [("0", true), ("12", false), ("8", false), ("16", false)] {
+            answer.insert("grpc-status", HeaderValue::from_static(status));
+            assert_eq!(proves_method(&answer), proves, "{status}");
+        }
     }
 
     #[test]

@@ -122,6 +122,9 @@ impl HitRateLayerBuilder {
     /// Whoever reads it knows whether somebody has asked for the same before him: keep it to those who work on
     /// the service, by a secret they send, say. (An `IdentifyLayer` around this layer tells it who is logged in, too.
     /// But then it stands around the cache, which stores for users only what says that it is for all.)
+    ///
+    /// A cache further out would store it with the answer, and tell it to everybody: where this layer stands inside
+    /// of one, or there is a shared cache in front, leave it off.
     pub fn server_timing(mut self, of: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
         self.rules.server_timing = ServerTiming::when(of);
         self

@@ -44,7 +44,8 @@ pub struct Ledger {
     /// The same, per second of the window: how many requests' worth of waiting is saved at any moment, in
     /// thousandths.
     pub saved_ms_per_second: f64,
-    /// What it would be at most, if every lookup and every bypass were a hit that takes no time.
+    /// What it would be at most, if every lookup and every bypass were a hit that takes no time: those that were
+    /// hits save what they saved, all others what the origin takes in the mean.
     pub could_save_ms_per_second: Option<f64>,
     /// The hit rate from which the class is faster with a cache than without; 1 where none is.
     pub break_even_hit_rate: Option<f64>,
@@ -57,21 +58,18 @@ impl Ledger {
         let counts = &span.counts;
         let look = counts.mean(Figure::LookTime, Figure::HitsTimed);
         let looked = look.unwrap_or(0.0);
-        let priced = counts
-            .get(Figure::HitsTimed)
-            .saturating_sub(counts.get(Figure::Unpriced));
         let misses = float(counts.get(Figure::MissesTimed));
         // A miss took the look and the origin; hence the origin's part of what stands for it.
         let estimated = float(counts.get(Figure::Estimated));
         let avoided = float(counts.get(Figure::Avoided)) - looked * estimated;
-        let cost = looked * (float(priced) + misses);
+        let cost = looked * (float(priced(counts)) + misses);
         let saved = avoided - cost;
         Self {
             origin_avoided_ms: avoided / MILLI,
             cost_ms: cost / MILLI,
             saved_ms: saved / MILLI,
             saved_ms_per_second: per_second(saved / MILLI, span),
-            could_save_ms_per_second: most(span),
+            could_save_ms_per_second: most(span, avoided),
             break_even_hit_rate: break_even(counts, look),
             unpriced_hits: counts.get(Figure::Unpriced),
         }
@@ -82,13 +80,15 @@ impl Ledger {
         let is_too_little = self
             .could_save_ms_per_second
             .is_some_and(|most| most < enough);
-        let is_measured = counts.get(Figure::HitsTimed) > counts.get(Figure::Unpriced)
-            && counts.lookups() >= LEAST_LOOKUPS;
-        if counts.lookups() == 0 && counts.of(Outcome::Bypass) > 0 && !is_too_little {
+        let is_measured = priced(counts) > 0 && counts.lookups() >= LEAST_LOOKUPS;
+        // Of an error nobody knows whether a cache was asked.
+        let answered = counts.lookups() - counts.of(Outcome::Error);
+        let is_in_vain = counts.hits() == 0 && answered >= LEAST_LOOKUPS;
+        if answered == 0 && counts.of(Outcome::Bypass) > 0 && !is_too_little {
             Worth::Untried
         } else if is_measured && self.saved_ms < 0.0 {
             Worth::Slower
-        } else if is_too_little || is_measured && self.saved_ms_per_second < enough {
+        } else if is_too_little || is_in_vain || is_measured && self.saved_ms_per_second < enough {
             Worth::NotWorthIt
         } else if is_measured {
             Worth::WorthIt
@@ -108,11 +108,20 @@ fn break_even(counts: &Counts, look: Option<f64>) -> Option<f64> {
     Some(if origin > look { look / origin } else { 1.0 })
 }
 
-fn most(span: &Span) -> Option<f64> {
+/// What hits saved is theirs; all others would save what the origin takes in the mean.
+fn most(span: &Span, avoided: f64) -> Option<f64> {
     let counts = &span.counts;
     let origin = counts.mean(Figure::OriginTime, Figure::OriginTimed)?;
     let asked = counts.lookups() + counts.of(Outcome::Bypass);
-    Some(per_second(origin * float(asked) / MILLI, span))
+    let others = asked.saturating_sub(priced(counts));
+    let most = avoided + origin * float(others);
+    Some(per_second(most / MILLI, span))
+}
+
+/// Timed hits of which it is known what they saved.
+fn priced(counts: &Counts) -> u64 {
+    let timed = counts.get(Figure::HitsTimed);
+    timed.saturating_sub(counts.get(Figure::Unpriced))
 }
 
 fn per_second(amount: f64, span: &Span) -> f64 {
@@ -190,6 +199,61 @@ mod tests {
         assert_eq!(worth(&hour), Worth::Slower);
         assert_eq!(hour.1.break_even_hit_rate, Some(1.0));
         assert!(hour.1.saved_ms < 0.0);
+    }
+
+    /// Hits, each of which saved so many milliseconds, and what else was counted in an hour.
+    fn told(hits: u64, avoided: u64, more: impl FnOnce(&Counters)) -> (Span, Ledger) {
+        let counters = Counters::default();
+        for _ in 0..hits {
+            counters.count(Outcome::Hit);
+            counters.add(Figure::HitsTimed, 1);
+            counters.add(Figure::LookTime, 100_000);
+            counters.add(Figure::Avoided, avoided * 1_000_000);
+        }
+        more(&counters);
+        let span = Span {
+            counts: counters.load(),
+            from: 0,
+            until: 3600 * SECOND,
+        };
+        (span, Ledger::of(&span))
+    }
+
+    /// What the origin took meanwhile was cheap: it only confirmed.
+    #[test]
+    fn what_could_be_saved_is_never_less_than_what_is() {
+        let hour = told(1000, 1000, |counters| {
+            for _ in 0..100 {
+                counters.count(Outcome::Revalidated);
+                counters.add(Figure::OriginTimed, 1);
+                counters.add(Figure::OriginTime, 1_000_000);
+            }
+        });
+        let ledger = hour.1;
+        assert!(ledger.saved_ms_per_second > 277.0, "{ledger:?}");
+        assert!(ledger.could_save_ms_per_second >= Some(ledger.saved_ms_per_second));
+        assert_eq!(worth(&hour), Worth::WorthIt);
+    }
+
+    #[test]
+    fn lookups_without_a_hit_save_nothing() {
+        let hour = hour(360_000, 0.0, 100, 5_000);
+        assert_eq!(worth(&hour), Worth::NotWorthIt);
+        assert_eq!(hour.0.counts.hit_rate(), Some(0.0));
+        assert_eq!(hour.1.worth(&hour.0.counts, 0.0), Worth::NotWorthIt);
+    }
+
+    #[test]
+    fn an_error_where_nobody_asked_a_cache_is_no_try() {
+        let hour = told(0, 0, |counters| {
+            for _ in 0..360_000 {
+                counters.count(Outcome::Bypass);
+                counters.add(Figure::OriginTimed, 1);
+                counters.add(Figure::OriginTime, 5_000_000);
+            }
+            (0..30).for_each(|_| counters.count(Outcome::Error));
+        });
+        assert_eq!(worth(&hour), Worth::Untried);
     }
 
     #[test]

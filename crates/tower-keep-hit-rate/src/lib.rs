@@ -43,7 +43,7 @@
 //!
 //! # The one outcome
 //!
-//! The first word in the cell stands. (One in a cell in the response's extensions is taken where the request's
+//! The first word in the cell stands, unless it is an error that another layer makes good. (One in a cell in the response's extensions is taken where the request's
 //! own was lost on the way in.) Where nobody said anything:
 //!
 //! | what happened | outcome |
@@ -187,7 +187,8 @@
 //!
 //! A snapshot that is truncated, too long, of another version of this crate, or says what cannot be is left out as a
 //! whole, and [counted](Cluster::ignored). One that is made up, by somebody who may write to the server, is believed.
-//! A process is a layer: two layers of one process on one namespace are two.
+//! A process is a layer: two layers of one process on one namespace are two. What objects and sessions do on a
+//! store all its layers hear; the first of them tells it, and another only when the first is gone, with what it told.
 //!
 //! # Memory and cost
 //!
@@ -236,7 +237,8 @@
 //!
 //! # Where it stands
 //!
-//! Outermost but for tracing, so that it sees what rate limits refuse and caches answer. Every other order is safe:
+//! Outermost but for tracing, so that it sees what rate limits refuse and caches answer. What layers in between take
+//! counts as looking, as nobody tells it apart: a limit that asks Redis makes a cache look dearer. Every other order is safe:
 //! inside of a cache it sees what the cache asks the origin for, as bypasses. Put it around a route once: what
 //! passes through twice is counted twice. In axum, put it on the routes (`Router::layer`) for the feature `axum` to
 //! know them; outside of the router all are `unmatched`. Personal routes inside a cache are looked up, and count as

@@ -6,6 +6,7 @@ use std::{
 };
 
 use serde::Serialize;
+use tower_keep_store::Outcome;
 
 use crate::{counts::Counts, wilson};
 
@@ -60,7 +61,8 @@ impl Thresholds {
     /// The verdict after another one.
     pub(crate) fn judge(&self, before: Verdict, counts: &Counts) -> Verdict {
         let lookups = counts.lookups();
-        if lookups < self.lookups {
+        // Of errors nobody knows whether a cache was asked; where there is nothing else, none is to be judged.
+        if lookups < self.lookups || lookups == counts.of(Outcome::Error) {
             return before;
         }
         let Some((low, high)) = wilson::interval(counts.hits(), lookups) else {
@@ -112,8 +114,6 @@ impl Standing {
 
 #[cfg(test)]
 mod tests {
-    use tower_keep_store::Outcome;
-
     use super::*;
     use crate::counts::Counters;
 
@@ -141,6 +141,18 @@ mod tests {
         assert_eq!(judged(Verdict::Excellent, 890, 1000), Verdict::Excellent);
         assert_eq!(judged(Verdict::Excellent, 860, 1000), Verdict::Good);
         assert_eq!(judged(Verdict::Good, 905, 1000), Verdict::Good);
+    }
+
+    /// Of an error nobody knows whether a cache was asked: there may be none.
+    #[test]
+    fn nothing_but_errors_is_not_judged() {
+        let counters = Counters::default();
+        (0..1000).for_each(|_| counters.count(Outcome::Error));
+        let judged = |before| Thresholds::default().judge(before, &counters.load());
+        assert_eq!(judged(Verdict::NoData), Verdict::NoData);
+        assert_eq!(judged(Verdict::Good), Verdict::Good);
+        counters.count(Outcome::Miss);
+        assert_eq!(judged(Verdict::NoData), Verdict::Tune);
     }
 
     #[test]

@@ -6,13 +6,14 @@ use std::{
     future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::{Pin, pin},
+    sync::atomic::{AtomicU64, Ordering},
     task::{Context, Poll, Waker},
 };
 
 use futures_util::{FutureExt, future::join_all};
 use http::{Request, Response};
 use http_body::Body;
-use tower::{Layer, Service};
+use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_keep_cache::CacheLayer;
 use tower_keep_hit_rate::{HitRateHandle, HitRateLayer, Latency, Outcomes};
 use tower_keep_store::{Outcome, OutcomeCell, Store};
@@ -348,7 +349,7 @@ async fn a_service_without_a_cache_is_passed_by() {
 #[tokio::test]
 async fn the_word_may_come_with_the_response_where_the_request_lost_its_cell() {
     let (layer, handle) = HitRateLayer::pair(Store::memory());
-    let inner = tower::service_fn(async |_: Request<String>| {
+    let inner = service_fn(async |_: Request<String>| {
         let mut response = Response::new(ScriptedBody::empty());
         let cell = OutcomeCell::default();
         cell.set(Outcome::Stale);
@@ -379,10 +380,47 @@ async fn two_layers_hear_the_same_word_and_a_second_try_has_its_own() {
     assert_eq!(outcomes(&inner_handle).hit, 2);
 }
 
+/// The client has its answer.
+#[tokio::test]
+async fn a_second_try_between_the_layer_and_the_cache_makes_an_error_good() {
+    let store = Store::memory();
+    let (layer, handle) = HitRateLayer::pair(store.clone());
+    let calls = AtomicU64::new(0);
+    let origin = Origin::new(move |_: Request<ScriptedBody>| {
+        let call = calls.fetch_add(1, Ordering::Relaxed);
+        async move {
+            match call {
+                0 => Err(OriginError::numbered(1)),
+                _ => Ok(cacheable(ScriptedBody::frames(["a"]))),
+            }
+        }
+    });
+    let cached = CacheLayer::new(store).layer(origin);
+    let twice = service_fn(move |request: Request<ScriptedBody>| {
+        let cached = cached.clone();
+        async move {
+            let mut again = Request::new(ScriptedBody::frames([""; 0]));
+            *again.uri_mut() = request.uri().clone();
+            *again.extensions_mut() = request.extensions().clone();
+            *again.headers_mut() = request.headers().clone();
+            match cached.clone().oneshot(request).await {
+                Err(_) => cached.oneshot(again).await,
+                answered => answered,
+            }
+        }
+    });
+    let mut service = layer.layer(twice);
+    ask(&mut service, scripted_get("/a")).await;
+    let counted = outcomes(&handle);
+    assert_eq!((counted.error, counted.miss), (0, 1));
+    let snapshot = handle.snapshot();
+    assert_eq!(snapshot.classes[0].since_start.origin_calls, 2);
+}
+
 #[tokio::test]
 async fn a_body_is_whole_when_all_that_was_promised_has_passed() {
     let (layer, handle) = HitRateLayer::pair(Store::memory());
-    let inner = tower::service_fn(async |request: Request<String>| {
+    let inner = service_fn(async |request: Request<String>| {
         let body = ScriptedBody::frames(["four", "more"])
             .trailers(http::HeaderMap::new())
             .unknown_length();

@@ -2,13 +2,14 @@
 
 mod common;
 
-use std::convert::Infallible;
+use std::{convert::Infallible, time::Duration};
 
 use axum::{Router, routing::get};
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use tower::{Layer, Service, service_fn};
 use tower_keep_hit_rate::{HitRateHandle, HitRateLayer};
+use tower_keep_rate_limit::{Key, Policy, Quota, RateLimitLayer};
 use tower_keep_store::{Outcome, Store};
 
 use crate::common::{MICRO, Scripted, ask, by_segment, outcomes, place, told};
@@ -79,6 +80,37 @@ async fn a_method_of_grpc_is_a_class_once_it_has_answered() {
         bypasses(&handle),
         [("/hiring.Jobs/List".into(), 2), ("unmatched".into(), 1)]
     );
+}
+
+/// A limit refuses what it does not know to exist: a client that made up its methods would use up all classes.
+#[tokio::test]
+async fn a_method_that_was_only_refused_is_no_class() {
+    let store = Store::memory();
+    let (layer, handle) = HitRateLayer::pair(store.clone());
+    let one = Policy::new("all", Quota::new(1, Duration::from_secs(24 * 3600)));
+    let limit = RateLimitLayer::builder(store)
+        .policy(one.by(Key::from_fn(|_| Some("everybody"))))
+        .build()
+        .expect("makes sense");
+    let inner = service_fn(async |_: Request<String>| {
+        let response = Response::builder().header("content-type", "application/grpc");
+        Ok::<_, Infallible>(
+            response
+                .body(Full::<bytes::Bytes>::default())
+                .expect("a response"),
+        )
+    });
+    let mut service = layer.layer(limit.layer(inner));
+    for number in 0..300 {
+        let request = Request::post(format!("/made.Up/Method{number}"))
+            .header("content-type", "application/grpc")
+            .body(String::new());
+        ask(&mut service, request.expect("a request")).await;
+    }
+    let classes = handle.snapshot().classes;
+    let labels: Vec<_> = classes.iter().map(|class| &class.class).collect();
+    assert_eq!(labels, ["unmatched", "/made.Up/Method0"]);
+    assert_eq!(classes[0].since_start.outcomes.rejected, 299);
 }
 
 #[cfg(feature = "axum")]

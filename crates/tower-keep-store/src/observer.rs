@@ -108,19 +108,19 @@ impl fmt::Debug for Watch<'_> {
     }
 }
 
-/// Whoever observes a store. They are held weakly: one that is gone is forgotten at the next lookup.
+/// Whoever observes a store. They are held weakly: one that is gone is forgotten at the next lookup, or when
+/// another comes.
 #[derive(Default)]
 pub(crate) struct Observers {
     count: AtomicUsize,
-    list: RwLock<Vec<Weak<dyn Observer>>>,
+    /// Never changed in place: whoever tells holds no lock meanwhile, so that an observer may use the store.
+    list: RwLock<Arc<[Weak<dyn Observer>]>>,
     hasher: RandomState,
 }
 
 impl Observers {
     pub(crate) fn add(&self, observer: &Arc<dyn Observer>) {
-        let mut list = self.list.write().unwrap_or_else(PoisonError::into_inner);
-        list.push(Arc::downgrade(observer));
-        self.count.store(list.len(), Ordering::Relaxed);
+        self.change([Arc::downgrade(observer)]);
     }
 
     /// Nothing, if nobody observes: that costs one load.
@@ -144,7 +144,7 @@ impl Observers {
     }
 
     fn tell(&self, lookup: &Lookup<'_>) {
-        let list = self.list.read().unwrap_or_else(PoisonError::into_inner);
+        let list = self.list();
         let mut is_gone = false;
         for observer in &*list {
             match observer.upgrade() {
@@ -152,15 +152,21 @@ impl Observers {
                 None => is_gone = true,
             }
         }
-        drop(list);
         if is_gone {
-            self.forget();
+            self.change([]);
         }
     }
 
-    fn forget(&self) {
+    fn list(&self) -> Arc<[Weak<dyn Observer>]> {
+        let list = self.list.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&list)
+    }
+
+    /// Adds these, and forgets those that are gone.
+    fn change<const N: usize>(&self, more: [Weak<dyn Observer>; N]) {
         let mut list = self.list.write().unwrap_or_else(PoisonError::into_inner);
-        list.retain(|observer| observer.strong_count() > 0);
+        let living = list.iter().filter(|observer| observer.strong_count() > 0);
+        *list = living.cloned().chain(more).collect();
         self.count.store(list.len(), Ordering::Relaxed);
     }
 }
@@ -224,5 +230,42 @@ mod tests {
         drop((heard, observer));
         drop(watch(b"a").expect("nobody knows yet"));
         assert!(watch(b"a").is_none());
+    }
+
+    /// Hears of a lookup while it makes another observer, and lets go of one.
+    struct Busy(Store, Mutex<Option<Arc<dyn Observer>>>);
+
+    impl Observer for Busy {
+        fn observe(&self, _: &Lookup<'_>) {
+            let another: Arc<dyn Observer> = Arc::new(Heard::default());
+            self.0.observe(&another);
+            *self.1.lock().expect("nobody panicked") = None;
+        }
+    }
+
+    #[test]
+    fn an_observer_may_use_the_store() {
+        let store = Store::memory();
+        let busy: Arc<dyn Observer> = Arc::new(Busy(store.clone(), Mutex::default()));
+        store.observe(&busy);
+        let (done, is_done) = std::sync::mpsc::channel();
+        thread::spawn(move || {
+            let watch = store.watch(LookupKind::Objects, "jobs", b"a");
+            watch.expect("observed").tell(Outcome::Hit.into());
+            done.send(()).expect("somebody waits");
+        });
+        let is_over = is_done.recv_timeout(Duration::from_secs(20));
+        assert!(is_over.is_ok(), "it waits for itself");
+        drop(busy);
+    }
+
+    #[test]
+    fn observers_that_are_gone_take_no_room_though_nothing_is_looked_up() {
+        let observers = Observers::default();
+        for _ in 0..100 {
+            let heard: Arc<dyn Observer> = Arc::new(Heard::default());
+            observers.add(&heard);
+        }
+        assert!(observers.count.load(Ordering::Relaxed) <= 1);
     }
 }

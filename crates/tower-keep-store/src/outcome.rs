@@ -158,7 +158,8 @@ impl From<Outcome> for Told {
 }
 
 /// Where the layer that decides leaves the [`Outcome`], with what it [knows](Told) of the origin, and whoever
-/// put the cell into the request's extensions reads it. The first word stands.
+/// put the cell into the request's extensions reads it. The first word stands; but what follows an error, which
+/// somebody made good (by a second try, or with something old), takes its place.
 ///
 /// A cell that is still empty when the response's future has gone belongs to a request that was cancelled.
 /// It travels with the request because layers in between may replace the response. One allocation, no lock.
@@ -188,17 +189,21 @@ impl OutcomeCell {
 
     /// Tells the outcome and what is known of the origin, unless somebody has; false if somebody has. The
     /// calls are those that are told here, not those [under way](Self::calls_origin) before: whoever is
-    /// further in knows better.
+    /// further in knows better. In the place of an error they are at least those that were noted until now.
     #[inline]
     pub fn tell(&self, told: Told) -> bool {
-        self.update(|word| (word & BYTE == 0).then_some(told.word()))
+        self.update(|word| match word & BYTE {
+            0 => Some(told.word()),
+            ERROR => Some(told.origin_calls(told.origin_calls.max(calls(word))).word()),
+            _ => None,
+        })
     }
 
     /// Notes that the origin is about to be called. It counts while nobody has told the outcome: a request
-    /// that is cancelled meanwhile has made the call all the same.
+    /// that is cancelled meanwhile has made the call all the same. After an error it counts too: a second try.
     pub fn calls_origin(&self) {
         self.update(|word| {
-            let is_open = word & BYTE == 0 && calls(word) < u8::MAX;
+            let is_open = matches!(word & BYTE, 0 | ERROR) && calls(word) < u8::MAX;
             is_open.then_some(word + (1 << CALLS_AT))
         });
     }
@@ -273,6 +278,7 @@ fn calls(word: u64) -> u8 {
 
 // One word: the outcome's number, the calls, whether it was not stored, nanoseconds (up to 39 hours).
 const BYTE: u64 = 0xff;
+const ERROR: u64 = Outcome::Error as u64;
 const CALLS_AT: u32 = 8;
 const UNSTORED_AT: u32 = 16;
 const TIME_AT: u32 = 17;
@@ -304,6 +310,31 @@ mod tests {
         assert!(!cell.tell(Outcome::Miss.into()));
         cell.calls_origin();
         assert_eq!(cell.told(), Some(first));
+    }
+
+    /// The second try calls the origin a second time.
+    #[test]
+    fn an_error_that_is_tried_again_is_not_the_last_word() {
+        let cell = OutcomeCell::default();
+        cell.calls_origin();
+        assert!(cell.tell(Outcome::Error.into()));
+        assert_eq!(cell.get(), Some(Outcome::Error));
+        cell.calls_origin();
+        assert!(cell.tell(Outcome::Miss.into()));
+        assert!(!cell.tell(Outcome::Error.into()));
+        let told = cell.told().expect("told");
+        assert_eq!((told.outcome, told.origin_calls), (Outcome::Miss, 2));
+    }
+
+    /// Of two caches the inner one fails, and the outer one has something old: that was one call.
+    #[test]
+    fn an_error_that_somebody_makes_good_is_one_call() {
+        let cell = OutcomeCell::default();
+        (0..2).for_each(|_| cell.calls_origin());
+        cell.set(Outcome::Error);
+        assert!(cell.tell(Told::from(Outcome::Stale).origin_calls(1)));
+        let told = cell.told().expect("told");
+        assert_eq!((told.outcome, told.origin_calls), (Outcome::Stale, 1));
     }
 
     #[test]

@@ -17,7 +17,8 @@
 //! Since the start, what a process told last counts for as long as it is there. Its last minute is another thing
 //! once it has been silent for a while: not all of it lies in the minute that ends now. So of a process that has
 //! missed three tellings a window gets what surely lies in it: the longest of the windows it told that ends
-//! where it fell silent and begins inside.
+//! where it fell silent and begins inside. So it does of one that tells seldom, once a quarter of the window has
+//! passed since.
 //!
 //! # What is bounded
 //!
@@ -32,6 +33,7 @@
 //! In one task of the store's runtime for each layer, which ends with the layer, its services and its handles.
 //! It tells, and then, if somebody asked within the last minute, reads. Requests never meet it.
 
+mod claim;
 mod coarse;
 mod peers;
 mod post;

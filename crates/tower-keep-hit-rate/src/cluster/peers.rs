@@ -2,13 +2,16 @@
 
 use std::{
     hash::{BuildHasher, RandomState},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use crate::ticker::SECOND;
+use crate::{kind::Kind, ticker::SECOND};
 
 /// The last view, and whether somebody looks at it.
 #[derive(Debug)]
@@ -18,6 +21,8 @@ pub(crate) struct Peers {
     state: Mutex<State>,
     /// Somebody asks who has not for a while: whoever tells need not wait.
     pub(super) asked: Arc<Notify>,
+    /// Not only of requests: no other layer on the store tells what both hear of.
+    tells_all: AtomicBool,
 }
 
 /// Times are the ticker's.
@@ -56,7 +61,17 @@ impl Peers {
             id: RandomState::new().hash_one(0),
             state: Mutex::default(),
             asked: Arc::default(),
+            tells_all: AtomicBool::new(true),
         }
+    }
+
+    pub(super) fn tell_all(&self, tells: bool) {
+        self.tells_all.store(tells, Ordering::Relaxed);
+    }
+
+    /// Whether this layer tells of classes of this kind.
+    pub(super) fn tells(&self, kind: Kind) -> bool {
+        kind == Kind::Http || self.tells_all.load(Ordering::Relaxed)
     }
 
     /// The view, and since when the server has been silent. Somebody looks.

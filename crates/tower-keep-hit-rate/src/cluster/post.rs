@@ -44,6 +44,10 @@ impl Post {
         })
     }
 
+    pub(super) fn lives(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.lives).unwrap_or(u64::MAX))
+    }
+
     pub(super) fn server(&self) -> &Server {
         &self.server
     }

@@ -16,8 +16,8 @@ pub(super) struct Sum {
 /// How long ago a process told.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Age {
-    /// Not long enough for its windows to be others than now.
-    Fresh,
+    /// As long ago as may be, in milliseconds: it is not silent.
+    Fresh(u64),
     /// So many milliseconds.
     Silent(u64),
 }
@@ -71,8 +71,10 @@ fn still_in(window: Window, class: &ToldClass, age: Age) -> Option<ToldWindow> {
         Window::Hour => (2, 3_600_000),
         Window::Start => return Some(class.windows[3]),
     };
-    let Age::Silent(age) = age else {
-        return Some(class.windows[place]);
+    let age = match age {
+        // Little is lost of it, and little too much in it.
+        Age::Fresh(age) if age <= length / 4 => return Some(class.windows[place]),
+        Age::Fresh(age) | Age::Silent(age) => age,
     };
     let is_inside = |told: &&ToldWindow| told.length.saturating_add(age) <= length;
     let told = class.windows[..=place].iter().rev().find(is_inside)?;
@@ -82,5 +84,5 @@ fn still_in(window: Window, class: &ToldClass, age: Age) -> Option<ToldWindow> {
     })
 }
 
-/// One less, for `other`.
-const MOST: usize = 255;
+/// Less the `other` of each kind.
+const MOST: usize = 256 - Kind::ALL.len();

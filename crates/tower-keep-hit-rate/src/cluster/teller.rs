@@ -8,7 +8,7 @@ use std::{
 use tokio::time::timeout;
 use tower_keep_store::{Store, StoreError};
 
-use super::{peers::View, post::Post, told::Told, wire};
+use super::{claim, peers::View, post::Post, told::Told, wire};
 use crate::monitor::Monitor;
 
 /// Begins to tell of this monitor, until it is gone. Without effect where there is nobody to tell.
@@ -16,6 +16,7 @@ pub(crate) fn begin(store: &Store, monitor: &Arc<Monitor>) {
     let every = monitor.rules.cluster_every;
     let post = every.and_then(|every| Some((Post::of(store, every)?, every)));
     if let Some((post, every)) = post {
+        monitor.peers.tell_all(claim::holds(monitor, post.lives()));
         let server = post.server().clone();
         server.spawn(keep_telling(post, Arc::downgrade(monitor), every));
     }
@@ -23,7 +24,10 @@ pub(crate) fn begin(store: &Store, monitor: &Arc<Monitor>) {
 
 async fn keep_telling(post: Post, monitor: Weak<Monitor>, every: Duration) {
     for number in 1.. {
-        let Some(round) = monitor.upgrade().map(|monitor| Round::of(&monitor, number)) else {
+        let Some(round) = monitor.upgrade().map(|monitor| {
+            monitor.peers.tell_all(claim::holds(&monitor, post.lives()));
+            Round::of(&monitor, number)
+        }) else {
             return;
         };
         let asked = round.asked.clone();

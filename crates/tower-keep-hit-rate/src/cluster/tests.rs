@@ -223,7 +223,7 @@ fn sums_of_huge_times_do_not_overflow() {
         ..Told::default()
     };
     let mut sum = Sum::default();
-    (0..10_000).for_each(|_| sum.add(&told, Age::Fresh));
+    (0..10_000).for_each(|_| sum.add(&told, Age::Fresh(0)));
     let class = sum.finish().remove(0);
     let read = super::view::ClusterClass::of(class);
     assert_eq!(read.since_start.outcomes.hit, 1 << 58);
@@ -246,10 +246,10 @@ fn classes_one_too_many_are_summed_as_others() {
             classes,
             ..Told::default()
         };
-        sum.add(&told, Age::Fresh);
+        sum.add(&told, Age::Fresh(0));
     }
     let classes = sum.finish();
-    assert_eq!((classes.len(), &*classes[0].label), (256, OTHER));
+    assert_eq!((classes.len(), &*classes[0].label), (254, OTHER));
     let hits = classes
         .iter()
         .map(|class| class.windows[3].counts.requests());
@@ -280,7 +280,7 @@ fn a_window_of_a_silent_process_has_what_surely_lies_in_it() {
         let class = sum.finish().remove(0);
         class.windows.map(|window| window.counts.hits())
     };
-    assert_eq!(hits(Age::Fresh), [1, 10, 100, 1000]);
+    assert_eq!(hits(Age::Fresh(0)), [1, 10, 100, 1000]);
     assert_eq!(hits(Age::Silent(20_000)), [0, 1, 10, 1000]);
     assert_eq!(hits(Age::Silent(237_000)), [0, 1, 10, 1000]);
     assert_eq!(hits(Age::Silent(237_001)), [0, 0, 10, 1000]);
@@ -332,4 +332,56 @@ async fn the_task_holds_nobody_and_ends_with_the_monitor() {
     // Its connections go with it; one is the question's own.
     let clients = || server.command(&["CLIENT", "LIST"]).text().expect("text");
     eventually(long, async || clients().lines().count() == 1).await;
+}
+
+#[test]
+fn all_processes_together_have_256_classes_at_most() {
+    let mut sum = Sum::default();
+    for process in 0..3 {
+        let class = |(number, kind): (u32, Kind)| {
+            let label = format!("{process} {number}");
+            ToldClass::empty(kind, label.into())
+        };
+        let told = Told {
+            classes: (0..100)
+                .zip(Kind::ALL.into_iter().cycle())
+                .map(class)
+                .collect(),
+            ..Told::default()
+        };
+        sum.add(&told, Age::Fresh(0));
+    }
+    let classes = sum.finish();
+    assert!(classes.len() <= 256, "{}", classes.len());
+    assert!(classes.iter().any(|class| &*class.label == OTHER));
+}
+
+/// Those that tell seldom are not silent, but their last minute is long over.
+#[test]
+fn a_window_that_was_told_long_ago_is_not_the_last() {
+    let mut class = ToldClass::empty(Kind::Http, "a".into());
+    for (window, seconds) in class.windows.iter_mut().zip([60, 300, 3600, 9000]) {
+        let mut figures = [0; FIGURES];
+        figures[0] = seconds;
+        *window = ToldWindow {
+            length: seconds * 1000,
+            counts: Counts::from_figures(figures),
+        };
+    }
+    let told = Told {
+        classes: vec![class],
+        ..Told::default()
+    };
+    for (age, counted) in [
+        (15_000, [60, 300, 3600, 9000]),
+        (60_000, [0, 300, 3600, 9000]),
+        (180_000, [0, 60, 3600, 9000]),
+        (7_200_000, [0, 0, 0, 9000]),
+    ] {
+        let mut sum = Sum::default();
+        sum.add(&told, Age::Fresh(age));
+        let class = sum.finish().remove(0);
+        let hits = class.windows.map(|window| window.counts.requests());
+        assert_eq!(hits, counted, "{age}");
+    }
 }

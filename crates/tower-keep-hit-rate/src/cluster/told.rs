@@ -45,8 +45,9 @@ impl Told {
     pub(super) fn now(monitor: &Monitor) -> Self {
         let now = monitor.ticker.now();
         let (requests, in_flight) = monitor.requests();
+        let is_told = |class: &&Class| monitor.peers.tells(class.kind());
         let of = |class| ToldClass::of(class, now);
-        let mut classes: Vec<_> = monitor.classes.all().map(of).collect();
+        let mut classes: Vec<_> = monitor.classes.all().filter(is_told).map(of).collect();
         classes.sort_by_key(|class| std::cmp::Reverse(class.windows[3].counts.requests()));
         Self {
             uptime: millis(now),

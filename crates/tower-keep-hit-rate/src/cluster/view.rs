@@ -56,7 +56,8 @@ pub struct ClusterProcess {
 
 /// What is known of a class in all processes.
 ///
-/// Of a process that has missed three tellings, windows have what surely lies in them.
+/// Of a process that has missed three tellings, or has not told for a quarter of the window, that has what surely
+/// lies in it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ClusterClass {
@@ -111,10 +112,17 @@ impl Cluster {
         })
     }
 
-    /// The class of this label.
+    /// The class of requests of this label.
     #[must_use]
     pub fn class(&self, label: &str) -> Option<&ClusterClass> {
-        self.classes.iter().find(|class| class.class == label)
+        self.class_of(Kind::Http, label)
+    }
+
+    /// The class of this kind and label.
+    #[must_use]
+    pub fn class_of(&self, kind: Kind, label: &str) -> Option<&ClusterClass> {
+        let mut classes = self.classes.iter();
+        classes.find(|class| class.kind == kind && class.class == label)
     }
 }
 
@@ -141,7 +149,7 @@ impl Sender {
             id,
             is_this: true,
             ago: 0,
-            age: Age::Fresh,
+            age: Age::Fresh(0),
         }
     }
 }
@@ -170,7 +178,7 @@ impl Gathering {
             };
             let ago = view.now.saturating_sub(letter.at).saturating_add(since);
             let age = match ago <= patience {
-                true => Age::Fresh,
+                true => Age::Fresh(ago),
                 false => Age::Silent(ago),
             };
             let (id, is_this) = (letter.from, false);

@@ -1,12 +1,15 @@
 //! What is summed, and what is asked of the server for it.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
-use tower_keep_hit_rate::HitRateLayer;
-use tower_keep_store::{Outcome, Store};
+use tower::Layer;
+use tower_keep_hit_rate::{ClusterClass, HitRateHandle, HitRateLayer, Kind};
+use tower_keep_store::{LookupKind, Outcome, Store};
 use tower_keep_test_support::{RedisServer, Reply, eventually};
 
 use crate::{
-    common::{by_segment, place},
+    common::{Scripted, ask, by_segment, get, place, told},
     tools::{LONG, OFTEN, Process, keys, number},
 };
 
@@ -52,6 +55,65 @@ async fn rates_are_those_of_the_sums_of_all_processes() {
     }
 }
 
+/// Objects are the busier, so they come first.
+#[tokio::test]
+async fn a_class_is_found_by_its_kind() {
+    let (store, clock) = place();
+    let (layer, handle) = by_segment(store.clone()).build().expect("makes sense");
+    for _ in 0..3 {
+        let watch = store.watch(LookupKind::Objects, "jobs", b"key");
+        watch.expect("observed").tell(Outcome::Hit.into());
+    }
+    let mut service = layer.layer(Scripted(clock));
+    ask(&mut service, told("/jobs/1", Outcome::Miss, Duration::ZERO)).await;
+    let cluster = handle.cluster().expect("it tells");
+    let lookups = |class: Option<&ClusterClass>| class.expect("counted").since_start.lookups;
+    assert_eq!(lookups(cluster.class("jobs")), 1);
+    assert_eq!(lookups(cluster.class_of(Kind::Http, "jobs")), 1);
+    assert_eq!(lookups(cluster.class_of(Kind::Objects, "jobs")), 3);
+}
+
+/// Both layers hear of the same lookups.
+#[tokio::test]
+async fn objects_count_once_though_two_layers_are_on_their_store() {
+    let server = RedisServer::start();
+    let store = Store::builder().deadline(LONG).connect(&server.url());
+    let store = store.expect("a good URL");
+    let pair = || by_segment(store.clone()).cluster_every(OFTEN).build();
+    let [(_first, one), (_second, other)] = [(); 2].map(|()| pair().expect("makes sense"));
+    let look_up = || {
+        for _ in 0..10 {
+            let watch = store.watch(LookupKind::Objects, "jobs", b"key");
+            watch.expect("observed").tell(Outcome::Hit.into());
+        }
+    };
+    let in_all = |handle: &HitRateHandle| {
+        let cluster = handle.cluster().expect("it tells");
+        let class = cluster.class_of(Kind::Objects, "jobs");
+        let lookups = class.map_or(0, |class| class.since_start.lookups);
+        (cluster.processes.len(), lookups)
+    };
+    look_up();
+    for handle in [&one, &other] {
+        eventually(LONG, async || in_all(handle).0 == 2).await;
+        eventually(LONG, async || in_all(handle).1 >= 10).await;
+    }
+    // Each has told since, and read what the other told.
+    for handle in [&one, &other] {
+        let number = |process: &RedisServer| process.command_stats().get("hmget").copied();
+        let before = number(&server).unwrap_or(0);
+        eventually(LONG, async || {
+            in_all(handle);
+            number(&server).unwrap_or(0) > before + 3
+        })
+        .await;
+        assert_eq!(in_all(handle), (2, 10));
+        let here = handle.snapshot();
+        let here = here.class_of(Kind::Objects, "jobs").expect("counted");
+        assert_eq!(here.since_start.lookups, 10);
+    }
+}
+
 #[tokio::test]
 async fn what_this_process_counts_is_in_the_sum_at_once() {
     let server = RedisServer::start();
@@ -80,7 +142,7 @@ async fn nothing_is_read_until_somebody_asks() {
 #[tokio::test]
 async fn the_first_to_ask_does_not_wait_for_the_interval() {
     let server = RedisServer::start();
-    let hour = std::time::Duration::from_secs(3600);
+    let hour = Duration::from_secs(3600);
     let [one, other] = [(); 2].map(|()| Process::on(&server.url(), hour));
     let tellings = || server.command_stats().get("hset").copied();
     eventually(LONG, async || tellings() == Some(2)).await;
@@ -119,7 +181,7 @@ async fn a_layer_without_cluster_has_no_view_and_is_in_none() {
 #[tokio::test]
 async fn an_interval_that_makes_no_sense_is_refused() {
     for millis in [0, 9, 3_600_001] {
-        let every = std::time::Duration::from_millis(millis);
+        let every = Duration::from_millis(millis);
         let error = HitRateLayer::builder(Store::memory())
             .cluster_every(every)
             .build();
@@ -132,8 +194,8 @@ async fn an_interval_that_makes_no_sense_is_refused() {
 async fn its_words_are_these() {
     let (store, _) = place();
     let (layer, handle) = HitRateLayer::pair(store);
-    let mut service = tower::Layer::layer(&layer, crate::common::Scripted(place().1));
-    crate::common::ask(&mut service, crate::common::get("/")).await;
+    let mut service = layer.layer(Scripted(place().1));
+    ask(&mut service, get("/")).await;
     let cluster = serde_json::to_value(handle.cluster()).expect("serialises");
     let names = |value: &Value| -> Vec<String> {
         let object = value.as_object().expect("an object");
