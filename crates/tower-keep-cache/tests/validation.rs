@@ -8,7 +8,8 @@ use std::{
 };
 
 use http::{HeaderMap, Request, StatusCode};
-use tower_keep_cache::{Class, Classes};
+use tokio::task::JoinHandle;
+use tower_keep_cache::{Cache, Class, Classes};
 use tower_keep_store::{Mode, Outcome};
 use tower_keep_test_support::{Gate, Origin, ScriptedBody, eventually};
 
@@ -158,6 +159,14 @@ async fn nobody_is_answered_with_no_cache_that_another_waited_for() {
     assert_eq!(origin.calls(), 2);
 }
 
+fn ten_at_once(cache: &Cache<Origin<ScriptedBody>>) -> Vec<JoinHandle<Answer>> {
+    let one = |_| {
+        let cache = cache.clone();
+        tokio::spawn(async move { ask(&cache, get("/a")).await })
+    };
+    (0..10).map(one).collect()
+}
+
 #[tokio::test]
 async fn those_who_wait_for_no_cache_all_ask_at_once() {
     let place = Place::memory();
@@ -168,12 +177,7 @@ async fn those_who_wait_for_no_cache_all_ask_at_once() {
     ask(&cache, get("/a")).await;
     // It is forgotten that nobody should wait for it.
     place.clock.advance(Duration::from_secs(60));
-    let all: Vec<_> = (0..10)
-        .map(|_| {
-            let cache = cache.clone();
-            tokio::spawn(async move { ask(&cache, get("/a")).await })
-        })
-        .collect();
+    let all = ten_at_once(&cache);
     eventually(LONG, async || origin.calls() == 2).await;
     gate.let_through(1);
     eventually(LONG, async || origin.calls() == 11).await;
@@ -192,12 +196,7 @@ async fn those_who_wait_share_what_the_origin_confirmed() {
     let cache = service(&place.layer().build().expect("good options"), &origin);
     ask(&cache, get("/a")).await;
     place.clock.advance(Duration::from_secs(60));
-    let all: Vec<_> = (0..10)
-        .map(|_| {
-            let cache = cache.clone();
-            tokio::spawn(async move { ask(&cache, get("/a")).await })
-        })
-        .collect();
+    let all = ten_at_once(&cache);
     eventually(LONG, async || origin.calls() == 2).await;
     gate.open();
     for one in all {

@@ -14,11 +14,10 @@ use tonic::{
     server::{Grpc, NamedService},
 };
 use tower::{Service, service_fn};
+use tower_keep_contract::stacks::Text;
 use tower_keep_session::{Session, SessionError, SessionHandle};
 use tower_keep_store::Identity;
 use tower_keep_test_support::RedisServer;
-
-use crate::text::Text;
 
 /// `test.Accounts`.
 #[derive(Clone, Debug, Default)]

@@ -5,7 +5,6 @@ mod common;
 
 mod accounts;
 mod site;
-mod text;
 
 use std::{
     sync::{Arc, Mutex},

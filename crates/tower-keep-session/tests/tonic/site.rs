@@ -11,9 +11,10 @@ use tonic::{
     service::Routes,
     transport::{Channel, Server, server::TcpIncoming},
 };
+use tower_keep_contract::stacks::Text;
 use tower_keep_session::{IdentifyLayer, SessionLayer};
 
-use crate::{accounts::Accounts, text::Text};
+use crate::accounts::Accounts;
 
 /// Where the ticket travels.
 pub(crate) const METADATA: &str = "x-session";

@@ -105,9 +105,9 @@ fn metadata() -> MetadataMap {
     metadata
 }
 
-/// Messages are plain text.
+/// A codec of plain text: messages without a message library.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Text;
+pub struct Text;
 
 impl Codec for Text {
     type Encode = String;

@@ -9,6 +9,7 @@ mod tonic;
 
 pub use self::{
     axum::{OnAxum, on_axum},
+    grpc::Text,
     hyper::on_hyper,
     tonic::{OnTonic, Serving, on_tonic},
 };
