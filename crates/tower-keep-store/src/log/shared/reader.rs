@@ -25,11 +25,11 @@ use crate::log::{
 pub(super) async fn read(log: Arc<Shared>) {
     let mut was_told = false;
     loop {
-        let connection = log.redis.dedicated().await;
-        let is_connected = connection.is_ok();
-        let end = match connection {
-            Ok(connection) => follow(&log, connection).await,
-            Err(error) => Err(error),
+        let link = log.redis.dedicated().await;
+        let is_connected = link.is_ok();
+        let end = match &link {
+            Ok(link) => follow(&log, link.connection.clone()).await,
+            Err(error) => Err(error.clone()),
         };
         if let Err(error) = end
             && !was_told
