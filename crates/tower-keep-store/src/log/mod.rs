@@ -21,11 +21,27 @@
 //! Other processes go on with their first level for at most the staleness bound (5 s unless set),
 //! because for that long they may not have noticed.
 //!
+//! ## Doubts
+//!
+//! Between the commit of a change and its record others may be served the state before. Who cannot have
+//! that puts the targets *in doubt* before the change ([`InvalidationLog::doubt`]): a record makes every
+//! process refuse them, another, after the commit, ends the doubt and hits them hard. Only a record ends a
+//! doubt. If its writer is lost, each process that has waited for the lease, by its own monotonic clock and
+//! with some jitter, writes the end in its place (twice is harmless). A doubt outlives a lost log in the
+//! processes that know it, and its writer announces it again in the new epoch. A begin that reaches the
+//! server late, after its own end (a time-out, then a second try), is a doubt that nobody ends: the lease
+//! does.
+//!
+//! ## Versions side by side
+//!
+//! A word of a record that a process does not know counts as an invalidation of everything, in that process.
+//! The version before doubts takes a record with one for a gap, and begins a new epoch: during a rolling
+//! deploy each doubt costs all entries, and the processes of the old version do not hold it.
+//!
 //! ## What remains
 //!
-//! Between the commit of a change and its record others may be served the state before: the record
-//! must be awaited before the change is reported as done. A process that dies between the two takes
-//! the record with it.
+//! Without a doubt: between the commit of a change and its record. The record must be awaited before the
+//! change is reported as done; a process that dies between the two takes the record with it.
 //!
 //! A record that waited for Redis to come back reaches the others only then: between their reading the
 //! log again and its being written (about a tenth of a second) they may use what it will retire.
@@ -41,17 +57,21 @@ use std::{
 
 use tokio::{sync::Notify, time::Instant};
 
-use self::{
-    record::{Change, Record},
-    shared::{Shared, Tasks},
-    table::{Gap, Table},
-};
 pub use self::{
+    doubt::Doubt,
     table::{Moment, Stamp, Verdict},
     target::{Mode, Target},
 };
+use self::{
+    doubts::Begun,
+    record::{Change, Content, Record},
+    shared::{Shared, Tasks},
+    table::{Gap, Table},
+};
 use crate::{error::StoreError, redis::Redis};
 
+mod doubt;
+mod doubts;
 mod outbox;
 mod record;
 pub(crate) mod shared;
@@ -79,7 +99,7 @@ impl InvalidationLog {
                 epoch: random(),
                 previous: 0,
                 nonce: 0,
-                changes: Vec::new(),
+                content: Content::default(),
             })
             .expect("the first record follows nothing");
         Self {
@@ -177,15 +197,41 @@ impl InvalidationLog {
         mode: Mode,
         deadline: Duration,
     ) -> Result<Stamp, StoreError> {
-        let changes: Vec<_> = targets
-            .iter()
-            .map(|&target| Change { target, mode })
-            .collect();
+        let changes = targets.iter().map(|&target| Change { target, mode });
+        let content = Content {
+            changes: changes.collect(),
+            doubts: Vec::new(),
+        };
         match &self.shared {
-            _ if changes.is_empty() => Ok(self.stamp()),
-            Some(shared) => shared.log().append(changes, deadline).await,
-            None => Ok(self.folded.append_here(changes)),
+            _ if content.is_empty() => Ok(self.stamp()),
+            Some(shared) => shared.log().append(content, deadline).await,
+            None => Ok(self.folded.append_here(content)),
         }
+    }
+
+    /// Announces that what these targets stand for is being changed. From when this returns `Ok` until the
+    /// [`Doubt`] ends, no entry that depends on one of them is used in any process that follows the log, and
+    /// what is fetched meanwhile answers who asked for it and nobody else, for ever. So nobody is served
+    /// the state before the change after it was committed: begin the doubt, commit, then
+    /// [resolve](Doubt::resolve) it.
+    ///
+    /// One record for the beginning, one for the end. `deadline` bounds the wait for each. `lease`, at most
+    /// an hour, is how long the others wait for the end if this process dies; let it be longer than the
+    /// change can take: after it the doubt is over, and only its end makes up for what was read too early.
+    /// (On an embedded store the doubt lasts as long as its guard.)
+    ///
+    /// # Errors
+    ///
+    /// The record is not known to stand in the log, or 1024 doubts are open, or 16 384 targets in doubt: a
+    /// doubt of everything in their place would switch the cache off for all, and the caller, who has changed
+    /// nothing yet, can wait or go on without. Nothing is in doubt then.
+    pub async fn doubt(
+        &self,
+        targets: &[Target],
+        lease: Duration,
+        deadline: Duration,
+    ) -> Result<Doubt, StoreError> {
+        Doubt::begin(self, Begun::new(random(), lease, targets), deadline).await
     }
 
     /// Whether since `before` the record at `at` was the only one that invalidated these targets, so
@@ -235,7 +281,7 @@ impl Folded {
     }
 
     /// The embedded log: record and table are one step.
-    fn append_here(&self, changes: Vec<Change>) -> Stamp {
+    fn append_here(&self, content: Content) -> Stamp {
         self.change(|table| {
             let stamp = table.stamp();
             let next = Record {
@@ -243,7 +289,7 @@ impl Folded {
                 epoch: stamp.epoch,
                 previous: table.nonce(),
                 nonce: 0,
-                changes,
+                content,
             };
             table
                 .apply(&next)
