@@ -21,6 +21,15 @@
 //! Other processes go on with their first level for at most the staleness bound (5 s unless set),
 //! because for that long they may not have noticed.
 //!
+//! ## Catching up
+//!
+//! What the log says reaches a process about a millisecond after it was written; until then it goes by what
+//! it knew. [`InvalidationLog::catch_up`] closes that gap for who asks ([`Consistency::Strict`]): it reads the
+//! last record of the log (`XREVRANGE … COUNT 1`) on a connection that requests share, and waits until the
+//! table has come to it; after 2 ms without news from the reader it reads on by itself, within the epoch.
+//! Whatever else it finds (no log, another epoch, a position that was passed already, another nonce) is an
+//! error, and nothing stored is used.
+//!
 //! ## Doubts
 //!
 //! Between the commit of a change and its record others may be served the state before. Who cannot have
@@ -58,6 +67,7 @@ use std::{
 use tokio::{sync::Notify, time::Instant};
 
 pub use self::{
+    consistency::Consistency,
     doubt::Doubt,
     table::{Moment, Stamp, Verdict},
     target::{Mode, Target},
@@ -70,6 +80,7 @@ use self::{
 };
 use crate::{error::StoreError, redis::Redis};
 
+mod consistency;
 mod doubt;
 mod doubts;
 mod outbox;
@@ -179,6 +190,23 @@ impl InvalidationLog {
         self.shared
             .as_ref()
             .is_none_or(|shared| shared.log().is_current_at(now))
+    }
+
+    /// Waits until this process has applied all that stood in the log when this was called: what was appended
+    /// elsewhere before, and told to stand there, is in every verdict afterwards. For
+    /// [`Consistency::Strict`].
+    ///
+    /// One round trip on a connection that requests share, together with theirs; one more if the process
+    /// lags, or several if it lags far. None on an embedded store.
+    ///
+    /// # Errors
+    ///
+    /// That could not be brought about within `deadline`: nothing stored should be used.
+    pub async fn catch_up(&self, deadline: Duration) -> Result<(), StoreError> {
+        match &self.shared {
+            Some(shared) => shared.log().catch_up(deadline).await,
+            None => Ok(()),
+        }
     }
 
     /// Invalidates `targets`: at once in this process, and everywhere once this returns `Ok` and the

@@ -196,7 +196,8 @@ impl Table {
             && targets.iter().map(last).all(not_between)
     }
 
-    /// Takes the next record in.
+    /// Takes the next record in. One that was taken in already changes nothing: it may come by two ways.
+    /// (Should it be another one at that place, the next record or heartbeat shows it.)
     ///
     /// # Errors
     ///
@@ -204,6 +205,8 @@ impl Table {
     pub(super) fn apply(&mut self, record: &Record) -> Result<(), Gap> {
         if record.epoch != self.stamp.epoch {
             self.begin_epoch(record);
+        } else if self.has_taken(record) {
+            return Ok(());
         } else if record.position != self.stamp.position + 1 || record.previous != self.nonce {
             return Err(Gap);
         }
@@ -244,6 +247,11 @@ impl Table {
     /// The doubts that end by a record.
     pub(super) fn open_doubts(&self) -> impl Iterator<Item = &Begun> {
         self.in_doubt.open()
+    }
+
+    fn has_taken(&self, record: &Record) -> bool {
+        let is_last = record.position == self.stamp.position;
+        record.position < self.stamp.position || (is_last && record.nonce == self.nonce)
     }
 
     /// Before any record was seen, all that is known is what this process invalidated itself; nothing

@@ -26,6 +26,7 @@ use super::{
 };
 use crate::{error::StoreError, redis::Redis};
 
+mod catch_up;
 mod doubting;
 mod leases;
 mod reader;
@@ -48,6 +49,8 @@ pub(super) struct Shared {
     closing: AtomicBool,
     /// Doubts of this process.
     doubted: Mutex<HashSet<u64>>,
+    /// Held by whoever reads in the reader's place.
+    reading_on: tokio::sync::Mutex<()>,
 }
 
 /// Ends the two tasks when the log is not in use any more.
@@ -98,6 +101,7 @@ impl Shared {
             staleness_bound,
             closing: AtomicBool::new(false),
             doubted: Mutex::default(),
+            reading_on: tokio::sync::Mutex::default(),
         });
         let runtime = shared.redis.runtime();
         runtime.spawn(write(shared.clone()));

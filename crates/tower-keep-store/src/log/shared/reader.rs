@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout};
 use super::{
     Shared,
     leases::Leases,
-    script::{Append, NO_CONTENT, TIME_TO_LIVE, number},
+    script::{Append, NO_CONTENT, RECORDS_AT_ONCE, TIME_TO_LIVE, number},
 };
 use crate::log::{
     record::{Content, Record},
@@ -164,7 +164,7 @@ async fn in_time<T>(answer: impl Future<Output = RedisResult<T>>) -> RedisResult
         .unwrap_or_else(|_| Err((ErrorKind::Io, "the log's connection hangs").into()))
 }
 
-fn parse(line: &StreamId) -> Option<Record> {
+pub(super) fn parse(line: &StreamId) -> Option<Record> {
     let bytes = |field: &str| match line.map.get(field) {
         Some(Value::BulkString(bytes)) => Some(bytes.as_slice()),
         _ => None,
@@ -189,5 +189,3 @@ const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
 /// How often each process renews it.
 const RENEW_INTERVAL: Duration = Duration::from_secs(60);
-
-const RECORDS_AT_ONCE: usize = 512;

@@ -81,3 +81,6 @@ pub(super) const TIME_TO_LIVE: Duration = Duration::from_secs(24 * 3600);
 
 /// What a process may fall behind without losing its entries, about 10 MB at the most.
 const RECORDS_KEPT: usize = 1 << 16;
+
+/// Records that one read asks for.
+pub(super) const RECORDS_AT_ONCE: usize = 512;
