@@ -43,6 +43,7 @@
 //! | `namespace:kind:{digest}` | string | as its writer says |
 //! | `namespace:p:{digest}` | sorted set, see [`Processes`] | 3 s, renewed each second |
 //! | `namespace:log` | stream, see [`InvalidationLog`] | a day, renewed by every process |
+//! | `namespace:log:checkpoint` | string: the log, folded | the same |
 //!
 //! # Features
 //!
