@@ -14,21 +14,23 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     Shared,
-    script::{Append, TIME_TO_LIVE, number},
+    leases::Leases,
+    script::{Append, NO_CONTENT, RECORDS_AT_ONCE, TIME_TO_LIVE, number},
 };
 use crate::log::{
-    record::{self, Record},
+    record::{Content, Record},
     table::Gap,
 };
 
 /// Follows the log on a connection of its own, for as long as the log is in use.
 pub(super) async fn read(log: Arc<Shared>) {
     let mut was_told = false;
+    let mut leases = Leases::default();
     loop {
         let connection = log.redis.dedicated().await;
         let is_connected = connection.is_ok();
         let end = match connection {
-            Ok(connection) => follow(&log, connection).await,
+            Ok(connection) => follow(&log, &mut leases, connection).await,
             Err(error) => Err(error),
         };
         if let Err(error) = end
@@ -42,7 +44,11 @@ pub(super) async fn read(log: Arc<Shared>) {
 }
 
 /// Reads on one connection until it breaks.
-async fn follow(log: &Shared, mut connection: MultiplexedConnection) -> RedisResult<()> {
+async fn follow(
+    log: &Shared,
+    leases: &mut Leases,
+    mut connection: MultiplexedConnection,
+) -> RedisResult<()> {
     let mut cursor = 0;
     let mut compared: Option<Instant> = None;
     let mut renewed: Option<Instant> = None;
@@ -66,6 +72,7 @@ async fn follow(log: &Shared, mut connection: MultiplexedConnection) -> RedisRes
                 cursor = begin_epoch(log, epoch, &mut connection).await?;
             }
         }
+        log.end_overdue(leases);
     }
 }
 
@@ -121,7 +128,7 @@ async fn begin_epoch(
     connection: &mut MultiplexedConnection,
 ) -> RedisResult<u64> {
     let request = Append {
-        changes: &[],
+        content: NO_CONTENT,
         end_epoch: epoch,
         only_if_absent: false,
     };
@@ -157,7 +164,7 @@ async fn in_time<T>(answer: impl Future<Output = RedisResult<T>>) -> RedisResult
         .unwrap_or_else(|_| Err((ErrorKind::Io, "the log's connection hangs").into()))
 }
 
-fn parse(line: &StreamId) -> Option<Record> {
+pub(super) fn parse(line: &StreamId) -> Option<Record> {
     let bytes = |field: &str| match line.map.get(field) {
         Some(Value::BulkString(bytes)) => Some(bytes.as_slice()),
         _ => None,
@@ -167,7 +174,7 @@ fn parse(line: &StreamId) -> Option<Record> {
         epoch: number(bytes("e")?)?,
         previous: number(bytes("p")?)?,
         nonce: number(bytes("n")?)?,
-        changes: record::decode(bytes("c")?)?,
+        content: Content::decode(bytes("c")?)?,
     })
 }
 
@@ -182,5 +189,3 @@ const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
 /// How often each process renews it.
 const RENEW_INTERVAL: Duration = Duration::from_secs(60);
-
-const RECORDS_AT_ONCE: usize = 512;
