@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use futures_core::Stream;
 use http::Uri;
 use serde::{Serialize, de::DeserializeOwned};
-use tower_keep_store::{ConfigError, Mode, StoreError};
+use tower_keep_store::{ConfigError, Invalidations, Mode, StoreError, Target};
 
 use crate::{
     class::unknown_class,
@@ -165,6 +165,38 @@ impl CacheHandle {
             keys: self.shared.keys.clone(),
         };
         follower.follow(stream)
+    }
+
+    /// What is invalidated from now on in the store's namespace, by whichever layer, cache or process: for
+    /// others who keep copies. See [`InvalidationLog::invalidations`](tower_keep_store::InvalidationLog::invalidations);
+    /// a reader that is 1024 records behind is told that it missed some, which is to be treated as
+    /// everything.
+    ///
+    /// The log knows targets by their digests only. Who follows it asks of what he keeps whether it is
+    /// concerned:
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use tower_keep_cache::{CacheLayer, Tag};
+    /// # use tower_keep_store::{Mode, Store};
+    /// # let cache = CacheLayer::new(Store::memory()).handle();
+    /// let mut invalidations = cache.invalidations();
+    /// cache.invalidate([Tag::of("candidate", 42)], Mode::Hard).await?;
+    /// let told = invalidations.next().await.expect("the cache is there");
+    /// assert_eq!(told.mode_of(cache.target(Tag::of("candidate", 42))), Some(Mode::Hard));
+    /// assert_eq!(told.mode_of(cache.target(Tag::of("candidate", 43))), None);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn invalidations(&self) -> Invalidations {
+        self.shared.engine.log().invalidations()
+    }
+
+    /// What stands for it in the log.
+    #[must_use]
+    pub fn target(&self, dependency: impl Into<Dependency>) -> Target {
+        dependency.into().target(&self.shared.keys)
     }
 
     /// A cache for values of one class, on the same store and log.
