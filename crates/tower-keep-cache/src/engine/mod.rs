@@ -54,6 +54,7 @@ struct Counts {
     unwritten: AtomicU64,
     failed_reads: AtomicU64,
     unknown_events: AtomicU64,
+    unlabelled: AtomicU64,
 }
 
 /// Counters of a cache since it was built.
@@ -75,6 +76,9 @@ pub struct CacheStats {
     pub failed_reads: u64,
     /// [Changes](crate::Changed) of a kind that no [rule](crate::Rules) names. They invalidated nothing.
     pub unknown_events: u64,
+    /// Responses that were not stored because they named more than 64 tags and groups, or had a `Cache-Groups`
+    /// that cannot be read: they could not have been invalidated reliably.
+    pub unlabelled: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -225,6 +229,7 @@ impl<V: Value> Engine<V> {
             unwritten: read(&self.counts.unwritten),
             failed_reads: read(&self.counts.failed_reads),
             unknown_events: read(&self.counts.unknown_events),
+            unlabelled: read(&self.counts.unlabelled),
         }
     }
 
@@ -243,6 +248,10 @@ impl<V: Value> Engine<V> {
     /// Returns how many there have been.
     pub(crate) fn count_unknown_event(&self) -> u64 {
         self.counts.unknown_events.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(crate) fn count_unlabelled(&self) {
+        self.counts.unlabelled.fetch_add(1, Ordering::Relaxed);
     }
 
     /// What was stored here a moment ago may not have reached the store yet.
