@@ -74,7 +74,10 @@ pub use self::{
     error::{ConfigError, ConnectError, StoreError},
     evictions::{Evictions, Level},
     key::{Key, PersonalKey, push_part},
-    log::{Consistency, Doubt, InvalidationLog, Mode, Moment, Stamp, Target, Verdict},
+    log::{
+        Consistency, Doubt, Invalidation, InvalidationLog, Invalidations, Mode, Moment, Stamp,
+        Target, Verdict,
+    },
     observer::{Lookup, LookupKind, Observer, Watch},
     outcome::{Outcome, OutcomeCell, Told},
     processes::Processes,
