@@ -1,13 +1,17 @@
 //! The cache from outside its service.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use http::Uri;
 use serde::{Serialize, de::DeserializeOwned};
 use tower_keep_store::{ConfigError, Mode, StoreError, Target};
 
 use crate::{
-    class::unknown_class, directive::Tag, engine::CacheStats, object::ObjectCache, shared::Shared,
+    class::unknown_class,
+    directive::Tag,
+    engine::{CacheStats, background::Unfinished},
+    object::ObjectCache,
+    shared::Shared,
 };
 
 /// Invalidates, looks in, and makes caches for values; independent of the layer's services, and never
@@ -97,7 +101,21 @@ impl CacheHandle {
             class.clone(),
             shared.first_level_bytes,
             shared.patience,
+            shared.engine.background.clone(),
         ))
+    }
+
+    /// Lets no work begin in the background any more (refreshes, reading on of bodies), and waits for what is
+    /// under way there, for entries on their way into the store, and for invalidations on their way into the
+    /// log; at the deadline ends what is left, and says what that was. So do the [object
+    /// caches](Self::objects) of this handle.
+    ///
+    /// To be called when the server has answered its last request. Requests are answered afterwards too: from
+    /// what is stored, and by the origin; what they bring is not written into the store any more.
+    /// Invalidations always are.
+    pub async fn shutdown(&self, deadline: Duration) -> Unfinished {
+        let engine = &self.shared.engine;
+        engine.background.shutdown(engine.log(), deadline).await
     }
 
     /// Counters since the layer was built.

@@ -9,7 +9,7 @@ use tower_layer::Layer;
 
 use crate::{
     class::{Classes, DEFAULT_LARGEST_BODY, NamedClass, unknown_class},
-    engine::Engine,
+    engine::{Engine, background::Background, timeouts::Timeouts},
     handle::CacheHandle,
     http::{
         key::{KeyRules, QueryRules},
@@ -52,6 +52,7 @@ impl CacheLayer {
             strip_set_cookie: false,
             first_level_bytes: 64 << 20,
             keep: Duration::from_secs(3600),
+            timeouts: Timeouts::default(),
             patience: Duration::from_secs(10),
         }
     }
@@ -100,6 +101,7 @@ pub struct CacheLayerBuilder {
     strip_set_cookie: bool,
     first_level_bytes: u64,
     keep: Duration,
+    timeouts: Timeouts,
     patience: Duration,
 }
 
@@ -219,6 +221,24 @@ impl CacheLayerBuilder {
         self
     }
 
+    /// How long the origin may take where something stale could answer (`stale-if-error`): after that it does,
+    /// and the fetch goes on in the background. A [class](crate::Class::soft_timeout) may say otherwise. Default: no
+    /// bound.
+    pub fn soft_timeout(mut self, time: Duration) -> Self {
+        self.timeouts.soft = Some(time);
+        self
+    }
+
+    /// How long the origin may take to the head of its response: then its future is dropped. What is stale
+    /// answers (`stale-if-error`); else the client gets 504, with `detail=timeout` in `Cache-Status`, and those
+    /// who waited for the same fetch too. A [class](crate::Class::hard_timeout) may say otherwise. Default: no bound.
+    ///
+    /// Not for what passes by the cache: unsafe methods, requests with a body and the like.
+    pub fn hard_timeout(mut self, time: Duration) -> Self {
+        self.timeouts.hard = Some(time);
+        self
+    }
+
     /// How long one request waits for another's fetch before it asks the origin itself, and how long a
     /// body is read on after its client has left. Default: 10 s.
     pub fn patience(mut self, patience: Duration) -> Self {
@@ -241,6 +261,9 @@ impl CacheLayerBuilder {
         if self.patience.is_zero() {
             return Err(ConfigError::new("patience: zero would collapse nothing"));
         }
+        self.timeouts
+            .check()
+            .map_err(|fault| ConfigError::new(format!("the layer: {fault}")))?;
         if let Some(name) = &self.class {
             find_class(&self.classes, name)?;
         }
@@ -257,7 +280,14 @@ impl CacheLayerBuilder {
             strip_set_cookie: self.strip_set_cookie,
             keep: self.keep,
         };
-        let engine = Engine::new(self.store, "c", self.first_level_bytes, self.patience);
+        let background = Background::default();
+        let engine = Engine::new(
+            self.store,
+            "c",
+            self.first_level_bytes,
+            self.patience,
+            background,
+        );
         CacheLayer {
             shared: Arc::new(Shared {
                 engine: Arc::new(engine),
@@ -269,6 +299,7 @@ impl CacheLayerBuilder {
                 entity_tags: self.entity_tags,
                 invalidate_on_unsafe: self.invalidate_on_unsafe,
                 first_level_bytes: self.first_level_bytes,
+                timeouts: self.timeouts,
                 patience: self.patience,
             }),
         }

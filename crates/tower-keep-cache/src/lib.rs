@@ -195,7 +195,7 @@ pub use self::{
     body::ResponseBody,
     class::{Class, Classes},
     directive::{CacheDirective, Tag},
-    engine::CacheStats,
+    engine::{CacheStats, background::Unfinished},
     future::ResponseFuture,
     handle::CacheHandle,
     http::{key::QueryRules, status::CacheStatus},

@@ -44,6 +44,7 @@ pub(crate) struct StoragePlan {
     pub(crate) fresh_until: Timestamp,
     pub(crate) stale_while_revalidate: Duration,
     pub(crate) stale_if_error: Duration,
+    pub(crate) early_refresh: f64,
     /// How long past its lifetime it is kept for the origin to confirm it.
     pub(crate) keep: Duration,
     /// It answers nobody before the origin has confirmed it, those who wait for it neither.
@@ -157,6 +158,7 @@ impl StoringRules {
             fresh_until: lifetime.fresh_until,
             stale_while_revalidate: lifetime.stale_while_revalidate,
             stale_if_error: lifetime.stale_if_error,
+            early_refresh: rules.map_or(0.0, |class| class.early_refresh),
             keep: self.keep_of(&control, &response.headers),
             always_validated: lifetime.is_over(times),
             initial_age: initial_age(&response.headers, times),
@@ -366,7 +368,7 @@ fn targets(
     if tags.len() > MOST_TAGS {
         return Err(Refusal::TooManyTags);
     }
-    let class = class.map(|named| Target::new("class", named.name.as_bytes()));
+    let class = class.map(|named| named.target);
     Ok(tags
         .iter()
         .map(|tag| Target::from(*tag))
@@ -409,6 +411,7 @@ mod tests {
         let class = class.map(|class| {
             Arc::new(NamedClass {
                 name: "default".into(),
+                target: Target::new("class", b"default"),
                 class,
             })
         });

@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{error::StoreError, redis::Redis};
 
+mod flush;
 mod reader;
 mod script;
 mod writer;
