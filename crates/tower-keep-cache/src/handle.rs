@@ -105,13 +105,13 @@ impl CacheHandle {
         ))
     }
 
-    /// Lets no work begin in the background any more (refreshes, reading on of bodies), and waits for what is
-    /// under way there, for entries on their way into the store, and for invalidations on their way into the
-    /// log; at the deadline ends what is left, and says what that was. So do the [object
-    /// caches](Self::objects) of this handle.
+    /// Lets no fetch begin in the background any more, and waits for those under way there, for bodies that are
+    /// read on after their client has left, for entries on their way into the store, and for invalidations on
+    /// their way into the log; at the deadline ends what is left, and says what that was. The [object
+    /// caches](Self::objects) of this handle are included.
     ///
-    /// To be called when the server has answered its last request. Requests are answered afterwards too: from
-    /// what is stored, and by the origin; what they bring is not written into the store any more.
+    /// To be called when the server has answered its last request. Requests are answered afterwards too, from
+    /// what is stored and by the origin; what they bring is not written into the store any more.
     /// Invalidations always are.
     pub async fn shutdown(&self, deadline: Duration) -> Unfinished {
         let engine = &self.shared.engine;

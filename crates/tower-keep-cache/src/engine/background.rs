@@ -113,9 +113,9 @@ impl fmt::Debug for Background {
 impl Tasks {
     fn refuses(&self, task: Task) -> bool {
         match task {
-            Task::Refresh | Task::Body => self.is_closed.load(Ordering::SeqCst),
-            // They end what a client or a task began before.
-            Task::Write => self.is_stopped.load(Ordering::SeqCst),
+            Task::Refresh => self.is_closed.load(Ordering::SeqCst),
+            // They end what a client or a refresh began.
+            Task::Body | Task::Write => self.is_stopped.load(Ordering::SeqCst),
             Task::Invalidation => false,
         }
     }
@@ -213,10 +213,12 @@ mod tests {
         let mut cx = std::task::Context::from_waker(waker);
         assert!(shutdown.as_mut().poll(&mut cx).is_pending());
         assert!(!background.spawn(Task::Refresh, async {}));
-        assert!(!background.spawn(Task::Body, async {}));
-        assert!(background.spawn(Task::Write, async {}), "it ends something");
+        for task in [Task::Body, Task::Write] {
+            assert!(background.spawn(task, async {}), "it ends something");
+        }
         end.send(()).expect("somebody waits");
         assert!(shutdown.await.is_nothing());
+        assert!(!background.spawn(Task::Body, async {}));
         assert!(!background.spawn(Task::Write, async {}));
         assert!(background.spawn(Task::Invalidation, async {}));
     }
