@@ -90,8 +90,7 @@ impl Class {
     /// [`stale_if_error`](Self::stale_if_error): after that it does, and the fetch goes on in the background.
     /// Default: that of the [layer](crate::CacheLayerBuilder::soft_timeout), which is none.
     ///
-    /// Of responses it holds for what is stored with this class already, and where the class is that of the
-    /// layer. In an [`ObjectCache`](crate::ObjectCache), for loads that can
+    /// Of responses it holds for what is stored with this class already. In an [`ObjectCache`](crate::ObjectCache), for loads that can
     /// [go on alone](crate::ObjectCache::get_or_refresh).
     pub fn soft_timeout(mut self, time: Duration) -> Self {
         self.timeouts.soft = Some(time);
@@ -100,7 +99,8 @@ impl Class {
 
     /// How long the origin may take to the head of its response: then the fetch ends. What is stale answers,
     /// within [`stale_if_error`](Self::stale_if_error); else the client gets 504, and so do those who waited for
-    /// it. Default: that of the [layer](crate::CacheLayerBuilder::hard_timeout), which is none.
+    /// it. Default: that of the [layer](crate::CacheLayerBuilder::hard_timeout), which is none. Where nothing is
+    /// stored yet, it holds if the class is that of the layer.
     ///
     /// In an [`ObjectCache`](crate::ObjectCache) it ends a load only if something stale can answer: what error
     /// it would be else, only the loader knows. Put a time-out into the loader for that.
