@@ -229,7 +229,7 @@ mod tests {
         let (end, ended) = oneshot::channel::<()>();
         background.spawn(Task::Write, async move {
             let _kept = end;
-            std::future::pending().await
+            std::future::pending::<()>().await;
         });
         let unfinished = background.shutdown(store.log(), Duration::ZERO).await;
         let expected = Unfinished {
