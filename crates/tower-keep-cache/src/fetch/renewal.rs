@@ -19,9 +19,9 @@ use crate::{
         entry::{Stored, StoredResponse, kept_headers},
         freshening::freshened,
         freshness::{Times, initial_age},
+        refusal::Refusal,
         said::Said,
         status::Report,
-        storing::Refusal,
     },
 };
 
