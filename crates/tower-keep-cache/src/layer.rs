@@ -47,6 +47,7 @@ impl CacheLayer {
             keys: KeyRules::default(),
             status: CacheStatus::On,
             bypass: None,
+            heeded: None,
             entity_tags: true,
             invalidate_on_unsafe: true,
             strip_set_cookie: false,
@@ -95,6 +96,7 @@ pub struct CacheLayerBuilder {
     keys: KeyRules,
     status: CacheStatus,
     bypass: Option<Arc<Predicate>>,
+    heeded: Option<Arc<Predicate>>,
     entity_tags: bool,
     invalidate_on_unsafe: bool,
     strip_set_cookie: bool,
@@ -174,6 +176,16 @@ impl CacheLayerBuilder {
         predicate: impl Fn(&Parts) -> bool + Send + Sync + 'static,
     ) -> Self {
         self.bypass = Some(Arc::new(predicate));
+        self
+    }
+
+    /// Whose requests are [heeded](CachePolicy::heed_requests), where the policy heeds any: those that a trusted
+    /// network sent, say. Asked only of requests that demand something. Default: all.
+    pub fn heed_requests_when(
+        mut self,
+        predicate: impl Fn(&Parts) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.heeded = Some(Arc::new(predicate));
         self
     }
 
@@ -266,6 +278,7 @@ impl CacheLayerBuilder {
                 storing,
                 status: self.status,
                 bypass: self.bypass,
+                heeded: self.heeded,
                 entity_tags: self.entity_tags,
                 invalidate_on_unsafe: self.invalidate_on_unsafe,
                 first_level_bytes: self.first_level_bytes,

@@ -76,6 +76,11 @@
 //! one for all, and is served to visitors who have a session too. What looks at the session for *every*
 //! request, outside of the cache, leaves it nothing to store.
 //!
+//! Of a request's own directives `no-store` (nothing of the answer is kept) and `only-if-cached` (504 instead of
+//! a fetch) are followed always; those that ask for something fresher than what is stored, or are content with
+//! less, where the policy [heeds](CachePolicy::heed_requests) them. What they bring is for all, and those who
+//! demand it at the same time wait for one fetch; others are answered with what is stored meanwhile.
+//!
 //! [`Identity`]: tower_keep_store::Identity
 //! [`PersonalCell`]: tower_keep_store::PersonalCell
 //!
@@ -167,8 +172,7 @@
 //!
 //! Store or combine parts, serve several ranges of one response, validate with HEAD, or for several variants at once,
 //! targeted
-//! `CDN-Cache-Control`, one fetch for a *cluster*, gRPC, transcoding. Of a request's own directives only
-//! `no-store` and `only-if-cached` are followed. Requests with a validator that the origin gave out are
+//! `CDN-Cache-Control`, one fetch for a *cluster*, gRPC, transcoding. Requests with a validator that the origin gave out are
 //! not collapsed where nothing is stored: the origin answers each. A confirmation that makes an entry fresh
 //! writes the whole of it anew into the store.
 

@@ -14,6 +14,8 @@ pub struct CachePolicy {
     pub(crate) trusts_server_errors: bool,
     /// Answer with what is stale if the origin cannot be reached.
     pub(crate) bridges_disconnection: bool,
+    /// Let requests ask for more, or for less, than what is fresh.
+    pub(crate) heeds_requests: bool,
 }
 
 impl CachePolicy {
@@ -28,6 +30,8 @@ impl CachePolicy {
     /// - Where the inner service fails (not where it answers with an error), what is past its time for no longer
     ///   than it is [kept](crate::CacheLayerBuilder::keep) answers in its place, unless it says
     ///   `must-revalidate`, `proxy-revalidate`, `no-cache` or `s-maxage` (§4.2.4).
+    /// - Requests are [heeded](Self::heed_requests) that ask for something fresher than what is stored, or are content
+    ///   with less (§5.2.1).
     #[must_use]
     pub const fn rfc9111() -> Self {
         Self {
@@ -35,6 +39,23 @@ impl CachePolicy {
             is_heuristic: true,
             trusts_server_errors: true,
             bridges_disconnection: true,
+            heeds_requests: true,
         }
+    }
+
+    /// Whether `Cache-Control` in a request has a say in which stored response may answer it: with `no-cache`
+    /// (and, from clients that know nothing newer, `Pragma: no-cache`) none that the origin has not
+    /// confirmed for it; with `max-age` and `min-fresh` none that is older, or not fresh for so long; with
+    /// `max-stale` also one that is past its time by no more than that, if it says nothing against it.
+    ///
+    /// Whoever can send that can make the origin work, for one request of a key at a time; a reload in a
+    /// browser sends `no-cache`. [`CacheLayerBuilder::heed_requests_when`] restricts it to some. `only-if-cached`
+    /// and `no-store` ask for less work, and are followed always. Default: no; [by the RFC](Self::rfc9111) yes.
+    ///
+    /// [`CacheLayerBuilder::heed_requests_when`]: crate::CacheLayerBuilder::heed_requests_when
+    #[must_use]
+    pub const fn heed_requests(mut self, on: bool) -> Self {
+        self.heeds_requests = on;
+        self
     }
 }

@@ -72,12 +72,13 @@ where
             return self.pass(Request::from_parts(head, body), note);
         }
         let cell = head.extensions.get::<OutcomeCell>().cloned();
-        let lookup = match plan(&head, has_body) {
+        let heeds = self.shared.storing.policy.heeds_requests;
+        let lookup = match plan(&head, has_body, heeds) {
             Plan::Lookup(_) if self.shared.bypasses(&head) => {
                 let note = self.bypass("bypass-when", cell);
                 return self.pass(Request::from_parts(head, body), note);
             }
-            Plan::Lookup(lookup) => lookup,
+            Plan::Lookup(lookup) => self.shared.heeded(lookup, &head),
             Plan::Invalidate if self.shared.invalidate_on_unsafe => {
                 let request = Request::from_parts(head, body);
                 return invalidating(self.shared.clone(), self.inner.clone(), request, cell);
@@ -92,7 +93,7 @@ where
             return self.pass(Request::from_parts(head, body), note);
         };
         let now = self.shared.engine.now();
-        let found = self.shared.find(key, &head.headers, now);
+        let found = self.shared.find(key, &head.headers, &lookup.demands, now);
         let asked = Asked::of(&lookup, &head.headers);
         let stale = match &found.state {
             State::Present(entry, Usability::Fresh) if admits(entry, &lookup) => {

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use http::{HeaderMap, request::Parts};
 use quick_cache::sync::Cache;
-use tower_keep_store::Timestamp;
+use tower_keep_store::{Timestamp, Verdict};
 
 use crate::{
     engine::{
@@ -12,6 +12,8 @@ use crate::{
         entry::{Entry, Usability},
     },
     http::{
+        control::Control,
+        demands::Demands,
         entry::{SharedWith, Stored, StoredResponse},
         key::KeyRules,
         request::{Identified, Lookup},
@@ -33,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) storing: StoringRules,
     pub(crate) status: CacheStatus,
     pub(crate) bypass: Option<Arc<Predicate>>,
+    /// Whose demands are heeded, if not those of all.
+    pub(crate) heeded: Option<Arc<Predicate>>,
     pub(crate) entity_tags: bool,
     pub(crate) invalidate_on_unsafe: bool,
     pub(crate) first_level_bytes: u64,
@@ -68,7 +72,47 @@ impl Found {
 
 impl Shared {
     /// Looks a resource's key up in the first level, and on to the variant that the request selects.
-    pub(crate) fn find(&self, key: Vec<u8>, headers: &HeaderMap, now: Timestamp) -> Found {
+    pub(crate) fn find(
+        &self,
+        key: Vec<u8>,
+        headers: &HeaderMap,
+        demands: &Demands,
+        now: Timestamp,
+    ) -> Found {
+        let mut found = self.find_any(key, headers, now);
+        if let State::Present(entry, usability) = &mut found.state {
+            *usability = self.judge(entry, *usability, demands, now);
+        }
+        found
+    }
+
+    /// How a request that demands this may use the entry.
+    pub(crate) fn judge(
+        &self,
+        entry: &Entry<Stored>,
+        usability: Usability,
+        demands: &Demands,
+        now: Timestamp,
+    ) -> Usability {
+        match entry.value.response() {
+            Some(stored) if !demands.is_none() => {
+                let may_be_stale = || self.may_be_stale(entry, stored);
+                demands.judge(stored, &entry.meta, usability, now, may_be_stale)
+            }
+            _ => usability,
+        }
+    }
+
+    /// Whether it may answer, past its time, whoever is content with that.
+    fn may_be_stale(&self, entry: &Entry<Stored>, stored: &StoredResponse) -> bool {
+        let verdict = self
+            .engine
+            .log()
+            .verdict(entry.meta.stamp, &entry.meta.targets);
+        verdict == Verdict::Valid && !Control::of(&stored.headers).forbids_stale()
+    }
+
+    fn find_any(&self, key: Vec<u8>, headers: &HeaderMap, now: Timestamp) -> Found {
         let Some((entry, usability)) = self.engine.first(&key, now) else {
             return Found {
                 key,
@@ -110,6 +154,17 @@ impl Shared {
     pub(crate) fn is_unshared(&self, flight: &[u8]) -> bool {
         let until = self.unshared.get(flight);
         until.is_some_and(|until| self.engine.now() < until)
+    }
+
+    /// The lookup without what this client may not demand.
+    pub(crate) fn heeded(&self, mut lookup: Lookup, request: &Parts) -> Lookup {
+        if !lookup.demands.is_none()
+            && let Some(heeded) = &self.heeded
+            && !heeded(request)
+        {
+            lookup.demands = Demands::default();
+        }
+        lookup
     }
 
     pub(crate) fn bypasses(&self, request: &Parts) -> bool {

@@ -233,7 +233,9 @@ impl Asking {
     fn outcome(&self) -> Outcome {
         match self.why {
             Forward::Bypass | Forward::Method => Outcome::Bypass,
-            Forward::UriMiss | Forward::VaryMiss | Forward::Stale => Outcome::Miss,
+            Forward::UriMiss | Forward::VaryMiss | Forward::Stale | Forward::Request => {
+                Outcome::Miss
+            }
         }
     }
 

@@ -17,7 +17,7 @@ use crate::{
         flight::{Lead, Source},
         spawn,
     },
-    http::{entry::Stored, status::Forward},
+    http::{demands::Demands, entry::Stored, status::Forward},
     shared::{Found, Shared, State},
 };
 
@@ -85,6 +85,7 @@ where
         }
         request.lookup.no_store = false;
         request.lookup.ranged = false;
+        request.lookup.demands = Demands::default();
         // It has its outcome already.
         request.cell = None;
     }

@@ -56,6 +56,7 @@ impl Asking {
             ..known.meta.clone()
         };
         let report = Report::Validated {
+            why: self.why,
             stored: refusal.is_none(),
             detail: refusal.map(Refusal::as_str),
         };

@@ -117,7 +117,7 @@ pub(crate) fn fields(
     status: CacheStatus,
     now: Timestamp,
 ) -> HeaderMap {
-    let age = age(stored, meta, now).as_secs();
+    let age = current_age(stored, meta, now).as_secs();
     stored.said.fields(age, report, || {
         // Room for what is added, so that adding it does not move the rest.
         let mut fields = HeaderMap::with_capacity(stored.headers.len() + 2);
@@ -153,7 +153,7 @@ pub(crate) fn seconds_left(meta: &Meta, now: Timestamp) -> i64 {
 }
 
 /// RFC 9111 §4.2.3, `current_age`.
-fn age(stored: &StoredResponse, meta: &Meta, now: Timestamp) -> Duration {
+pub(crate) fn current_age(stored: &StoredResponse, meta: &Meta, now: Timestamp) -> Duration {
     stored.initial_age + now.since(meta.received)
 }
 

@@ -20,6 +20,9 @@ pub(crate) struct Control {
     pub(crate) only_if_cached: bool,
     pub(crate) max_age: Option<Duration>,
     pub(crate) s_maxage: Option<Duration>,
+    /// Of requests, as [`max_stale`](Self::max_stale) is.
+    pub(crate) min_fresh: Option<Duration>,
+    pub(crate) max_stale: Option<Duration>,
     pub(crate) stale_while_revalidate: Option<Duration>,
     pub(crate) stale_if_error: Option<Duration>,
 }
@@ -82,6 +85,12 @@ impl Control {
             set_seconds(&mut self.max_age, argument);
         } else if is("s-maxage") {
             set_seconds(&mut self.s_maxage, argument);
+        } else if is("min-fresh") {
+            set_seconds(&mut self.min_fresh, argument);
+        } else if is("max-stale") {
+            // "If no value is assigned to max-stale, then the client will accept a stale response of any age"
+            // (RFC 9111 §5.2.1.2).
+            set_seconds(&mut self.max_stale, argument.or(Some(GREATEST)));
         } else if is("stale-while-revalidate") {
             set_seconds(&mut self.stale_while_revalidate, argument);
         } else if is("stale-if-error") {
@@ -121,6 +130,8 @@ fn set_seconds(slot: &mut Option<Duration>, argument: Option<&[u8]>) {
         _ => Some(seconds),
     };
 }
+
+const GREATEST: &[u8] = b"2147483648";
 
 /// Digits, quoted or not; what is greater than 2³¹ counts as 2³¹ (RFC 9111 §1.2.2).
 fn delta_seconds(argument: &[u8]) -> Option<Duration> {

@@ -4,6 +4,7 @@ pub(crate) mod answer;
 mod codec;
 pub(crate) mod codes;
 pub(crate) mod control;
+pub(crate) mod demands;
 pub(crate) mod entry;
 pub(crate) mod freshening;
 pub(crate) mod freshness;

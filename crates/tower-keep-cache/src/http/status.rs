@@ -30,6 +30,7 @@ pub(crate) enum Report {
     },
     /// Answered with what was stored, which the origin confirmed.
     Validated {
+        why: Forward,
         stored: bool,
         detail: Option<&'static str>,
     },
@@ -47,6 +48,8 @@ pub(crate) enum Forward {
     UriMiss,
     VaryMiss,
     Stale,
+    /// "The request's semantics (e.g., Cache-Control request directives) did not allow its use" (RFC 9211 §2.2).
+    Request,
 }
 
 impl CacheStatus {
@@ -88,8 +91,12 @@ impl CacheStatus {
                     None => item.finish(),
                 }
             }
-            Report::Validated { stored, detail } => {
-                let item = item.parameter(FWD, Forward::Stale.token());
+            Report::Validated {
+                why,
+                stored,
+                detail,
+            } => {
+                let item = item.parameter(FWD, why.token());
                 let mut item = item.parameter(FWD_STATUS, integer(304));
                 if stored {
                     item = item.parameter(STORED, true);
@@ -111,12 +118,13 @@ impl CacheStatus {
 }
 
 impl Forward {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Bypass,
         Self::Method,
         Self::UriMiss,
         Self::VaryMiss,
         Self::Stale,
+        Self::Request,
     ];
 
     const fn token(self) -> &'static TokenRef {
@@ -126,6 +134,7 @@ impl Forward {
             Self::UriMiss => "uri-miss",
             Self::VaryMiss => "vary-miss",
             Self::Stale => "stale",
+            Self::Request => "request",
         })
     }
 }
@@ -133,7 +142,7 @@ impl Forward {
 pub(crate) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
 /// What most of the requests that the cache does not answer are told, serialised once.
-static PLAIN: LazyLock<[[HeaderValue; 2]; 5]> = LazyLock::new(|| {
+static PLAIN: LazyLock<[[HeaderValue; 2]; 6]> = LazyLock::new(|| {
     Forward::ALL.map(|why| {
         [false, true].map(|stored| {
             let detail = None;
@@ -188,6 +197,7 @@ mod tests {
         assert_eq!(explained, "tower-keep;fwd=uri-miss;detail=set-cookie");
         assert_eq!(said(CacheStatus::Off, refused), None);
         let validated = Report::Validated {
+            why: Forward::Stale,
             stored: true,
             detail: None,
         };

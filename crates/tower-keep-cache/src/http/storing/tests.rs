@@ -2,7 +2,10 @@
 
 use http::{Response, StatusCode};
 
-use super::{super::request::Identified, *};
+use super::{
+    super::{demands::Demands, request::Identified},
+    *,
+};
 use crate::class::Class;
 
 const NOW: Timestamp = Timestamp::from_secs(1000);
@@ -20,6 +23,13 @@ const ASKED: Lookup = Lookup {
     },
     no_store: false,
     only_if_cached: false,
+    demands: NO_DEMANDS,
+};
+const NO_DEMANDS: Demands = Demands {
+    no_cache: false,
+    max_age: None,
+    min_fresh: None,
+    max_stale: None,
 };
 
 fn rules(class: Option<Class>) -> StoringRules {
