@@ -15,6 +15,7 @@ use crate::{
         key::{KeyRules, QueryRules},
         status::CacheStatus,
         storing::StoringRules,
+        targeted::TargetFields,
     },
     policy::CachePolicy,
     service::Cache as CacheService,
@@ -44,6 +45,7 @@ impl CacheLayer {
             classes: Classes::new(),
             class: None,
             policy: CachePolicy::default(),
+            targets: TargetFields::default(),
             keys: KeyRules::default(),
             status: CacheStatus::On,
             bypass: None,
@@ -93,6 +95,7 @@ pub struct CacheLayerBuilder {
     classes: Classes,
     class: Option<Arc<str>>,
     policy: CachePolicy,
+    targets: TargetFields,
     keys: KeyRules,
     status: CacheStatus,
     bypass: Option<Arc<Predicate>>,
@@ -121,6 +124,16 @@ impl CacheLayerBuilder {
     /// Which of the things that RFC 9111 allows are done. Default: [`CachePolicy::default`].
     pub fn policy(mut self, policy: CachePolicy) -> Self {
         self.policy = policy;
+        self
+    }
+
+    /// The response fields by which an origin speaks to this cache, and not to those behind it, in place of
+    /// `Cache-Control` and `Expires`; the most specific first (RFC 9213). `CDN-Cache-Control`, or a
+    /// field of one's own, is a dictionary of the same directives; one that cannot be read as that is as good as
+    /// absent. `Surrogate-Control` is read in its older syntax, and origins are told in `Surrogate-Capability`
+    /// that it will be, and that it may name `tower-keep`. The fields go on to the client. Default: none.
+    pub fn targets(mut self, fields: impl IntoIterator<Item = HeaderName>) -> Self {
+        self.targets = TargetFields::new(fields);
         self
     }
 
@@ -266,6 +279,7 @@ impl CacheLayerBuilder {
             class: class.cloned(),
             classes: self.classes,
             policy: self.policy,
+            targets: self.targets,
             strip_set_cookie: self.strip_set_cookie,
             keep: self.keep,
         };

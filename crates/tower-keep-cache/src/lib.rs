@@ -59,6 +59,9 @@
 //! cookies](Class::allow_cookies). So do requests of which a layer further out knows who sends them: it left an
 //! [`Identity`], or has looked at the session.
 //!
+//! Where the origin speaks to this cache in a field of its own ([targets](CacheLayerBuilder::targets):
+//! `CDN-Cache-Control`, `Surrogate-Control`), that holds in place of `Cache-Control` and `Expires`.
+//!
 //! A 304 has to satisfy the same rules, with the stored fields where it has none of its own; else it is answered
 //! to who asked, and nothing is renewed. Its tags and class add to those of the entry.
 //!
@@ -171,8 +174,7 @@
 //! # What it does not do yet
 //!
 //! Store or combine parts, serve several ranges of one response, validate with HEAD, or for several variants at once,
-//! targeted
-//! `CDN-Cache-Control`, one fetch for a *cluster*, gRPC, transcoding. Requests with a validator that the origin gave out are
+//! one fetch for a *cluster*, gRPC, transcoding. Requests with a validator that the origin gave out are
 //! not collapsed where nothing is stored: the origin answers each. A confirmation that makes an entry fresh
 //! writes the whole of it anew into the store.
 

@@ -12,7 +12,6 @@ use crate::{
         entry::{Entry, Usability},
     },
     http::{
-        control::Control,
         demands::Demands,
         entry::{SharedWith, Stored, StoredResponse},
         key::KeyRules,
@@ -109,7 +108,7 @@ impl Shared {
             .engine
             .log()
             .verdict(entry.meta.stamp, &entry.meta.targets);
-        verdict == Verdict::Valid && !Control::of(&stored.headers).forbids_stale()
+        verdict == Verdict::Valid && !self.storing.control(&stored.headers).forbids_stale()
     }
 
     fn find_any(&self, key: Vec<u8>, headers: &HeaderMap, now: Timestamp) -> Found {

@@ -16,7 +16,6 @@ use crate::{
     fill::{Fill, FilledBy},
     http::{
         answer::{self, Asked},
-        control::Control,
         entry::{Stored, StoredResponse},
         freshness::Times,
         refusal::Refusal,
@@ -205,9 +204,10 @@ impl Asking {
             return Some(response);
         }
         let entry = self.known.clone()?;
-        let control = Control::of(&entry.value.response()?.headers);
+        let storing = &self.shared.storing;
+        let control = storing.control(&entry.value.response()?.headers);
         let now = self.shared.engine.now();
-        let is_usable = self.shared.storing.may_bridge(&control)
+        let is_usable = storing.may_bridge(&control)
             && *entry.key == *self.key
             && entry.usability(self.shared.engine.log(), now) != Usability::Not;
         is_usable.then(|| self.answer_stale(entry, now))

@@ -381,6 +381,7 @@ where
             why,
             lead,
         };
+        asking.shared.storing.targets.announce(&mut head.headers);
         Within::enter(&asking.shared.engine, &mut head.extensions);
         if let Some(stored) = asking.validated() {
             ask_for_validation(&mut head.headers, &stored.headers);

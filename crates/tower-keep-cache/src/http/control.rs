@@ -18,6 +18,8 @@ pub(crate) struct Control {
     pub(crate) must_revalidate: bool,
     pub(crate) must_understand: bool,
     pub(crate) only_if_cached: bool,
+    /// It speaks to this cache in particular: `Expires` does not count beside it (RFC 9213 §2.2).
+    pub(crate) is_targeted: bool,
     pub(crate) max_age: Option<Duration>,
     pub(crate) s_maxage: Option<Duration>,
     /// Of requests, as [`max_stale`](Self::max_stale) is.
@@ -35,6 +37,14 @@ impl Control {
             control.read_line(line.as_bytes());
         }
         control
+    }
+
+    /// What a targeted field says, before its directives are read.
+    pub(super) fn targeted() -> Self {
+        Self {
+            is_targeted: true,
+            ..Self::default()
+        }
     }
 
     /// "A cache MUST NOT generate a stale response if it is prohibited by an explicit in-protocol directive (e.g.,
@@ -63,11 +73,18 @@ impl Control {
             None => (item, None),
         };
         let name = name.trim_ascii();
-        let is = |directive: &str| name.eq_ignore_ascii_case(directive.as_bytes());
-        if !name.iter().all(|byte| is_token(*byte)) {
+        if name.iter().all(|byte| is_token(*byte)) {
+            self.read(name, argument);
+        } else {
             // Whatever it was meant to say, it may have been meant to restrict.
             self.no_store = true;
-        } else if is("no-store") {
+        }
+    }
+
+    /// Takes one directive in.
+    pub(super) fn read(&mut self, name: &[u8], argument: Option<&[u8]>) {
+        let is = |directive: &str| name.eq_ignore_ascii_case(directive.as_bytes());
+        if is("no-store") {
             self.no_store = true;
         } else if is("no-cache") {
             self.no_cache = true;
@@ -105,7 +122,7 @@ fn is_token(byte: u8) -> bool {
 }
 
 /// The item before the first comma outside quotes, and what follows; nothing if a quote stays open.
-fn split_item(list: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(super) fn split_item(list: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut quoted = false;
     let mut bytes = list.iter().enumerate();
     while let Some((at, byte)) = bytes.next() {

@@ -17,5 +17,7 @@ pub(crate) mod said;
 pub(crate) mod status;
 mod storable;
 pub(crate) mod storing;
+mod surrogate;
+pub(crate) mod targeted;
 pub(crate) mod validation;
 pub(crate) mod vary;

@@ -16,6 +16,7 @@ use super::{
     storable::{
         check_content, check_control, check_identity, is_allowed_error, refused_status, shared_with,
     },
+    targeted::TargetFields,
     validation::has_validator,
     vary::Variance,
 };
@@ -31,6 +32,8 @@ use crate::{
 pub(crate) struct StoringRules {
     pub(crate) classes: Classes,
     pub(crate) policy: CachePolicy,
+    /// The fields that speak to this cache in place of `Cache-Control`.
+    pub(crate) targets: TargetFields,
     /// For responses that state no lifetime themselves.
     pub(crate) class: Option<Arc<NamedClass>>,
     /// Store what comes with `Set-Cookie`, without it.
@@ -72,7 +75,7 @@ impl StoringRules {
         let named = named
             .map(|name| self.classes.get(name).ok_or(Refusal::UnknownClass))
             .transpose()?;
-        let control = Control::of(&response.headers);
+        let control = self.control(&response.headers);
         let route = response.extensions.get::<RouteClass>();
         let default = route.map(|route| &route.0).or(self.class.as_ref());
         let rules = named.or(default).map(|named| &named.class);
@@ -117,6 +120,11 @@ impl StoringRules {
             first_level: rules.is_none_or(|class| class.first_level),
             store: rules.is_none_or(|class| class.store),
         })
+    }
+
+    /// What the fields of a response say to this cache.
+    pub(crate) fn control(&self, response: &HeaderMap) -> Control {
+        self.targets.control(response)
     }
 
     /// A class that the handler named, else what the response's fields state, else the layer's class, else,

@@ -48,6 +48,7 @@ fn rules(class: Option<Class>) -> StoringRules {
     StoringRules {
         classes,
         policy: CachePolicy::default(),
+        targets: TargetFields::default(),
         class,
         strip_set_cookie: false,
         keep: Duration::from_secs(3600),
