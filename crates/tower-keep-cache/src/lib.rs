@@ -65,6 +65,9 @@
 //! A 304 has to satisfy the same rules, with the stored fields where it has none of its own; else it is answered
 //! to who asked, and nothing is renewed. Its tags and class add to those of the entry.
 //!
+//! A 200 to a HEAD that had to go to the origin says something of the stored answer to GET, too: with the same
+//! validators and length it is fresh again, with the fields of the answer to HEAD; otherwise it is stale.
+//!
 //! A [policy](CachePolicy) may widen that: [by the RFC](CachePolicy::rfc9111) errors are stored too if they state
 //! a lifetime, one is estimated from `Last-Modified` where none is stated, and what is stale answers while the
 //! origin cannot be reached. An `Age` that cannot be read, or
@@ -173,7 +176,7 @@
 //!
 //! # What it does not do yet
 //!
-//! Store or combine parts, serve several ranges of one response, validate with HEAD, or for several variants at once,
+//! Store or combine parts, serve several ranges of one response, validate for several variants at once,
 //! one fetch for a *cluster*, gRPC, transcoding. Requests with a validator that the origin gave out are
 //! not collapsed where nothing is stored: the origin answers each. A confirmation that makes an entry fresh
 //! writes the whole of it anew into the store.

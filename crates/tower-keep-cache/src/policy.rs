@@ -14,6 +14,8 @@ pub struct CachePolicy {
     pub(crate) trusts_server_errors: bool,
     /// Answer with what is stale if the origin cannot be reached.
     pub(crate) bridges_disconnection: bool,
+    /// Take an answer to HEAD that names no validator for one about what is stored.
+    pub(crate) trusts_bare_heads: bool,
     /// Let requests ask for more, or for less, than what is fresh.
     pub(crate) heeds_requests: bool,
 }
@@ -30,6 +32,8 @@ impl CachePolicy {
     /// - Where the inner service fails (not where it answers with an error), what is past its time for no longer
     ///   than it is [kept](crate::CacheLayerBuilder::keep) answers in its place, unless it says
     ///   `must-revalidate`, `proxy-revalidate`, `no-cache` or `s-maxage` (§4.2.4).
+    /// - A 200 to HEAD without `ETag` and `Last-Modified` updates the stored answer to GET, unless it has another
+    ///   length (§4.3.5). (The default wants one that matches.)
     /// - Requests are [heeded](Self::heed_requests) that ask for something fresher than what is stored, or are content
     ///   with less (§5.2.1).
     #[must_use]
@@ -39,6 +43,7 @@ impl CachePolicy {
             is_heuristic: true,
             trusts_server_errors: true,
             bridges_disconnection: true,
+            trusts_bare_heads: true,
             heeds_requests: true,
         }
     }

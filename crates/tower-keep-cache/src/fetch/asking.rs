@@ -74,6 +74,12 @@ impl Asking {
             return self.renew(&known, head, took);
         }
         self.personal.heed(&head.extensions);
+        if self.lookup.head
+            && head.status == StatusCode::OK
+            && let Some(known) = &self.known
+        {
+            self.heed_head(known, &head);
+        }
         match self.decide(&head) {
             Ok(mut fill) => {
                 fill.took_to_the_head(took);
@@ -113,6 +119,15 @@ impl Asking {
         if self.lookup.head {
             return Err(Refusal::Status);
         }
+        self.storage_plan(head, times)
+    }
+
+    /// The same for the answer to GET, whatever was asked.
+    pub(super) fn storage_plan(
+        &self,
+        head: &response::Parts,
+        times: Times,
+    ) -> Result<StoragePlan, Refusal> {
         if self.personal.is_marked() {
             return Err(Refusal::Personal);
         }

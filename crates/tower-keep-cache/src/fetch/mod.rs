@@ -35,6 +35,7 @@ pub(crate) use self::refresh::Refresh;
 use self::{asking::Asking, renewal::can_be_validated};
 
 mod asking;
+mod head;
 mod refresh;
 mod renewal;
 

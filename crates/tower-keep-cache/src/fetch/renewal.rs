@@ -114,7 +114,7 @@ fn says_the_same(stored: &StoredResponse, head: &response::Parts, times: Times) 
 }
 
 /// The head of the stored response, as the 304 confirms it.
-fn confirmed(stored: &StoredResponse, mut head: response::Parts) -> response::Parts {
+pub(super) fn confirmed(stored: &StoredResponse, mut head: response::Parts) -> response::Parts {
     head.status = stored.status;
     head.headers = freshened(&stored.headers, &head.headers);
     head

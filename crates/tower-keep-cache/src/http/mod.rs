@@ -8,6 +8,7 @@ pub(crate) mod demands;
 pub(crate) mod entry;
 pub(crate) mod freshening;
 pub(crate) mod freshness;
+pub(crate) mod head;
 pub(crate) mod key;
 mod lifetime;
 mod range;
