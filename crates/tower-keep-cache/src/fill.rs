@@ -9,7 +9,7 @@ use http::{
     response,
 };
 use sha2::{Digest, Sha256};
-use tower_keep_store::{Moment, OutcomeCell, Target};
+use tower_keep_store::{Moment, OutcomeCell, Stamp, Target};
 
 use crate::{
     engine::{
@@ -22,7 +22,6 @@ use crate::{
         said::Said,
         storing::StoragePlan,
         validation::tag_of,
-        vary::variant_of,
     },
     personal::Personal,
     shared::{Shared, variant_key},
@@ -92,7 +91,7 @@ impl Fill {
             store: plan.store,
         };
         let variant = plan.variance.take().map(|names| Variant {
-            digest: variant_of(&names, request.headers),
+            digest: shared.variant_of(&names, request.headers),
             names,
         });
         Self {
@@ -111,6 +110,11 @@ impl Fill {
             waiting: None,
             cell: None,
         }
+    }
+
+    /// What it answers is the outcome of a change whose record stands there.
+    pub(crate) fn stands_at(&mut self, place: Stamp) {
+        self.meta.stamp = place;
     }
 
     pub(crate) fn took_to_the_head(&mut self, time: Duration) {

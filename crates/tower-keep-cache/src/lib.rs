@@ -195,6 +195,7 @@ mod nesting;
 mod object;
 mod personal;
 mod policy;
+mod posted;
 mod service;
 mod shared;
 mod tee;

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
-use http::{HeaderMap, request::Parts};
+use http::{HeaderMap, HeaderName, request::Parts};
 use quick_cache::sync::Cache;
 use tower_keep_store::{Timestamp, Verdict};
 
@@ -126,7 +126,7 @@ impl Shared {
                 state: State::Present(entry, usability),
             },
             Stored::Variants(variants) => {
-                let variant = variant_key(&key, &variant_of(&variants.names, headers));
+                let variant = variant_key(&key, &self.variant_of(&variants.names, headers));
                 let state = match self.engine.first(&variant, now) {
                     Some((entry, usability)) => match entry.value {
                         Stored::Response(_) => State::Present(entry, usability),
@@ -141,6 +141,11 @@ impl Shared {
                 }
             }
         }
+    }
+
+    /// Which variant a request selects.
+    pub(crate) fn variant_of(&self, names: &[HeaderName], request: &HeaderMap) -> [u8; 16] {
+        variant_of(names, request, self.storing.policy.normalising)
     }
 
     /// Remembers for a while that responses under this flight's key cannot be shared.

@@ -19,7 +19,9 @@ use crate::{
     future::{Led, ResponseFuture, passed},
     http::status::{Forward, Report},
     nesting::Within,
+    posted::Posted,
     shared::Shared,
+    tee::Tee,
 };
 
 /// Sends the request on; unless it is refused, what is stored for its URI, and for those that the
@@ -36,10 +38,12 @@ where
     S::Error: Send,
     ReqBody: Send + 'static,
     ResBody: Body + Send + 'static,
+    ResBody::Error: Send,
 {
     let (mut head, body) = request.into_parts();
     let targets = shared.keys.targets(&head);
     let base = base(&head);
+    let posted = Posted::begins(&shared, &mut head, base.as_ref());
     let patience = shared.patience;
     Within::enter(&shared.engine, &mut head.extensions);
     let request = Request::from_parts(head, body);
@@ -51,13 +55,21 @@ where
         let result = inner.call(request).await;
         tell(cell.as_ref(), passed(&result).into());
         judge(&mut change, &shared, result.as_ref().ok(), base.as_ref());
-        let _written_or_waiting = change.ends().await;
-        let mut response = result?.map(ResponseBody::passing);
+        let written = change.ends().await;
+        let (head, body) = result?.into_parts();
+        let fill = posted
+            .zip(written.ok())
+            .and_then(|(posted, at)| posted.fill(&shared, at, &head));
         let report = Report::Forward {
             why: Forward::Method,
-            stored: false,
+            stored: fill.is_some(),
             detail: None,
         };
+        let body = match fill {
+            Some(fill) => ResponseBody::storing(Tee::new(body, fill)),
+            None => ResponseBody::passing(body),
+        };
+        let mut response = Response::from_parts(head, body);
         shared.status.write(report, response.headers_mut());
         Ok(response)
     };

@@ -7,11 +7,10 @@ use crate::{
     engine::entry::{Entry, Meta},
     http::{
         entry::{Stored, StoredResponse, kept_headers},
-        freshness::{Times, initial_age},
+        freshness::initial_age,
         head::{Agreement, agreement},
         refusal::Refusal,
         said::Said,
-        vary::variant_of,
     },
     shared::variant_key,
 };
@@ -58,7 +57,7 @@ impl Asking {
         if !self.is_this_variant(known, plan.variance.as_deref()) {
             return Err(Refusal::Vary);
         }
-        let mut targets: Vec<_> = known.meta.targets.iter().copied().collect();
+        let mut targets = known.meta.targets.to_vec();
         targets.extend(
             plan.targets
                 .iter()
@@ -101,7 +100,7 @@ impl Asking {
         match names {
             None => *self.resource == *known.key,
             Some(names) => {
-                let digest = variant_of(names, &self.headers);
+                let digest = self.shared.variant_of(names, &self.headers);
                 *variant_key(&self.resource, &digest) == *known.key
             }
         }

@@ -87,6 +87,29 @@ pub(crate) fn plan(request: &Parts, has_body: bool, heeds: bool) -> Plan {
     })
 }
 
+/// How the answer to a POST is to be stored for GET; nothing if it asks for something else than its URI.
+pub(crate) fn posting(request: &Parts) -> Option<Lookup> {
+    let headers = &request.headers;
+    let is_another =
+        |name: &HeaderName| *name != TRANSFER_ENCODING && NOT_FOR_A_CACHE.contains(name);
+    if headers.keys().any(is_another) || headers.contains_key(RANGE) {
+        return None;
+    }
+    let control = Control::of(headers);
+    Some(Lookup {
+        head: false,
+        ranged: false,
+        identified: Identified {
+            cookie: headers.contains_key(COOKIE) || is_known(&request.extensions),
+            authorization: headers.contains_key(AUTHORIZATION),
+            user: is_user(&request.extensions),
+        },
+        no_store: control.no_store,
+        only_if_cached: false,
+        demands: Demands::default(),
+    })
+}
+
 /// By what the request says who sends it, and whether it asks for a part; nothing if it is not one for a cache. One pass over the fields:
 /// this is most of what a hit costs.
 fn identified(headers: &HeaderMap) -> Option<(Identified, bool)> {
