@@ -9,7 +9,7 @@
 //!    ambiguous host passes by.
 //! 3. The first level, in this process, answers a hit within `call`: nothing is boxed, the origin need
 //!    not be ready. A client that has the response already gets 304; HEAD gets the head,
-//!    and `Range` the part.
+//!    and `Range` the part, or several.
 //! 4. Otherwise the first request for a key asks the store, then the origin; those that come meanwhile
 //!    follow it.
 //! 5. What is past its lifetime and came with a validator of the origin (`ETag`, `Last-Modified`) is kept for
@@ -176,7 +176,7 @@
 //!
 //! # What it does not do yet
 //!
-//! Store or combine parts, serve several ranges of one response, validate for several variants at once,
+//! Store or combine parts, validate for several variants at once,
 //! one fetch for a *cluster*, gRPC, transcoding. Requests with a validator that the origin gave out are
 //! not collapsed where nothing is stored: the origin answers each. A confirmation that makes an entry fresh
 //! writes the whole of it anew into the store.

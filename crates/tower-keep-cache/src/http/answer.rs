@@ -5,13 +5,17 @@ use std::{ops::Range, time::Duration};
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
-    header::{AGE, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_RANGE},
+    header::{
+        AGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_RANGE,
+        CONTENT_TYPE,
+    },
 };
 use http_body::Body;
 use tower_keep_store::Timestamp;
 
 use super::{
     entry::StoredResponse,
+    multipart::multipart,
     range::Part,
     request::Lookup,
     status::{CacheStatus, Report},
@@ -50,6 +54,9 @@ pub(crate) fn from_stored<B: Body>(
     if asked.ranged && stored.status == StatusCode::OK && stored.trailers.is_none() {
         match Part::of(asked.headers, &stored.headers, stored.body.len()) {
             Part::Bytes(range) => return part(&stored.body, range, fields),
+            // A client that undoes a coding would undo it on the parts and what separates them.
+            Part::Several(_) if fields.contains_key(CONTENT_ENCODING) => {}
+            Part::Several(ranges) => return parts(&stored.body, &ranges, fields),
             Part::Unsatisfiable => return unsatisfiable(stored.body.len(), fields),
             Part::Whole => {}
         }
@@ -75,6 +82,22 @@ fn part<B: Body>(
     fields.insert(CONTENT_RANGE, visible(&said));
     fields.insert(CONTENT_LENGTH, (end - start).into());
     let mut response = Response::new(ResponseBody::stored(body.slice(start..end), None));
+    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    *response.headers_mut() = fields;
+    response
+}
+
+/// 206 with several ranges. "A server MUST NOT generate a Content-Range header field in the header section of a
+/// multiple part response" (RFC 9110 §15.3.7.2).
+fn parts<B: Body>(
+    body: &Bytes,
+    ranges: &[Range<usize>],
+    mut fields: HeaderMap,
+) -> Response<ResponseBody<B>> {
+    let (kind, content) = multipart(body, ranges, fields.get(CONTENT_TYPE));
+    fields.insert(CONTENT_TYPE, kind);
+    fields.insert(CONTENT_LENGTH, content.len().into());
+    let mut response = Response::new(ResponseBody::stored(content, None));
     *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     *response.headers_mut() = fields;
     response
