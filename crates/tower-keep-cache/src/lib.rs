@@ -4,7 +4,7 @@
 //!
 //! 1. By its method and fields it is looked up, passed by, or (an unsafe method) passed on and, unless
 //!    it is refused (4xx), followed by the invalidation of its URI. A GET with a body, a precondition or a
-//!    method override passes by; so does one for a part of what is not stored.
+//!    method override passes by; so, by most policies, does one for a part of what is not stored.
 //! 2. Its key is made of scheme, host, path, query and what the builder declares. A request with an
 //!    ambiguous host passes by.
 //! 3. The first level, in this process, answers a hit within `call`: nothing is boxed, the origin need
@@ -64,6 +64,12 @@
 //!
 //! A 304 has to satisfy the same rules, with the stored fields where it has none of its own; else it is answered
 //! to who asked, and nothing is renewed. Its tags and class add to those of the entry.
+//!
+//! A part (206) is stored where the policy [says so](CachePolicy::rfc9111), apart from the whole, and answers only
+//! for bytes that it has. One stretch of bytes is kept for each response: another that touches it, under the same
+//! strong validator, makes it longer, until it is the whole; another that does not takes its place. Requests for
+//! parts do not wait for one another; one that this process cannot answer asks the store for the whole and for the
+//! part (two `GET`), then the origin. A lost race costs a part.
 //!
 //! A 200 to a HEAD that had to go to the origin says something of the stored answer to GET, too: with the same
 //! validators and length it is fresh again, with the fields of the answer to HEAD; otherwise it is stale.
@@ -134,7 +140,7 @@
 //!
 //! | key | type | time to live | commands |
 //! |---|---|---|---|
-//! | `namespace:c:{digest}` | string: a response, or the fields by which a resource varies | until nothing can use it | `GET` for a request that the first level does not answer; `SET` for a stored one |
+//! | `namespace:c:{digest}` | string: a response, a part of one, or the fields by which a resource varies | until nothing can use it | `GET` for a request that the first level does not answer; `SET` for a stored one |
 //! | `namespace:o:{digest}` | string: a value of an [`ObjectCache`] | the same | the same |
 //! | `namespace:log` | stream: see [`InvalidationLog`](tower_keep_store::InvalidationLog) | a day, renewed | one script for an invalidation, or several that come together |
 //!
@@ -176,7 +182,7 @@
 //!
 //! # What it does not do yet
 //!
-//! Store or combine parts, validate for several variants at once,
+//! Ask only for what is missing of a part, validate parts, validate for several variants at once,
 //! one fetch for a *cluster*, gRPC, transcoding. Requests with a validator that the origin gave out are
 //! not collapsed where nothing is stored: the origin answers each. A confirmation that makes an entry fresh
 //! writes the whole of it anew into the store.
@@ -193,6 +199,7 @@ mod http;
 mod layer;
 mod nesting;
 mod object;
+mod parted;
 mod personal;
 mod policy;
 mod posted;

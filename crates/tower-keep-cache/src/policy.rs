@@ -18,6 +18,8 @@ pub struct CachePolicy {
     pub(crate) bridges_disconnection: bool,
     /// Take an answer to HEAD that names no validator for one about what is stored.
     pub(crate) trusts_bare_heads: bool,
+    /// Store parts.
+    pub(crate) stores_parts: bool,
     /// Store an answer to POST that is one to GET.
     pub(crate) fills_from_post: bool,
     /// Which requests select the same variant.
@@ -38,6 +40,8 @@ impl CachePolicy {
     /// - Where the inner service fails (not where it answers with an error), what is past its time for no longer
     ///   than it is [kept](crate::CacheLayerBuilder::keep) answers in its place, unless it says
     ///   `must-revalidate`, `proxy-revalidate`, `no-cache` or `s-maxage` (§4.2.4).
+    /// - Parts (206) are stored and answer requests for what lies wholly within them (§3.3), one stretch of bytes for
+    ///   each response; those that touch and have the same strong validator are joined (§3.4).
     /// - A 200 to POST that states a lifetime and names the URI that was posted to in `Content-Location` is stored
     ///   as the answer to GET (RFC 9110 §9.3.3); a POST is never answered from the cache.
     /// - A 200 to HEAD without `ETag` and `Last-Modified` updates the stored answer to GET, unless it has another
@@ -56,6 +60,7 @@ impl CachePolicy {
             trusts_bare_heads: true,
             fills_from_post: true,
             normalising: Normalising::Full,
+            stores_parts: true,
             heeds_requests: true,
         }
     }

@@ -13,7 +13,7 @@ use tower_service::Service;
 use crate::{
     body::ResponseBody,
     engine::entry::{Entry, Usability},
-    fetch::{Fetch, Origin, Pending, Refresh, tell},
+    fetch::{Fetch, Origin, PartFetch, Pending, Refresh, tell},
     future::{Note, ResponseFuture},
     http::{
         answer::{self, Asked},
@@ -106,7 +106,8 @@ where
             )),
             _ => None,
         };
-        if lookup.ranged && stale.is_none() {
+        let parts = self.shared.storing.policy.stores_parts;
+        if lookup.ranged && stale.is_none() && !parts {
             let note = self.bypass("range", cell);
             return self.pass(Request::from_parts(head, body), note);
         }
@@ -124,6 +125,9 @@ where
                 let told = told(&entry, Outcome::Stale).origin_calls(refreshes.into());
                 tell(cell.as_ref(), told);
                 ResponseFuture::ready(response)
+            }
+            None if request.lookup.ranged => {
+                PartFetch::new(self.shared.clone(), origin, request, found).into_future()
             }
             None => Fetch::new(self.shared.clone(), origin, request, found).into_future(),
         }

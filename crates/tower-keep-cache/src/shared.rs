@@ -212,6 +212,14 @@ pub(crate) fn variant_key(resource: &[u8], digest: &[u8; 16]) -> Vec<u8> {
     key
 }
 
+/// The key of what is stored of a response's parts, beside the key of the whole.
+pub(crate) fn part_key(key: &[u8]) -> Vec<u8> {
+    let mut part = Vec::with_capacity(key.len() + 1);
+    part.extend_from_slice(key);
+    part.push(b'p');
+    part
+}
+
 /// The key under which requests of this sort wait for one another. Those who say who they are do not
 /// make the others wait for an answer that may be meant for one alone.
 pub(crate) fn flight_key<'a>(key: &'a [u8], lookup: &Lookup) -> Cow<'a, [u8]> {

@@ -80,7 +80,11 @@ impl Asking {
         {
             self.heed_head(known, &head);
         }
-        match self.decide(&head) {
+        let decided = match head.status {
+            StatusCode::PARTIAL_CONTENT => self.decide_part(&head),
+            _ => self.decide(&head),
+        };
+        match decided {
             Ok(mut fill) => {
                 fill.took_to_the_head(took);
                 if self.tell(took, None) {
@@ -116,7 +120,9 @@ impl Asking {
         times: Times,
     ) -> Result<StoragePlan, Refusal> {
         // A response to HEAD is not one to GET (RFC 9110 §9.3.2).
-        if self.lookup.head {
+        // Nor is what only a part may be answered with: 416, say.
+        let is_whole = !self.lookup.ranged || head.status == StatusCode::OK;
+        if self.lookup.head || !is_whole {
             return Err(Refusal::Status);
         }
         self.storage_plan(head, times)
@@ -248,9 +254,11 @@ impl Asking {
     fn outcome(&self) -> Outcome {
         match self.why {
             Forward::Bypass | Forward::Method => Outcome::Bypass,
-            Forward::UriMiss | Forward::VaryMiss | Forward::Stale | Forward::Request => {
-                Outcome::Miss
-            }
+            Forward::UriMiss
+            | Forward::VaryMiss
+            | Forward::Stale
+            | Forward::Request
+            | Forward::Partial => Outcome::Miss,
         }
     }
 

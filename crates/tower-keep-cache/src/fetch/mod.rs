@@ -31,11 +31,12 @@ use crate::{
     shared::{Found, Shared, State, flight_key},
 };
 
-pub(crate) use self::refresh::Refresh;
 use self::{asking::Asking, renewal::can_be_validated};
+pub(crate) use self::{part::PartFetch, refresh::Refresh};
 
 mod asking;
 mod head;
+mod part;
 mod refresh;
 mod renewal;
 

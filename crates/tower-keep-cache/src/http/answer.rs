@@ -16,7 +16,8 @@ use tower_keep_store::Timestamp;
 use super::{
     entry::StoredResponse,
     multipart::multipart,
-    range::Part,
+    place::Place,
+    range::{Part, is_of_the_same, specs_of},
     request::Lookup,
     status::{CacheStatus, Report},
     validation::is_not_modified,
@@ -85,6 +86,36 @@ fn part<B: Body>(
     *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     *response.headers_mut() = fields;
     response
+}
+
+/// 206 with the bytes that are asked for, if they are all in this stored part.
+pub(crate) fn from_part<B: Body>(
+    stored: &StoredResponse,
+    asked: Asked<'_>,
+    fields: impl FnOnce() -> HeaderMap,
+) -> Option<Response<ResponseBody<B>>> {
+    let place = Place::of(&stored.headers)?;
+    let [spec] = specs_of(asked.headers)?[..] else {
+        return None;
+    };
+    let range = place.requested(spec)?;
+    // What comes from the store is not trusted.
+    if stored.body.len() != place.bytes.len() || !is_of_the_same(asked.headers, &stored.headers) {
+        return None;
+    }
+    let start = range.start - place.bytes.start;
+    let data = stored.body.slice(start..start + range.len());
+    let mut fields = fields();
+    fields.insert(CONTENT_LENGTH, range.len().into());
+    let part = Place {
+        bytes: range,
+        complete: place.complete,
+    };
+    fields.insert(CONTENT_RANGE, part.field());
+    let mut response = Response::new(ResponseBody::stored(data, None));
+    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    *response.headers_mut() = fields;
+    Some(response)
 }
 
 /// 206 with several ranges. "A server MUST NOT generate a Content-Range header field in the header section of a

@@ -12,6 +12,7 @@ pub(crate) mod head;
 pub(crate) mod key;
 mod lifetime;
 mod multipart;
+pub(crate) mod place;
 pub(crate) mod range;
 pub(crate) mod refusal;
 pub(crate) mod request;

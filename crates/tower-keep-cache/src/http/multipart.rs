@@ -15,7 +15,7 @@ pub(crate) fn multipart(
     kind: Option<&HeaderValue>,
 ) -> (HeaderValue, Bytes) {
     let boundary = boundary();
-    let data: usize = ranges.iter().map(|range| range.len()).sum();
+    let data: usize = ranges.iter().map(ExactSizeIterator::len).sum();
     let kind_length = kind.map_or(0, HeaderValue::len);
     let mut out = Vec::with_capacity(data + (ranges.len() + 1) * (kind_length + 160));
     for range in ranges {

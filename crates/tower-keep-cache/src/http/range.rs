@@ -114,7 +114,7 @@ fn parse(range: &[u8]) -> Option<Spec> {
 }
 
 /// Nothing if there are no digits; not at all if there is anything else.
-fn number(digits: &[u8]) -> Option<Option<usize>> {
+pub(super) fn number(digits: &[u8]) -> Option<Option<usize>> {
     if digits.is_empty() {
         return Some(None);
     }
@@ -234,7 +234,7 @@ mod tests {
                 Part::Several(parts) => parts,
                 Part::Whole | Part::Unsatisfiable => vec![],
             };
-            prop_assert!(parts.iter().map(|part| part.len()).sum::<usize>() <= length);
+            prop_assert!(parts.iter().map(ExactSizeIterator::len).sum::<usize>() <= length);
             prop_assert!(parts.iter().all(|part| part.start < part.end && part.end <= length));
         }
 

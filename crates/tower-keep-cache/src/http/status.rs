@@ -50,6 +50,9 @@ pub(crate) enum Forward {
     Stale,
     /// "The request's semantics (e.g., Cache-Control request directives) did not allow its use" (RFC 9211 §2.2).
     Request,
+    /// "The cache was able to select a partial response for the request, but it did not contain all of the
+    /// requested ranges."
+    Partial,
 }
 
 impl CacheStatus {
@@ -118,13 +121,14 @@ impl CacheStatus {
 }
 
 impl Forward {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Bypass,
         Self::Method,
         Self::UriMiss,
         Self::VaryMiss,
         Self::Stale,
         Self::Request,
+        Self::Partial,
     ];
 
     const fn token(self) -> &'static TokenRef {
@@ -135,6 +139,7 @@ impl Forward {
             Self::VaryMiss => "vary-miss",
             Self::Stale => "stale",
             Self::Request => "request",
+            Self::Partial => "partial",
         })
     }
 }
@@ -142,7 +147,7 @@ impl Forward {
 pub(crate) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
 /// What most of the requests that the cache does not answer are told, serialised once.
-static PLAIN: LazyLock<[[HeaderValue; 2]; 6]> = LazyLock::new(|| {
+static PLAIN: LazyLock<[[HeaderValue; 2]; 7]> = LazyLock::new(|| {
     Forward::ALL.map(|why| {
         [false, true].map(|stored| {
             let detail = None;
