@@ -49,8 +49,8 @@ impl Meta {
     }
 }
 
-/// How an entry may be used now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How an entry may be used now, from the freest to the most restricted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Usability {
     /// As an answer.
     Fresh,
