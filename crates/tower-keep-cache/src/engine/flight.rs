@@ -386,6 +386,16 @@ mod tests {
         assert!(matches!(follower.wait().await, Ending::OutOfPatience));
     }
 
+    #[test]
+    fn so_many_can_be_followed_and_the_others_lead_nobody() {
+        let flights = flights(LONG);
+        let lead = |i: u32| flights.lead(&i.to_be_bytes()).expect("nobody else leads");
+        let leads: Vec<_> = (0..80_000).map(lead).collect();
+        assert!(flights.len() <= MOST_FLIGHTS);
+        drop(leads);
+        assert_eq!(flights.len(), 0);
+    }
+
     #[tokio::test]
     async fn released_followers_go_at_once_and_other_keys_are_not_concerned() {
         let flights = flights(LONG);
