@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use http::{HeaderMap, request::Parts};
 use quick_cache::sync::Cache;
-use tower_keep_store::Timestamp;
+use tower_keep_store::{Consistency, Timestamp};
 
 use crate::{
     engine::{
@@ -15,6 +15,7 @@ use crate::{
     http::{
         entry::{SharedWith, Stored, StoredResponse},
         key::KeyRules,
+        labels::{Hidden, LabelRules},
         request::{Identified, Lookup},
         status::CacheStatus,
         storing::StoringRules,
@@ -32,6 +33,9 @@ pub(crate) struct Shared {
     pub(crate) unshared: Arc<Cache<Box<[u8]>, Timestamp>>,
     pub(crate) keys: KeyRules,
     pub(crate) storing: StoringRules,
+    pub(crate) labels: LabelRules,
+    /// Fields that clients do not get to see.
+    pub(crate) hidden: Hidden,
     pub(crate) status: CacheStatus,
     pub(crate) bypass: Option<Arc<Predicate>>,
     pub(crate) entity_tags: bool,
@@ -39,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) first_level_bytes: u64,
     /// Of the origin, where its class does not say otherwise.
     pub(crate) timeouts: Timeouts,
+    pub(crate) consistency: Consistency,
     /// How long one request waits for another's fetch.
     pub(crate) patience: Duration,
 }
@@ -101,6 +106,11 @@ impl Shared {
                 }
             }
         }
+    }
+
+    /// Whether a request asks for the end of the log first.
+    pub(crate) fn catches_up(&self) -> bool {
+        self.consistency == Consistency::Strict && !self.engine.store().is_embedded()
     }
 
     /// Remembers for a while that responses under this flight's key cannot be shared.

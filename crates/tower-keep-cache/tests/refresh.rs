@@ -135,13 +135,15 @@ async fn while_redis_is_down_the_origin_is_asked_and_nobody_waits() {
     let store = Store::builder().clock(clock.clone()).staleness_bound(LONG);
     let store = store.connect(&server.url()).expect("a good URL");
     eventually(LONG, async || store.log().is_current()).await;
-    let origin = slow_once(&clock, 10, &Gate::opened());
+    let gate = Gate::closed();
+    let origin = slow_once(&clock, 10, &gate);
     let layer = page(CacheLayer::builder(store), minute());
     let cache = service(&layer, &origin);
     ask(&cache, get("/a")).await;
     server.kill();
     to_the_end(&clock);
     assert_eq!(asks(&cache, 20).await, all("1", Outcome::Hit));
+    gate.open();
     eventually(LONG, async || {
         asks(&cache, 1).await == all("2", Outcome::Hit)
     })

@@ -103,9 +103,14 @@ impl<V> Entry<V> {
         log.may_answer(fetched, asked, &self.meta.targets)
     }
 
+    /// Whether it must not be used, not even as a stale one.
+    pub(crate) fn is_invalid(&self, log: &InvalidationLog) -> bool {
+        self.verdict(log) == Verdict::Invalid
+    }
+
     /// Whether it may still answer in place of an error.
     pub(crate) fn may_bridge(&self, log: &InvalidationLog, now: Timestamp) -> bool {
-        self.verdict(log) != Verdict::Invalid && now < self.meta.answers_until()
+        !self.is_invalid(log) && now < self.meta.answers_until()
     }
 
     /// The table is asked again only when it has changed.

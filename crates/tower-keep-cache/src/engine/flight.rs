@@ -81,7 +81,7 @@ pub(crate) enum Source {
     Store(Moment),
     /// At the origin, which was asked at this moment.
     Origin(Moment),
-    /// Here, past its time: the origin failed.
+    /// Here or in the store, past its time: it is refreshed, or the origin failed.
     Stale,
 }
 
@@ -104,8 +104,8 @@ impl Source {
     ) -> bool {
         match self {
             Self::Store(fetched) | Self::Origin(fetched) => entry.may_answer(log, fetched, asked),
-            // Its leader found it fit to stand in for an error.
-            Self::Stale => true,
+            // Its leader found it fit; but who waits may have heard more of the log meanwhile.
+            Self::Stale => !entry.is_invalid(log),
         }
     }
 }

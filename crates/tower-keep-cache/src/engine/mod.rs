@@ -8,11 +8,15 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter, sync::Cache};
 use tokio::sync::Semaphore;
-use tower_keep_store::{InvalidationLog, Key, Level, Stamp, Store, Timestamp};
+use tower_keep_store::{
+    InvalidationLog, Key, Level, Mode, Stamp, Store, StoreError, Target, Timestamp,
+};
 
 use self::{
+    alive::Alive,
     background::{Background, Task},
     departing::Departing,
     early::Lots,
@@ -22,6 +26,7 @@ use self::{
     throttle::Throttle,
 };
 
+mod alive;
 pub(crate) mod background;
 pub(crate) mod change;
 mod departing;
@@ -30,6 +35,7 @@ pub(crate) mod entry;
 pub(crate) mod envelope;
 pub(crate) mod flight;
 mod refreshing;
+pub(crate) mod strict;
 mod throttle;
 pub(crate) mod timeouts;
 
@@ -47,6 +53,7 @@ pub(crate) struct Engine<V> {
     lots: Lots,
     throttle: Throttle,
     pub(crate) background: Background,
+    alive: Alive,
 }
 
 type First<V> = Cache<Box<[u8]>, Arc<Entry<V>>, ByWeight, DefaultHashBuilder, Departing>;
@@ -58,6 +65,8 @@ struct Counts {
     unwritten: AtomicU64,
     failed_reads: AtomicU64,
     unrefreshed: AtomicU64,
+    unknown_events: AtomicU64,
+    unlabelled: AtomicU64,
 }
 
 /// Counters of a cache since it was built.
@@ -80,6 +89,11 @@ pub struct CacheStats {
     /// Fetches in the background that did not begin: too many were under way. What they would have refreshed
     /// answers on for its time, and a later request tries again.
     pub unrefreshed: u64,
+    /// [Changes](crate::Changed) of a kind that no [rule](crate::Rules) names. They invalidated nothing.
+    pub unknown_events: u64,
+    /// Responses that were not stored because they named more than 64 tags and groups, or had a `Cache-Groups`
+    /// that cannot be read: they could not have been invalidated reliably.
+    pub unlabelled: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -122,6 +136,7 @@ impl<V: Value> Engine<V> {
             lots: Lots::new(),
             throttle: Throttle::new(),
             background,
+            alive: Alive::default(),
         }
     }
 
@@ -159,7 +174,21 @@ impl<V: Value> Engine<V> {
 
     /// Looks into the store, and keeps what it finds in the first level. One round trip.
     pub(crate) async fn second(&self, key: &[u8]) -> Option<(Arc<Entry<V>>, Usability)> {
-        let record = match self.store.get(&self.name(key)).await {
+        let record = self.read(key).await;
+        self.take_in(key, record)
+    }
+
+    pub(crate) async fn read(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        self.store.get(&self.name(key)).await
+    }
+
+    /// Judges what the store had under `key`, and keeps it in the first level.
+    pub(crate) fn take_in(
+        &self,
+        key: &[u8],
+        record: Result<Option<Bytes>, StoreError>,
+    ) -> Option<(Arc<Entry<V>>, Usability)> {
+        let record = match record {
             Ok(record) => record?,
             Err(_) => {
                 self.counts.failed_reads.fetch_add(1, Ordering::Relaxed);
@@ -214,7 +243,30 @@ impl<V: Value> Engine<V> {
             unwritten: read(&self.counts.unwritten),
             failed_reads: read(&self.counts.failed_reads),
             unrefreshed: read(&self.counts.unrefreshed),
+            unknown_events: read(&self.counts.unknown_events),
+            unlabelled: read(&self.counts.unlabelled),
         }
+    }
+
+    /// Invalidates all of these together: in force here at once, everywhere soon after this is `Ok`.
+    pub(crate) async fn append(&self, changes: &[(Target, Mode)]) -> Result<(), StoreError> {
+        let deadline = self.store.step_deadline();
+        self.log().append_each(changes, deadline).await?;
+        Ok(())
+    }
+
+    /// Resolves when the engine is gone.
+    pub(crate) fn ends(&self) -> impl Future<Output = ()> + Send + use<V> {
+        self.alive.ends()
+    }
+
+    /// Returns how many there have been.
+    pub(crate) fn count_unknown_event(&self) -> u64 {
+        self.counts.unknown_events.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(crate) fn count_unlabelled(&self) {
+        self.counts.unlabelled.fetch_add(1, Ordering::Relaxed);
     }
 
     /// What was stored here a moment ago may not have reached the store yet. And what is here already need not

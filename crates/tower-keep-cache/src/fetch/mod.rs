@@ -16,6 +16,7 @@ use crate::{
     engine::{
         entry::{Entry, Usability},
         flight::{Ending, Follow, Joined, Lead, Source},
+        strict::Ahead,
     },
     future::{Led, ResponseFuture, Running},
     http::{
@@ -72,6 +73,8 @@ pub(crate) struct Fetch<S, ReqBody> {
     known: Option<Arc<Entry<Stored>>>,
     /// Whether nobody waits for it.
     is_unattended: bool,
+    /// What the store was asked for while the request caught up with the log.
+    ahead: Option<Ahead>,
 }
 
 /// How a request goes on after the cache was asked.
@@ -114,7 +117,13 @@ where
             fallback: None,
             known: None,
             is_unattended: false,
+            ahead: None,
         }
+    }
+
+    pub(crate) fn ahead(mut self, ahead: Option<Ahead>) -> Self {
+        self.ahead = ahead;
+        self
     }
 
     pub(crate) fn into_future(self) -> ResponseFuture<S, ReqBody, ResBody> {
@@ -275,8 +284,12 @@ where
 
     /// Nothing means: look again.
     async fn ask_store(&mut self, lead: Option<Lead<Stored>>) -> Option<Way> {
-        let asked = self.shared.engine.log().moment();
-        match self.shared.engine.second(&self.found.key).await {
+        let engine = &self.shared.engine;
+        let (asked, found) = match Ahead::take(&mut self.ahead, &self.found.key) {
+            Some(ahead) => (ahead.asked, engine.take_in(&self.found.key, ahead.record)),
+            None => (engine.log().moment(), engine.second(&self.found.key).await),
+        };
+        match found {
             Some((entry, usability)) => match (&entry.value, usability) {
                 (Stored::Response(_), _) if !admits(&entry, &self.request.lookup) => {
                     Some(Way::Alone(Forward::Bypass))
@@ -393,6 +406,7 @@ where
         } = self.request;
         let asking = Asking {
             target: self.shared.keys.target(&head),
+            uri: head.uri.clone(),
             headers: head.headers.clone(),
             fetched: self.shared.engine.log().moment(),
             sent: self.shared.engine.now(),

@@ -77,6 +77,7 @@ pub(crate) enum Refusal {
     NoLifetime,
     TooLarge,
     TooManyTags,
+    Groups,
     UnknownClass,
     Directive,
 }
@@ -99,6 +100,7 @@ impl Refusal {
             Self::NoLifetime => "no-lifetime",
             Self::TooLarge => "too-large",
             Self::TooManyTags => "too-many-tags",
+            Self::Groups => "cache-groups",
             Self::UnknownClass => "unknown-class",
             Self::Directive => "directive",
         }

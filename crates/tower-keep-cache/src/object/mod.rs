@@ -4,8 +4,8 @@ use std::{fmt, pin::pin, sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 use tower_keep_store::{
-    ConfigError, LookupKind, Mode, Outcome, Stamp, Store, StoreError, Target, Told, Verdict, Watch,
-    push_part,
+    ConfigError, Consistency, LookupKind, Mode, Outcome, Stamp, Store, StoreError, Target, Told,
+    Verdict, Watch, push_part,
 };
 
 pub use self::key::CacheKey;
@@ -21,6 +21,7 @@ use crate::{
         early,
         entry::{Entry, Meta, Usability},
         flight::{Ending, Joined, Lead, Source},
+        strict::Ahead,
     },
 };
 
@@ -61,6 +62,7 @@ pub struct ObjectCache<T> {
     engine: Arc<Engine<Object<T>>>,
     class: Arc<NamedClass>,
     patience: Duration,
+    consistency: Consistency,
 }
 
 /// A moment before a change or a read, from which on nothing may have been invalidated if a value made
@@ -105,7 +107,17 @@ where
             engine: Arc::new(engine),
             class,
             patience,
+            consistency: Consistency::default(),
         }
+    }
+
+    /// How much of what was invalidated a hit takes account of. Default: [`Consistency::Eventual`], or that
+    /// of the layer whose handle made this cache. With [`Consistency::Strict`] each hit costs a round trip,
+    /// and while the log cannot be read each caller loads for itself.
+    #[must_use]
+    pub fn consistency(mut self, consistency: Consistency) -> Self {
+        self.consistency = consistency;
+        self
     }
 
     /// The value under `key`, loaded if it is not there. `tags` are what a loaded value depends on.
@@ -257,7 +269,7 @@ where
         let key = self.key(&key);
         let store = self.engine.store();
         let mut watch = store.watch(LookupKind::Objects, &self.class.name, &key);
-        let mut way = self.find_way(&key).await;
+        let mut way = self.find_strictly(&key).await;
         if let Way::Refresh(refreshing) = way {
             // A load that is bound to its caller can only be waited for.
             way = self.look_elsewhere(refreshing).await;
@@ -279,7 +291,20 @@ where
         value
     }
 
-    async fn find_way(&self, key: &[u8]) -> Way<T> {
+    async fn find_strictly(&self, key: &[u8]) -> Way<T> {
+        let is_embedded = self.engine.store().is_embedded();
+        if self.consistency == Consistency::Eventual || is_embedded {
+            return self.find_way(key, None).await;
+        }
+        let is_absent = self.engine.first(key, self.engine.now()).is_none();
+        match self.engine.catch_up(is_absent.then(|| key.to_vec())).await {
+            Ok(ahead) => self.find_way(key, ahead).await,
+            // Nobody can tell what is still valid, nor who else's load may be waited for.
+            Err(_) => Way::Load(None, None),
+        }
+    }
+
+    async fn find_way(&self, key: &[u8], mut ahead: Option<Ahead>) -> Way<T> {
         let engine = &self.engine;
         let asked = engine.log().moment();
         let mut fallback = None;
@@ -299,7 +324,9 @@ where
             let follow = match engine.flights.join(key) {
                 // Since the last look another may have led, and landed.
                 Joined::Leading(_) if self.is_there(key) => continue,
-                Joined::Leading(lead) => return self.ask_store(key, lead, fallback).await,
+                Joined::Leading(lead) => {
+                    return self.ask_store(key, lead, fallback, ahead.take()).await;
+                }
                 Joined::Following(follow) => follow,
             };
             match follow.wait().await {
@@ -341,10 +368,14 @@ where
         key: &[u8],
         lead: Lead<Object<T>>,
         fallback: Option<Found<T>>,
+        mut ahead: Option<Ahead>,
     ) -> Way<T> {
         let engine = &self.engine;
-        let asked = engine.log().moment();
-        let (entry, outcome, source) = match engine.second(key).await {
+        let (asked, found) = match Ahead::take(&mut ahead, key) {
+            Some(ahead) => (ahead.asked, engine.take_in(key, ahead.record)),
+            None => (engine.log().moment(), engine.second(key).await),
+        };
+        let (entry, outcome, source) = match found {
             Some((entry, Usability::Fresh)) => (entry, Outcome::Hit, Source::Store(asked)),
             Some((entry, Usability::Stale)) => (entry, Outcome::Stale, Source::Stale),
             // The loader failed a moment ago: it is left alone for a while.
@@ -395,10 +426,7 @@ where
     /// Values of one class and key may be of another type elsewhere: then they do not decode, and are
     /// misses.
     fn key(&self, key: &CacheKey) -> Vec<u8> {
-        let mut full = vec![FORMAT];
-        push_part(&mut full, self.class.name.as_bytes());
-        full.extend_from_slice(&key.0);
-        full
+        full_key(&self.class.name, key)
     }
 }
 
@@ -408,6 +436,7 @@ impl<T> Clone for ObjectCache<T> {
             engine: self.engine.clone(),
             class: self.class.clone(),
             patience: self.patience,
+            consistency: self.consistency,
         }
     }
 }
@@ -453,6 +482,18 @@ fn told<T>(entry: &Entry<Object<T>>, outcome: Outcome) -> Told {
 fn targets(key: &[u8], tags: &[Tag]) -> Vec<Target> {
     let tags = tags.iter().map(|tag| Target::from(*tag));
     std::iter::once(key_target(key)).chain(tags).collect()
+}
+
+fn full_key(class: &str, key: &CacheKey) -> Vec<u8> {
+    let mut full = vec![FORMAT];
+    push_part(&mut full, class.as_bytes());
+    full.extend_from_slice(&key.0);
+    full
+}
+
+/// What stands for one value of a class.
+pub(crate) fn object_target(class: &str, key: &CacheKey) -> Target {
+    key_target(&full_key(class, key))
 }
 
 fn key_target(key: &[u8]) -> Target {

@@ -44,7 +44,7 @@ where
         let key = self.key(&key.into());
         let store = self.engine.store();
         let mut watch = store.watch(LookupKind::Objects, &self.class.name, &key);
-        match self.find_way(&key).await {
+        match self.find_strictly(&key).await {
             Way::Answer(entry, outcome) => {
                 tell(watch, told(&entry, outcome));
                 Ok(entry.value.value.clone())
