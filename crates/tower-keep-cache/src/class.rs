@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tower_keep_store::{ConfigError, Target, Timestamp};
 
-use crate::engine::timeouts::Timeouts;
+use crate::{dependency::class_target, engine::timeouts::Timeouts};
 
 /// How one class of data is kept.
 ///
@@ -229,7 +229,7 @@ impl Classes {
     pub fn class(mut self, name: impl Into<Arc<str>>, class: Class) -> Self {
         let name = name.into();
         let named = NamedClass {
-            target: Target::new("class", name.as_bytes()),
+            target: class_target(&name),
             name: name.clone(),
             class,
         };

@@ -290,10 +290,10 @@ impl CacheLayerBuilder {
         if self.patience.is_zero() {
             return Err(ConfigError::new("patience: zero would collapse nothing"));
         }
+        self.labels.check()?;
         self.timeouts
             .check()
             .map_err(|fault| ConfigError::new(format!("the layer: {fault}")))?;
-        self.labels.check()?;
         if let Some(name) = &self.class {
             find_class(&self.classes, name)?;
         }
@@ -331,8 +331,8 @@ impl CacheLayerBuilder {
                 entity_tags: self.entity_tags,
                 invalidate_on_unsafe: self.invalidate_on_unsafe,
                 first_level_bytes: self.first_level_bytes,
-                timeouts: self.timeouts,
                 consistency: self.consistency,
+                timeouts: self.timeouts,
                 patience: self.patience,
             }),
         }

@@ -165,6 +165,17 @@
 //! others invalidated, and waits. (Those who follow a fetch may be answered by it for as long as the
 //! [patience](CacheLayerBuilder::patience) lasts.) Invalidations made meanwhile are in force here and are written later.
 //!
+//! # How new a hit is
+//!
+//! By default ([`Consistency::Eventual`]) a hit goes by what this process knows of the log: about a millisecond
+//! ago, at the latest the staleness bound. With [`Consistency::Strict`], chosen for a [layer](CacheLayerBuilder::consistency)
+//! or an [`ObjectCache`](ObjectCache::consistency), a request first reads the end of the log (`XREVRANGE … COUNT
+//! 1`) and waits until this process has come to it. What was invalidated anywhere before the request began, and
+//! is known to stand in the log, is then never an answer; nor is what another request is fetching since before
+//! it. A hit of either level costs that one round trip: what the first level does not have is read from the
+//! store in the same one. If the log cannot be read within the store's deadline, the request goes to the origin
+//! for itself (`detail=log-unread`), and nothing of it is stored. On the embedded store both are the same.
+//!
 //! # Refreshes
 //!
 //! What answers while it is fetched anew in the background: entries of a class shortly before their end
@@ -204,17 +215,6 @@
 //! invalidations until they stand in the log, up to a deadline. Without it a process that ends takes them with it:
 //! an entry lost is a miss, an invalidation lost is what [the log](tower_keep_store::InvalidationLog) says of a
 //! process that dies.
-//!
-//! # How new a hit is
-//!
-//! By default ([`Consistency::Eventual`]) a hit goes by what this process knows of the log: about a millisecond
-//! ago, at the latest the staleness bound. With [`Consistency::Strict`], chosen for a [layer](CacheLayerBuilder::consistency)
-//! or an [`ObjectCache`](ObjectCache::consistency), a request first reads the end of the log (`XREVRANGE … COUNT
-//! 1`) and waits until this process has come to it. What was invalidated anywhere before the request began, and
-//! is known to stand in the log, is then never an answer; nor is what another request is fetching since before
-//! it. A hit of either level costs that one round trip: what the first level does not have is read from the
-//! store in the same one. If the log cannot be read within the store's deadline, the request goes to the origin
-//! for itself (`detail=log-unread`), and nothing of it is stored. On the embedded store both are the same.
 //!
 //! # What is atomic, and what may race
 //!

@@ -41,9 +41,9 @@ pub(crate) struct Shared {
     pub(crate) entity_tags: bool,
     pub(crate) invalidate_on_unsafe: bool,
     pub(crate) first_level_bytes: u64,
+    pub(crate) consistency: Consistency,
     /// Of the origin, where its class does not say otherwise.
     pub(crate) timeouts: Timeouts,
-    pub(crate) consistency: Consistency,
     /// How long one request waits for another's fetch.
     pub(crate) patience: Duration,
 }

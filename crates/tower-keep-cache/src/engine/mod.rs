@@ -50,10 +50,10 @@ pub(crate) struct Engine<V> {
     counts: Counts,
     writes: Arc<Semaphore>,
     refreshes: Arc<Semaphore>,
+    alive: Alive,
     lots: Lots,
     throttle: Throttle,
     pub(crate) background: Background,
-    alive: Alive,
 }
 
 type First<V> = Cache<Box<[u8]>, Arc<Entry<V>>, ByWeight, DefaultHashBuilder, Departing>;
@@ -64,9 +64,9 @@ struct Counts {
     unreadable: AtomicU64,
     unwritten: AtomicU64,
     failed_reads: AtomicU64,
-    unrefreshed: AtomicU64,
     unknown_events: AtomicU64,
     unlabelled: AtomicU64,
+    unrefreshed: AtomicU64,
 }
 
 /// Counters of a cache since it was built.
@@ -86,14 +86,14 @@ pub struct CacheStats {
     pub unwritten: u64,
     /// Reads that the store did not answer. Each was a miss.
     pub failed_reads: u64,
-    /// Fetches in the background that did not begin: too many were under way. What they would have refreshed
-    /// answers on for its time, and a later request tries again.
-    pub unrefreshed: u64,
     /// [Changes](crate::Changed) of a kind that no [rule](crate::Rules) names. They invalidated nothing.
     pub unknown_events: u64,
     /// Responses that were not stored because they named more than 64 tags and groups, or had a `Cache-Groups`
     /// that cannot be read: they could not have been invalidated reliably.
     pub unlabelled: u64,
+    /// Fetches in the background that did not begin: too many were under way. What they would have refreshed
+    /// answers on for its time, and a later request tries again.
+    pub unrefreshed: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -133,10 +133,10 @@ impl<V: Value> Engine<V> {
             counts: Counts::default(),
             writes: Arc::new(Semaphore::new(MOST_WRITES)),
             refreshes: Arc::new(Semaphore::new(MOST_REFRESHES)),
+            alive: Alive::default(),
             lots: Lots::new(),
             throttle: Throttle::new(),
             background,
-            alive: Alive::default(),
         }
     }
 

@@ -71,10 +71,10 @@ pub(crate) struct Fetch<S, ReqBody> {
     fallback: Option<Arc<Entry<Stored>>>,
     /// What is past its time, and may be confirmed by the origin.
     known: Option<Arc<Entry<Stored>>>,
-    /// Whether nobody waits for it.
-    is_unattended: bool,
     /// What the store was asked for while the request caught up with the log.
     ahead: Option<Ahead>,
+    /// Whether nobody waits for it.
+    is_unattended: bool,
 }
 
 /// How a request goes on after the cache was asked.
@@ -116,8 +116,8 @@ where
             led: Led::default(),
             fallback: None,
             known: None,
-            is_unattended: false,
             ahead: None,
+            is_unattended: false,
         }
     }
 

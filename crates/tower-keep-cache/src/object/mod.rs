@@ -61,8 +61,8 @@ mod value;
 pub struct ObjectCache<T> {
     engine: Arc<Engine<Object<T>>>,
     class: Arc<NamedClass>,
-    patience: Duration,
     consistency: Consistency,
+    patience: Duration,
 }
 
 /// A moment before a change or a read, from which on nothing may have been invalidated if a value made
@@ -106,8 +106,8 @@ where
         Self {
             engine: Arc::new(engine),
             class,
-            patience,
             consistency: Consistency::default(),
+            patience,
         }
     }
 
@@ -435,8 +435,8 @@ impl<T> Clone for ObjectCache<T> {
         Self {
             engine: self.engine.clone(),
             class: self.class.clone(),
-            patience: self.patience,
             consistency: self.consistency,
+            patience: self.patience,
         }
     }
 }

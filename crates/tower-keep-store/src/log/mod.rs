@@ -273,22 +273,6 @@ impl InvalidationLog {
         }
     }
 
-    /// How many calls of [`append`](Self::append) in this process are not known to stand in the log yet.
-    #[must_use]
-    pub fn unwritten(&self) -> u64 {
-        self.shared
-            .as_ref()
-            .map_or(0, |shared| shared.log().unwritten())
-    }
-
-    /// Waits until all that was appended in this process until now stands in the log. That has no bound while
-    /// Redis is down: give it one. A process that is to end calls it, so that its last records are not lost.
-    pub async fn flush(&self) {
-        if let Some(shared) = &self.shared {
-            shared.log().flush().await;
-        }
-    }
-
     /// Announces that what these targets stand for is being changed. From when this returns `Ok` until the
     /// [`Doubt`] ends, no entry that depends on one of them is used in any process that follows the log, and
     /// what is fetched meanwhile answers who asked for it and nobody else, for ever. So nobody is served
@@ -322,6 +306,22 @@ impl InvalidationLog {
     /// meanwhile is, late.
     pub fn invalidations(&self) -> Invalidations {
         self.folded.feed.listen()
+    }
+
+    /// How many calls of [`append`](Self::append) in this process are not known to stand in the log yet.
+    #[must_use]
+    pub fn unwritten(&self) -> u64 {
+        self.shared
+            .as_ref()
+            .map_or(0, |shared| shared.log().unwritten())
+    }
+
+    /// Waits until all that was appended in this process until now stands in the log. That has no bound while
+    /// Redis is down: give it one. A process that is to end calls it, so that its last records are not lost.
+    pub async fn flush(&self) {
+        if let Some(shared) = &self.shared {
+            shared.log().flush().await;
+        }
     }
 
     /// Whether since `before` the record at `at` was the only one that invalidated these targets, so

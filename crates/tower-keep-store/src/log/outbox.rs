@@ -73,20 +73,19 @@ impl Outbox {
         (self.tickets, queued)
     }
 
-    /// The ticket of the latest change that was not withdrawn.
-    pub(super) fn tickets(&self) -> u64 {
-        if self.queue.is_empty() {
-            self.taken
-        } else {
-            self.tickets
-        }
-    }
-
     /// Takes back that a doubt begins; not if anything of that was ever sent.
     pub(super) fn withdraw(&mut self, id: u64) -> bool {
         let begins = |doubt: &DoubtChange| matches!(doubt, DoubtChange::Begins(b) if b.id == id);
         self.queue.doubts.retain(|doubt| !begins(doubt));
         !self.sent.remove(&id)
+    }
+
+    /// The ticket of the latest of what is, or was, to be written: not of what was withdrawn.
+    pub(super) fn latest(&self) -> u64 {
+        match self.queue.is_empty() {
+            true => self.taken,
+            false => self.tickets,
+        }
     }
 
     /// Takes what is to be written next.
@@ -213,7 +212,9 @@ mod tests {
             doubts: vec![DoubtChange::Begins(begun.clone())],
         };
         outbox.push(begins());
+        assert_eq!(outbox.latest(), 1);
         assert!(outbox.withdraw(7));
+        assert_eq!(outbox.latest(), 0, "nobody waits for it any more");
         assert!(outbox.next_batch().is_none());
         outbox.push(begins());
         assert!(outbox.next_batch().is_some());
