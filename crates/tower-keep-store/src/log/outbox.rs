@@ -20,6 +20,8 @@ use super::{
 pub(super) struct Outbox {
     queue: Content,
     tickets: u64,
+    /// The ticket of the last batch that was taken to be written.
+    taken: u64,
     written: VecDeque<Written>,
     /// Doubts of this process that others may have heard of.
     sent: HashSet<u64>,
@@ -78,9 +80,12 @@ impl Outbox {
         !self.sent.remove(&id)
     }
 
-    /// The ticket of the latest change.
-    pub(super) fn tickets(&self) -> u64 {
-        self.tickets
+    /// The ticket of the latest of what is, or was, to be written: not of what was withdrawn.
+    pub(super) fn latest(&self) -> u64 {
+        match self.queue.is_empty() {
+            true => self.taken,
+            false => self.tickets,
+        }
     }
 
     /// Takes what is to be written next.
@@ -89,6 +94,7 @@ impl Outbox {
             return None;
         }
         let content = mem::take(&mut self.queue);
+        self.taken = self.tickets;
         self.sent.extend(content.begun().map(|begun| begun.id));
         Some(Batch {
             content,
@@ -206,7 +212,9 @@ mod tests {
             doubts: vec![DoubtChange::Begins(begun.clone())],
         };
         outbox.push(begins());
+        assert_eq!(outbox.latest(), 1);
         assert!(outbox.withdraw(7));
+        assert_eq!(outbox.latest(), 0, "nobody waits for it any more");
         assert!(outbox.next_batch().is_none());
         outbox.push(begins());
         assert!(outbox.next_batch().is_some());
