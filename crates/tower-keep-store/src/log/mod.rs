@@ -97,6 +97,8 @@ mod checkpoint;
 mod consistency;
 mod doubt;
 mod doubts;
+#[cfg(test)]
+mod model;
 mod outbox;
 mod record;
 pub(crate) mod shared;

@@ -12,7 +12,7 @@ use super::{
 };
 
 /// The point of the log that a process had reached when a fetch began. An entry keeps it for life.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Stamp {
     /// Which life of the log; 0 if none was known yet.
     pub epoch: u64,
@@ -45,10 +45,12 @@ pub enum Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Gap;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Table {
     stamp: Stamp,
     nonce: u64,
+    /// The nonces of the last records, the newest last.
+    nonces: VecDeque<u64>,
     /// Entries stamped before this cannot be judged any more.
     floor: u64,
     everything: Last,
@@ -110,6 +112,7 @@ impl Table {
         Self {
             stamp: Stamp::default(),
             nonce: 0,
+            nonces: VecDeque::new(),
             floor: 0,
             everything: Last::default(),
             targets: HashMap::default(),
@@ -136,6 +139,13 @@ impl Table {
     /// The last applied record's nonce.
     pub(super) fn nonce(&self) -> u64 {
         self.nonce
+    }
+
+    /// The nonce of a record that was applied, if that is not too long ago.
+    pub(super) fn nonce_at(&self, position: u64) -> Option<u64> {
+        let back = usize::try_from(self.stamp.position.checked_sub(position)?).ok()?;
+        let index = self.nonces.len().checked_sub(back + 1)?;
+        self.nonces.get(index).copied()
     }
 
     /// Judges an entry by its stamp and what it depends on.
@@ -212,7 +222,7 @@ impl Table {
             return Err(Gap);
         }
         self.stamp.position = record.position;
-        self.nonce = record.nonce;
+        self.remember(record.nonce);
         for change in &record.content.changes {
             self.raise(*change, record.position);
         }
@@ -246,7 +256,8 @@ impl Table {
             _ => 0,
         };
         self.stamp = checkpoint.at;
-        self.nonce = checkpoint.nonce;
+        self.nonces.clear();
+        self.remember(checkpoint.nonce);
         self.floor = checkpoint.floor.max(known);
         self.everything = checkpoint.everything;
         self.targets = checkpoint.targets.iter().copied().collect();
@@ -264,6 +275,7 @@ impl Table {
     pub(super) fn forget(&mut self) {
         self.stamp = Stamp::default();
         self.nonce = 0;
+        self.nonces.clear();
     }
 
     /// From now until [settled](Self::settle), entries with these targets are refused.
@@ -295,6 +307,17 @@ impl Table {
         record.position < self.stamp.position || (is_last && record.nonce == self.nonce)
     }
 
+    /// What tells one state from another, for the model.
+    #[cfg(test)]
+    pub(super) fn hash_into(&self, hasher: &mut impl std::hash::Hasher) {
+        use std::hash::Hash;
+        let mut targets: Vec<_> = self.targets.iter().collect();
+        targets.sort_by_key(|(target, _)| **target);
+        (self.stamp, self.nonce, self.floor, self.everything).hash(hasher);
+        (targets, &self.order, &self.nonces).hash(hasher);
+        self.in_doubt.hash_into(hasher);
+    }
+
     /// Before any record was seen, all that is known is what this process invalidated itself; nothing
     /// that is stored is used in that state, but those who wait for one fetch are answered together.
     fn can_judge(&self, stamp: Stamp) -> bool {
@@ -304,9 +327,18 @@ impl Table {
     fn begin_epoch(&mut self, first: &Record) {
         self.stamp.epoch = first.epoch;
         self.floor = first.position.saturating_sub(1);
+        self.nonces.clear();
         self.everything = Last::default();
         self.targets.clear();
         self.order.clear();
+    }
+
+    fn remember(&mut self, nonce: u64) {
+        self.nonce = nonce;
+        self.nonces.push_back(nonce);
+        if self.nonces.len() > NONCES {
+            self.nonces.pop_front();
+        }
     }
 
     fn raise(&mut self, change: Change, position: u64) {
@@ -358,6 +390,9 @@ impl Verdict {
         }
     }
 }
+
+/// What a writer's own record is told by when it comes back: so many others may come in between.
+const NONCES: usize = 4096;
 
 #[cfg(test)]
 mod tests {
