@@ -8,6 +8,7 @@ use super::{
     checkpoint::Checkpoint,
     doubts::{Begun, DoubtChange, Doubts},
     record::{Change, Record},
+    summary::Summary,
     target::{ByTarget, Mode, Target},
 };
 
@@ -58,6 +59,8 @@ pub(super) struct Table {
     /// Targets in the order of their invalidation, the oldest first, with repetitions.
     order: VecDeque<(u64, Target)>,
     capacity: usize,
+    /// Targets that had to make room.
+    forgotten: Summary,
     /// Invalidated here and not yet known to stand in the log, or announced in the log as being changed.
     /// Outlives the epoch: what ends it is a record.
     in_doubt: Doubts,
@@ -118,6 +121,7 @@ impl Table {
             targets: HashMap::default(),
             order: VecDeque::new(),
             capacity,
+            forgotten: Summary::new(capacity.saturating_mul(SLOTS_PER_TARGET)),
             in_doubt: Doubts::default(),
         }
     }
@@ -161,9 +165,8 @@ impl Table {
             if verdict == Verdict::Invalid {
                 break;
             }
-            let last = self.targets.get(target).copied().unwrap_or_default();
             verdict = verdict
-                .or(last.verdict(stamp.position))
+                .or(self.last(*target).verdict(stamp.position))
                 .or(self.in_doubt.verdict(*target));
         }
         verdict
@@ -173,11 +176,10 @@ impl Table {
     /// nothing has since.
     pub(super) fn only_hit_at(&self, before: Stamp, at: Stamp, targets: &[Target]) -> bool {
         let is_only_hit = |target: &Target| {
-            self.targets.get(target).is_some_and(|last| {
-                last.hard == at.position
-                    && last.hard_before <= before.position
-                    && last.soft <= before.position
-            })
+            let last = self.last(*target);
+            last.hard == at.position
+                && last.hard_before <= before.position
+                && last.soft <= before.position
         };
         before.epoch == at.epoch
             && self.verdict(before, &[]) == Verdict::Valid
@@ -201,10 +203,9 @@ impl Table {
                 last.hard > asked.stamp.position && last.hard_before <= fetched.position;
             (last.hard <= fetched.position || once_and_later) && last.soft <= fetched.position
         };
-        let last = |target| self.targets.get(target).copied().unwrap_or_default();
         self.can_judge(fetched)
             && not_between(self.everything)
-            && targets.iter().map(last).all(not_between)
+            && targets.iter().all(|target| not_between(self.last(*target)))
     }
 
     /// Takes the next record in. One that was taken in already changes nothing: it may come by two ways.
@@ -241,7 +242,7 @@ impl Table {
         Checkpoint {
             at: self.stamp,
             nonce: self.nonce,
-            floor: self.floor,
+            floor: self.floor.max(self.forgotten.newest()),
             everything: self.everything,
             targets: self.targets.iter().map(|(&t, &last)| (t, last)).collect(),
             doubts: self.in_doubt.open().cloned().collect(),
@@ -259,6 +260,7 @@ impl Table {
         self.nonces.clear();
         self.remember(checkpoint.nonce);
         self.floor = checkpoint.floor.max(known);
+        self.forgotten.clear(self.floor);
         self.everything = checkpoint.everything;
         self.targets = checkpoint.targets.iter().copied().collect();
         let newest = |(target, last): &(Target, Last)| (last.newest(), *target);
@@ -315,7 +317,24 @@ impl Table {
         targets.sort_by_key(|(target, _)| **target);
         (self.stamp, self.nonce, self.floor, self.everything).hash(hasher);
         (targets, &self.order, &self.nonces).hash(hasher);
+        self.forgotten.hash_into(hasher);
         self.in_doubt.hash_into(hasher);
+    }
+
+    #[cfg(test)]
+    pub(super) fn forgotten(&self) -> &Summary {
+        &self.forgotten
+    }
+
+    /// About what it takes, without what is in doubt.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        // A byte of control for each place in the map, of which an eighth stays free.
+        let places = self.targets.capacity() * 8 / 7;
+        places * (1 + size_of::<(Target, Last)>())
+            + self.order.capacity() * size_of::<(u64, Target)>()
+            + self.nonces.capacity() * size_of::<u64>()
+            + self.forgotten.bytes()
     }
 
     /// Before any record was seen, all that is known is what this process invalidated itself; nothing
@@ -328,6 +347,7 @@ impl Table {
         self.stamp.epoch = first.epoch;
         self.floor = first.position.saturating_sub(1);
         self.nonces.clear();
+        self.forgotten.clear(self.floor);
         self.everything = Last::default();
         self.targets.clear();
         self.order.clear();
@@ -353,7 +373,21 @@ impl Table {
         last.raise(change.mode, position);
     }
 
-    /// Keeps the bound. What a forgotten target would have refused, the floor refuses.
+    /// What is known of a target. Of one that was forgotten only when it may have been hit, hard or not, the
+    /// last time before it came back.
+    fn last(&self, target: Target) -> Last {
+        let mut last = self.targets.get(&target).copied().unwrap_or_default();
+        let forgotten = self.forgotten.last(target);
+        if forgotten > last.hard {
+            last.hard = forgotten;
+            last.hard_before = forgotten;
+        } else {
+            last.hard_before = last.hard_before.max(forgotten);
+        }
+        last
+    }
+
+    /// Keeps the bound. What a forgotten target would have refused, the summary refuses.
     fn forget_oldest(&mut self) {
         while self.targets.len() > self.capacity {
             let Some((position, target)) = self.order.pop_front() else {
@@ -361,7 +395,10 @@ impl Table {
             };
             if self.is_last_mention(position, target) {
                 self.targets.remove(&target);
-                self.floor = self.floor.max(position);
+                if !self.forgotten.remember(target, position) {
+                    self.floor = self.floor.max(position);
+                    self.forgotten.clear(position);
+                }
             }
         }
         if self.order.len() > 2 * self.capacity {
@@ -390,6 +427,9 @@ impl Verdict {
         }
     }
 }
+
+/// So that of as many forgotten targets as the table holds, one in 3000 entries suffers.
+const SLOTS_PER_TARGET: usize = 64;
 
 /// What a writer's own record is told by when it comes back: so many others may come in between.
 const NONCES: usize = 4096;
