@@ -30,6 +30,7 @@ pub(crate) mod entry;
 pub(crate) mod envelope;
 pub(crate) mod flight;
 pub(crate) mod strict;
+pub(crate) mod uncertain;
 
 /// The levels and the flights of one kind of value.
 #[derive(Debug)]
