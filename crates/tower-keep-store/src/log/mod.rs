@@ -10,8 +10,8 @@
 //!
 //! ## On Redis
 //!
-//! The log is one stream, `namespace:log`, at most about 65 000 records long, with a time to live of
-//! a day that every process renews. Records count from 1 without a hole, and each repeats a random
+//! The log is one stream, `namespace:log`, mostly a few minutes and at most about 65 000 records long, with a
+//! time to live of a day that every process renews. Records count from 1 without a hole, and each repeats a random
 //! number of the one before: a process that missed something, or whose server came back with another
 //! history, notices at the next record or the next heartbeat (four a second) and starts a new *epoch*,
 //! in which no older entry is usable. A lost log costs misses.
@@ -20,6 +20,19 @@
 //! entries concerned meanwhile, and is written when Redis is back. Writing a record twice is harmless.
 //! Other processes go on with their first level for at most the staleness bound (5 s unless set),
 //! because for that long they may not have noticed.
+//!
+//! ## Checkpoints
+//!
+//! Now and then (after 1024 records and a minute, or 16 384 records, both with jitter) a process writes its folded
+//! table down, under `namespace:log:checkpoint` (17 bytes a target, at most about 1.2 MB), and cuts the log to what
+//! came after the checkpoint before. Others see that it was done and wait for their turn. A checkpoint never
+//! replaces one of the same epoch that is newer. Who comes new begins with the checkpoint, if it is of the log's epoch
+//! and not past its end, and reads on from there; it is believed when the next record repeats its nonce, or its
+//! nonce is that of the last record. Any other checkpoint (cut, altered, foreign, of another history) is
+//! passed over, and entries older than the log itself are refused then: misses.
+//!
+//! A process that falls so far behind that the log was cut before it could read on does the same, and
+//! does not judge entries from before that any more. The others are not concerned.
 //!
 //! ## Catching up
 //!
@@ -82,6 +95,7 @@ use self::{
 };
 use crate::{error::StoreError, redis::Redis};
 
+mod checkpoint;
 mod consistency;
 mod doubt;
 mod doubts;

@@ -5,6 +5,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::{
+    checkpoint::Checkpoint,
     doubts::{Begun, DoubtChange, Doubts},
     record::{Change, Record},
     target::{ByTarget, Mode, Target},
@@ -61,12 +62,12 @@ pub(super) struct Table {
 }
 
 /// Last positions of one target; 0 for never.
-#[derive(Clone, Copy, Debug, Default)]
-struct Last {
-    hard: u64,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Last {
+    pub(super) hard: u64,
     /// The hard one before, which is the same position if one record names the target twice.
-    hard_before: u64,
-    soft: u64,
+    pub(super) hard_before: u64,
+    pub(super) soft: u64,
 }
 
 impl Last {
@@ -223,6 +224,46 @@ impl Table {
         }
         self.forget_oldest();
         Ok(())
+    }
+
+    /// All that a process needs that begins here.
+    pub(super) fn checkpoint(&self) -> Checkpoint {
+        Checkpoint {
+            at: self.stamp,
+            nonce: self.nonce,
+            floor: self.floor,
+            everything: self.everything,
+            targets: self.targets.iter().map(|(&t, &last)| (t, last)).collect(),
+            doubts: self.in_doubt.open().cloned().collect(),
+        }
+    }
+
+    /// Begins with a checkpoint. What was known so far may have been another history, so entries from that
+    /// far back are not judged any more.
+    pub(super) fn restore(&mut self, checkpoint: &Checkpoint) {
+        let known = match self.stamp.epoch {
+            epoch if epoch == checkpoint.at.epoch => self.stamp.position + 1,
+            _ => 0,
+        };
+        self.stamp = checkpoint.at;
+        self.nonce = checkpoint.nonce;
+        self.floor = checkpoint.floor.max(known);
+        self.everything = checkpoint.everything;
+        self.targets = checkpoint.targets.iter().copied().collect();
+        let newest = |(target, last): &(Target, Last)| (last.newest(), *target);
+        let mut order: Vec<_> = checkpoint.targets.iter().map(newest).collect();
+        order.sort_unstable();
+        self.order = order.into();
+        for begun in &checkpoint.doubts {
+            self.in_doubt.begin(begun);
+        }
+        self.forget_oldest();
+    }
+
+    /// Knows no log any more; the next record is a first one. What is in doubt stays so.
+    pub(super) fn forget(&mut self) {
+        self.stamp = Stamp::default();
+        self.nonce = 0;
     }
 
     /// From now until [settled](Self::settle), entries with these targets are refused.

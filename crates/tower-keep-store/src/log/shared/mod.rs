@@ -27,6 +27,7 @@ use super::{
 use crate::{error::StoreError, redis::Redis};
 
 mod catch_up;
+mod checkpoints;
 mod doubting;
 mod leases;
 mod reader;
@@ -36,6 +37,8 @@ mod writer;
 pub(super) struct Shared {
     redis: Arc<Redis>,
     name: String,
+    /// The key of the checkpoint; on a Cluster, in a slot of its own.
+    checkpoint: String,
     folded: Arc<Folded>,
     outbox: Mutex<Outbox>,
     queued: Notify,
@@ -91,6 +94,7 @@ impl Shared {
         let shared = Arc::new(Self {
             redis,
             name: format!("{namespace}:log"),
+            checkpoint: format!("{namespace}:log:checkpoint"),
             folded,
             outbox: Mutex::default(),
             queued: Notify::new(),
