@@ -75,6 +75,11 @@ pub struct CacheStats {
     pub unwritten: u64,
     /// Reads that the store did not answer. Each was a miss.
     pub failed_reads: u64,
+    /// Invalidations that this process has heard of, from whichever process of the namespace: targets, and the
+    /// records that they came in.
+    pub invalidated_targets: u64,
+    /// Those records. What comes together shares one.
+    pub invalidation_records: u64,
     /// [Changes](crate::Changed) of a kind that no [rule](crate::Rules) names. They invalidated nothing.
     pub unknown_events: u64,
     /// Responses that were not stored because they named more than 64 tags and groups, or had a `Cache-Groups`
@@ -222,6 +227,7 @@ impl<V: Value> Engine<V> {
 
     pub(crate) fn stats(&self) -> CacheStats {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let heard = self.log().heard();
         CacheStats {
             entries: self.first.len() as u64,
             bytes: self.first.weight(),
@@ -229,6 +235,8 @@ impl<V: Value> Engine<V> {
             unreadable: read(&self.counts.unreadable),
             unwritten: read(&self.counts.unwritten),
             failed_reads: read(&self.counts.failed_reads),
+            invalidated_targets: heard.targets,
+            invalidation_records: heard.records,
             unknown_events: read(&self.counts.unknown_events),
             unlabelled: read(&self.counts.unlabelled),
         }

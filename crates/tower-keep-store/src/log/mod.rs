@@ -82,7 +82,7 @@ use tokio::{sync::Notify, time::Instant};
 pub use self::{
     consistency::Consistency,
     doubt::Doubt,
-    feed::{Invalidation, Invalidations},
+    feed::{Heard, Invalidation, Invalidations},
     table::{Moment, Stamp, Verdict},
     target::{Mode, Target},
 };
@@ -306,6 +306,12 @@ impl InvalidationLog {
     /// meanwhile is, late.
     pub fn invalidations(&self) -> Invalidations {
         self.folded.feed.listen()
+    }
+
+    /// How much this process has heard of.
+    #[must_use]
+    pub fn heard(&self) -> Heard {
+        self.folded.feed.heard()
     }
 
     /// Whether since `before` the record at `at` was the only one that invalidated these targets, so
