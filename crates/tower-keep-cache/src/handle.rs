@@ -13,6 +13,7 @@ use crate::{
     dependency::Dependency,
     engine::{CacheStats, uncertain::Uncertain},
     events::{Changed, Follower, Following, Rules, effects},
+    inspect::{Inspection, inspect, requests},
     object::{Fence, ObjectCache},
     put::{NotStored, put},
     shared::Shared,
@@ -281,6 +282,37 @@ impl CacheHandle {
     #[must_use]
     pub fn target(&self, dependency: impl Into<Dependency>) -> Target {
         dependency.into().target(&self.shared.keys)
+    }
+
+    /// What is stored for one URI, in this process and in the store, with all its variants: for those who run the
+    /// cache, to see what would be used and what not, and why. Bodies are not told, and nothing is touched.
+    ///
+    /// `authority` is what clients send as `Host`, used where the URI has none of its own. As HTTP/1.1 does not
+    /// tell the scheme, each that may have been is looked for: three reads of the store, and one for each variant.
+    /// Where the key has [further parts](crate::CacheLayerBuilder::key_part), or proxies in front say what they
+    /// received, see [`inspect_request`](Self::inspect_request).
+    ///
+    /// # Errors
+    ///
+    /// The store did not answer in time.
+    pub async fn inspect(&self, authority: &str, uri: &Uri) -> Result<Vec<Inspection>, StoreError> {
+        let mut found = Vec::new();
+        for request in requests(authority, uri) {
+            found.extend(inspect(&self.shared, &request).await?);
+        }
+        Ok(found)
+    }
+
+    /// The same for the key of exactly this request.
+    ///
+    /// # Errors
+    ///
+    /// The store did not answer in time.
+    pub async fn inspect_request(
+        &self,
+        request: &request::Parts,
+    ) -> Result<Vec<Inspection>, StoreError> {
+        inspect(&self.shared, request).await
     }
 
     /// A cache for values of one class, on the same store and log.

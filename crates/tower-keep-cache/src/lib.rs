@@ -226,6 +226,7 @@ mod fill;
 mod future;
 mod handle;
 mod http;
+mod inspect;
 mod layer;
 mod nesting;
 mod object;
@@ -248,6 +249,7 @@ pub use self::{
     future::ResponseFuture,
     handle::CacheHandle,
     http::{key::QueryRules, labels::TagField, status::CacheStatus},
+    inspect::{InspectedState, Inspection},
     layer::{CacheLayer, CacheLayerBuilder},
     object::{CacheKey, Fence, ObjectCache},
     policy::CachePolicy,

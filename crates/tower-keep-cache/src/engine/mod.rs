@@ -29,6 +29,7 @@ mod departing;
 pub(crate) mod entry;
 pub(crate) mod envelope;
 pub(crate) mod flight;
+mod peek;
 pub(crate) mod strict;
 pub(crate) mod uncertain;
 

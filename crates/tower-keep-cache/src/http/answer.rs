@@ -153,7 +153,7 @@ pub(crate) fn seconds_left(meta: &Meta, now: Timestamp) -> i64 {
 }
 
 /// RFC 9111 §4.2.3, `current_age`.
-fn age(stored: &StoredResponse, meta: &Meta, now: Timestamp) -> Duration {
+pub(crate) fn age(stored: &StoredResponse, meta: &Meta, now: Timestamp) -> Duration {
     stored.initial_age + now.since(meta.received)
 }
 
