@@ -2,17 +2,20 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use futures_core::Stream;
-use http::Uri;
+use http::{Response, Uri, request};
 use serde::{Serialize, de::DeserializeOwned};
 use tower_keep_store::{ConfigError, Invalidations, Mode, StoreError, Target};
 
 use crate::{
     class::unknown_class,
     dependency::Dependency,
-    engine::{CacheStats, background::Unfinished},
+    engine::{CacheStats, background::Unfinished, uncertain::Uncertain},
     events::{Changed, Follower, Following, Rules, effects},
-    object::ObjectCache,
+    inspect::{Inspection, inspect, requests},
+    object::{Fence, ObjectCache},
+    put::{NotStored, put},
     shared::Shared,
 };
 
@@ -27,6 +30,7 @@ use crate::{
 pub struct CacheHandle {
     shared: Arc<Shared>,
     rules: Arc<Rules>,
+    lease: Duration,
 }
 
 impl CacheHandle {
@@ -34,6 +38,7 @@ impl CacheHandle {
         Self {
             shared,
             rules: Arc::default(),
+            lease: LEASE,
         }
     }
 
@@ -145,6 +150,92 @@ impl CacheHandle {
         engine.append(&effects).await
     }
 
+    /// Runs a change of data (a transaction), with what depends on it *in doubt* from before it begins to after
+    /// it was committed: meanwhile no process answers from what is stored of it, so that nobody is served the
+    /// state before once the change is made. Then it is invalidated, hard.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use tower_keep_cache::{CacheLayer, Tag};
+    /// # use tower_keep_store::Store;
+    /// # let cache = CacheLayer::new(Store::memory()).handle();
+    /// let transaction = async {
+    ///     // … UPDATE candidates …; COMMIT
+    ///     Ok::<_, std::io::Error>("the new state")
+    /// };
+    /// let candidate = [Tag::of("candidate", 42)];
+    /// assert_eq!(cache.write(candidate, transaction).await?, "the new state");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Two records and two round trips, one before and one after; [`changed`](Self::changed) after a commit costs
+    /// half of that, and leaves the millisecond between. If the caller is dropped while the change runs, the doubt
+    /// ends and the invalidation is made all the same. If this process dies, the others end it when the
+    /// [lease](Self::lease) is over. While the store cannot be reached the change is made without a doubt (each of
+    /// the two waits for the store's deadline at the most), and the invalidation is in force here and written
+    /// when it can be.
+    ///
+    /// # Errors
+    ///
+    /// Those of the change; what depends on it is then invalidated as well, because it may have been made.
+    pub async fn write<D, T, E>(
+        &self,
+        dependencies: D,
+        change: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E>
+    where
+        D: IntoIterator,
+        D::Item: Into<Dependency>,
+    {
+        let Shared { engine, keys, .. } = &*self.shared;
+        let targets = dependencies.into_iter().map(|it| it.into().target(keys));
+        let doubt = Uncertain::announced(
+            engine.store(),
+            &engine.background,
+            targets.collect(),
+            self.lease,
+        )
+        .await;
+        let result = change.await;
+        let _written_or_waiting = doubt.ends().await;
+        result
+    }
+
+    /// The same handle with another lease for its [`write`](Self::write)s: how long the others refuse what
+    /// depends on a change whose process has died. Longer than a change takes; one that takes longer is safe as
+    /// far as its invalidation goes, but not in doubt to its end. Default: 10 s.
+    #[must_use]
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    /// Takes note of the moment; see [`put`](Self::put).
+    pub fn fence(&self) -> Fence {
+        Fence::at(self.shared.engine.log().moment())
+    }
+
+    /// Stores a response as the answer to a GET request, as if the origin had given it: in this process at once,
+    /// in the store in the background. What it was made from must have been read after `fence` was taken. By the
+    /// same rules as any other: what may not be shared is not stored.
+    ///
+    /// To write through, change the data in a [`write`](Self::write), and after it take a fence, make the
+    /// response, and put it.
+    ///
+    /// # Errors
+    ///
+    /// It was not stored, and why.
+    pub fn put(
+        &self,
+        fence: Fence,
+        request: &request::Parts,
+        response: Response<Bytes>,
+    ) -> Result<(), NotStored> {
+        put(&self.shared, fence, request, response)
+    }
+
     /// Follows a stream of changes in a task of its own, until the stream ends or the cache is gone (its
     /// layers, services and handles; the task does not keep it alive).
     ///
@@ -197,6 +288,37 @@ impl CacheHandle {
     #[must_use]
     pub fn target(&self, dependency: impl Into<Dependency>) -> Target {
         dependency.into().target(&self.shared.keys)
+    }
+
+    /// What is stored for one URI, in this process and in the store, with all its variants: for those who run the
+    /// cache, to see what would be used and what not, and why. Bodies are not told, and nothing is touched.
+    ///
+    /// `authority` is what clients send as `Host`, used where the URI has none of its own. As HTTP/1.1 does not
+    /// tell the scheme, each that may have been is looked for: three reads of the store, and one for each variant.
+    /// Where the key has [further parts](crate::CacheLayerBuilder::key_part), or proxies in front say what they
+    /// received, see [`inspect_request`](Self::inspect_request).
+    ///
+    /// # Errors
+    ///
+    /// The store did not answer in time.
+    pub async fn inspect(&self, authority: &str, uri: &Uri) -> Result<Vec<Inspection>, StoreError> {
+        let mut found = Vec::new();
+        for request in requests(authority, uri) {
+            found.extend(inspect(&self.shared, &request).await?);
+        }
+        Ok(found)
+    }
+
+    /// The same for the key of exactly this request.
+    ///
+    /// # Errors
+    ///
+    /// The store did not answer in time.
+    pub async fn inspect_request(
+        &self,
+        request: &request::Parts,
+    ) -> Result<Vec<Inspection>, StoreError> {
+        inspect(&self.shared, request).await
     }
 
     /// A cache for values of one class, on the same store and log.
@@ -256,3 +378,6 @@ impl fmt::Debug for CacheHandle {
             .finish_non_exhaustive()
     }
 }
+
+/// How long the others wait for the end of a write.
+const LEASE: Duration = Duration::from_secs(10);

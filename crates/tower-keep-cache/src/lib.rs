@@ -162,6 +162,12 @@
 //! in this process all the same, and is written when the store takes it, however late; over 4096 that wait become
 //! one: everything. A process that ends before loses what it has not written.
 //!
+//! A change can be announced: [`CacheHandle::write`] puts what depends on it in doubt in every process while it runs,
+//! and [`ObjectCache::announce_writes`] does so for values. That is a second record and round trip, before the
+//! change; nothing stored of what depends on it is used until it is over, and nobody is served the state before once
+//! it was committed. Then [`put`](CacheHandle::put) stores the new response under the same rules as any other, and
+//! [`ObjectCache::write`] the new value. A writer that dies leaves the doubt to its lease.
+//!
 //! # In the store
 //!
 //! | key | type | time to live | commands |
@@ -276,6 +282,7 @@ mod fill;
 mod future;
 mod handle;
 mod http;
+mod inspect;
 mod layer;
 mod nesting;
 mod object;
@@ -283,6 +290,7 @@ mod parted;
 mod personal;
 mod policy;
 mod posted;
+mod put;
 mod service;
 mod shared;
 mod strict;
@@ -299,9 +307,11 @@ pub use self::{
     future::ResponseFuture,
     handle::CacheHandle,
     http::{key::QueryRules, labels::TagField, status::CacheStatus},
+    inspect::{InspectedState, Inspection},
     layer::{CacheLayer, CacheLayerBuilder},
     object::{CacheKey, Fence, ObjectCache},
     policy::CachePolicy,
+    put::NotStored,
     service::Cache,
 };
 pub use tower_keep_store::{ConfigError, Consistency};

@@ -148,8 +148,8 @@ fn named_targets(shared: &Shared, headers: &HeaderMap, base: Option<&Url>) -> Ve
 /// The groups of this host that the response says were changed, whatever its status says of the change
 /// (RFC 9875 §3). A field that nobody can read is none.
 fn named_groups(headers: &HeaderMap, hosts: &[Box<[u8]>]) -> Vec<Target> {
-    let of = |host: &Box<[u8]>| groups(headers, &CACHE_GROUP_INVALIDATION, host);
-    let named: Result<Vec<_>, _> = hosts.iter().map(of).collect();
+    let of = |host: &[u8]| groups(headers, &CACHE_GROUP_INVALIDATION, host);
+    let named: Result<Vec<_>, _> = hosts.iter().map(|host| of(host)).collect();
     if named.is_err() {
         tracing::warn!("a Cache-Group-Invalidation field is no list of strings: ignored");
     }

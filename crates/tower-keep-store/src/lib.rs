@@ -79,8 +79,8 @@ pub use self::{
     evictions::{Evictions, Level},
     key::{Key, PersonalKey, push_part},
     log::{
-        Consistency, Doubt, Invalidation, InvalidationLog, Invalidations, Mode, Moment, Stamp,
-        Target, Verdict,
+        Consistency, Doubt, Heard, Invalidation, InvalidationLog, Invalidations, Mode, Moment,
+        Stamp, Target, Verdict,
     },
     observer::{Lookup, LookupKind, Observer, Watch},
     outcome::{Outcome, OutcomeCell, Told},

@@ -34,10 +34,12 @@ pub(crate) mod early;
 pub(crate) mod entry;
 pub(crate) mod envelope;
 pub(crate) mod flight;
+mod peek;
 mod refreshing;
 pub(crate) mod strict;
 mod throttle;
 pub(crate) mod timeouts;
+pub(crate) mod uncertain;
 
 /// The levels and the flights of one kind of value.
 #[derive(Debug)]
@@ -86,6 +88,11 @@ pub struct CacheStats {
     pub unwritten: u64,
     /// Reads that the store did not answer. Each was a miss.
     pub failed_reads: u64,
+    /// Invalidations that this process has heard of, from whichever process of the namespace: targets, and the
+    /// records that they came in.
+    pub invalidated_targets: u64,
+    /// Those records. What comes together shares one.
+    pub invalidation_records: u64,
     /// [Changes](crate::Changed) of a kind that no [rule](crate::Rules) names. They invalidated nothing.
     pub unknown_events: u64,
     /// Responses that were not stored because they named more than 64 tags and groups, or had a `Cache-Groups`
@@ -235,6 +242,7 @@ impl<V: Value> Engine<V> {
 
     pub(crate) fn stats(&self) -> CacheStats {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let heard = self.log().heard();
         CacheStats {
             entries: self.first.len() as u64,
             bytes: self.first.weight(),
@@ -243,6 +251,8 @@ impl<V: Value> Engine<V> {
             unwritten: read(&self.counts.unwritten),
             failed_reads: read(&self.counts.failed_reads),
             unrefreshed: read(&self.counts.unrefreshed),
+            invalidated_targets: heard.targets,
+            invalidation_records: heard.records,
             unknown_events: read(&self.counts.unknown_events),
             unlabelled: read(&self.counts.unlabelled),
         }

@@ -4,8 +4,8 @@ use std::{fmt, pin::pin, sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 use tower_keep_store::{
-    ConfigError, Consistency, LookupKind, Mode, Outcome, Stamp, Store, StoreError, Target, Told,
-    Verdict, Watch, push_part,
+    ConfigError, Consistency, LookupKind, Mode, Moment, Outcome, Stamp, Store, StoreError, Target,
+    Told, Verdict, Watch, push_part,
 };
 
 pub use self::key::CacheKey;
@@ -17,11 +17,11 @@ use crate::{
     engine::{
         CacheStats, Engine,
         background::{Background, Unfinished},
-        change::Change,
         early,
         entry::{Entry, Meta, Usability},
         flight::{Ending, Joined, Lead, Source},
         strict::Ahead,
+        uncertain::Uncertain,
     },
 };
 
@@ -63,13 +63,25 @@ pub struct ObjectCache<T> {
     class: Arc<NamedClass>,
     consistency: Consistency,
     patience: Duration,
+    /// How long the others wait for the end of a write that was announced; nothing: none is.
+    lease: Option<Duration>,
 }
 
 /// A moment before a change or a read, from which on nothing may have been invalidated if a value made
 /// since then is to be stored.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
-pub struct Fence(Stamp);
+pub struct Fence(Moment);
+
+impl Fence {
+    pub(crate) fn at(moment: Moment) -> Self {
+        Self(moment)
+    }
+
+    pub(crate) fn moment(self) -> Moment {
+        self.0
+    }
+}
 
 impl<T> ObjectCache<T>
 where
@@ -108,7 +120,19 @@ where
             class,
             consistency: Consistency::default(),
             patience,
+            lease: None,
         }
+    }
+
+    /// Announces each [`write`](Self::write) before it begins, so that no process is served what was there
+    /// before once it is committed. Costs a second record in the log and a second round trip for each write, and,
+    /// while one is under way, the cache for what depends on it. `lease` bounds that should the writer die; let it
+    /// be longer than a change takes. Default: not; then others may be served the state before, between the
+    /// commit and the record (about a millisecond).
+    #[must_use]
+    pub fn announce_writes(mut self, lease: Duration) -> Self {
+        self.lease = Some(lease);
+        self
     }
 
     /// How much of what was invalidated a hit takes account of. Default: [`Consistency::Eventual`], or that
@@ -178,7 +202,7 @@ where
 
     /// Takes note of the moment; see [`put`](Self::put).
     pub fn fence(&self) -> Fence {
-        Fence(self.engine.log().stamp())
+        Fence(self.engine.log().moment())
     }
 
     /// Stores a value that was read after `fence` was taken, unless something that it depends on has
@@ -188,7 +212,7 @@ where
     pub fn put(&self, fence: Fence, key: impl Into<CacheKey>, tags: &[Tag], value: T) -> Arc<T> {
         let key = self.key(&key.into());
         let value = Arc::new(value);
-        self.insert(key, tags, value.clone(), fence.0, Duration::ZERO);
+        self.insert(key, tags, value.clone(), fence.0.stamp(), Duration::ZERO);
         value
     }
 
@@ -213,11 +237,11 @@ where
         let targets = targets(&key, tags);
         let log = self.engine.log();
         let before = log.stamp();
-        let uncertain = Change::begins(
-            self.engine.store().clone(),
-            self.engine.background.clone(),
-            targets.clone(),
-        );
+        let (store, background) = (self.engine.store(), &self.engine.background);
+        let uncertain = match self.lease {
+            Some(lease) => Uncertain::announced(store, background, targets.clone(), lease).await,
+            None => Uncertain::quiet(store, background, targets.clone()),
+        };
         let result = change.await;
         let appended = uncertain.ends().await;
         let value = Arc::new(result?);
@@ -437,6 +461,7 @@ impl<T> Clone for ObjectCache<T> {
             class: self.class.clone(),
             consistency: self.consistency,
             patience: self.patience,
+            lease: self.lease,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
 };
@@ -115,6 +115,19 @@ pub(super) struct Feed {
     readers: Mutex<Vec<Reader>>,
     /// How many; nobody takes a lock to talk to none.
     count: AtomicUsize,
+    records: AtomicU64,
+    invalidated: AtomicU64,
+}
+
+/// What a process has heard of since it follows the log, in whichever process it was invalidated; see
+/// [`InvalidationLog::heard`](super::InvalidationLog::heard).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Heard {
+    /// Records that invalidated something. What comes together shares one.
+    pub records: u64,
+    /// Targets in them.
+    pub targets: u64,
 }
 
 #[derive(Debug)]
@@ -139,7 +152,13 @@ impl Feed {
 
     /// A record was applied. Called under the table's lock, so that all hear them in one order.
     pub(super) fn tell(&self, at: Stamp, changes: &[Change]) {
-        if changes.is_empty() || !self.is_heard() {
+        if changes.is_empty() {
+            return;
+        }
+        self.records.fetch_add(1, Ordering::Relaxed);
+        self.invalidated
+            .fetch_add(changes.len() as u64, Ordering::Relaxed);
+        if !self.is_heard() {
             return;
         }
         let change = |change: &Change| (change.target, change.mode);
@@ -158,6 +177,13 @@ impl Feed {
                 at: after,
                 changes: None,
             });
+        }
+    }
+
+    pub(super) fn heard(&self) -> Heard {
+        Heard {
+            records: self.records.load(Ordering::Relaxed),
+            targets: self.invalidated.load(Ordering::Relaxed),
         }
     }
 

@@ -97,7 +97,7 @@ use tokio::{sync::Notify, time::Instant};
 pub use self::{
     consistency::Consistency,
     doubt::Doubt,
-    feed::{Invalidation, Invalidations},
+    feed::{Heard, Invalidation, Invalidations},
     table::{Moment, Stamp, Verdict},
     target::{Mode, Target},
 };
@@ -347,6 +347,12 @@ impl InvalidationLog {
         if let Some(shared) = &self.shared {
             shared.log().flush().await;
         }
+    }
+
+    /// How much this process has heard of.
+    #[must_use]
+    pub fn heard(&self) -> Heard {
+        self.folded.feed.heard()
     }
 
     /// Whether since `before` the record at `at` was the only one that invalidated these targets, so

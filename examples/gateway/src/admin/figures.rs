@@ -29,7 +29,7 @@ pub(super) async fn metrics(State(handles): State<Handles>) -> impl IntoResponse
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text)
 }
 
-fn named(stats: &CacheStats) -> [(&'static str, &'static str, u64); 6] {
+fn named(stats: &CacheStats) -> [(&'static str, &'static str, u64); 9] {
     [
         ("entries", "gauge", stats.entries),
         ("bytes", "gauge", stats.bytes),
@@ -37,5 +37,16 @@ fn named(stats: &CacheStats) -> [(&'static str, &'static str, u64); 6] {
         ("unreadable_total", "counter", stats.unreadable),
         ("unwritten_total", "counter", stats.unwritten),
         ("failed_reads_total", "counter", stats.failed_reads),
+        (
+            "invalidated_targets_total",
+            "counter",
+            stats.invalidated_targets,
+        ),
+        (
+            "invalidation_records_total",
+            "counter",
+            stats.invalidation_records,
+        ),
+        ("unlabelled_total", "counter", stats.unlabelled),
     ]
 }

@@ -22,12 +22,17 @@ pub(super) async fn purge(
     State(handles): State<Handles>,
     Query(Purge { url }): Query<Purge>,
 ) -> Response {
-    let uri: Option<Uri> = url.parse().ok();
-    let Some(uri) = uri.filter(|uri| uri.scheme().is_some() && uri.host().is_some()) else {
+    let Some(uri) = whole(&url) else {
         return refused("url: a whole one, http://host/path");
     };
     // The URI has an authority of its own.
     done(handles.cache.purge("", &uri).await)
+}
+
+/// A URI with scheme and host.
+pub(super) fn whole(url: &str) -> Option<Uri> {
+    let uri: Uri = url.parse().ok()?;
+    (uri.scheme().is_some() && uri.host().is_some()).then_some(uri)
 }
 
 /// What is to be cleared out.
@@ -79,6 +84,6 @@ fn done(result: Result<(), StoreError>) -> Response {
     }
 }
 
-fn refused(detail: &str) -> Response {
+pub(super) fn refused(detail: &str) -> Response {
     problem(StatusCode::BAD_REQUEST, detail).into_response()
 }

@@ -2,10 +2,13 @@
 //!
 //! - `POST /purge?url=http://host/path`: one resource, with all its variants.
 //! - `POST /invalidate` with JSON: `{"tags": ["a"], "classes": ["b"], "everything": false, "soft": true}`.
+//! - `GET /inspect?url=http://host/path`: what is kept of it, in this process and in the store, and how it
+//!   would be used, in JSON. (Not what is kept for requests with the headers that the key is made of.)
 //! - `GET /stats`: what the cache holds and how it does, in JSON.
 //! - `GET /metrics`: the same for Prometheus.
 
 mod figures;
+mod inspect;
 mod invalidate;
 mod token;
 
@@ -32,6 +35,7 @@ impl Admin {
         let router = Router::new()
             .route("/purge", post(invalidate::purge))
             .route("/invalidate", post(invalidate::invalidate))
+            .route("/inspect", get(inspect::inspect))
             .route("/stats", get(figures::stats))
             .route("/metrics", get(figures::metrics))
             .with_state(handles)

@@ -64,6 +64,26 @@ async fn a_url_a_tag_a_class_and_everything_can_be_cleared_out() {
 }
 
 #[tokio::test]
+async fn what_is_kept_of_a_url_can_be_looked_at() {
+    let (site, admin, _origin) = site().await;
+    let nothing = ask(admin, "GET /inspect?url=http://site/a", &[TOKEN]).await;
+    assert_eq!((nothing.status, &*nothing.body), (200, "[]"));
+    site.get("/a").await;
+    let found = ask(admin, "GET /inspect?url=http://site/a", &[TOKEN]).await;
+    assert!(found.body.contains(r#""state":"fresh""#), "{}", found.body);
+    post(admin, "/purge?url=http://site/a", "").await;
+    let found = ask(admin, "GET /inspect?url=http://site/a", &[TOKEN]).await;
+    assert!(
+        found.body.contains(r#""state":"invalidated""#),
+        "{}",
+        found.body
+    );
+    assert!(found.body.contains(r#""targets_invalidated":1"#));
+    let refused = ask(admin, "GET /inspect?url=/a", &[TOKEN]).await;
+    assert_eq!(refused.status, 400);
+}
+
+#[tokio::test]
 async fn nobody_gets_in_without_the_token_or_by_the_public_address() {
     let (site, admin, _origin) = site().await;
     for fields in [
