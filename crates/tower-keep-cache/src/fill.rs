@@ -140,6 +140,11 @@ impl Fill {
         self.lead.as_ref().map(Lead::flight)
     }
 
+    /// Whether other processes may wait for it.
+    pub(crate) fn is_leased(&self) -> bool {
+        self.lead.as_ref().is_some_and(Lead::is_leased)
+    }
+
     pub(crate) fn largest_body(&self) -> usize {
         self.plan.largest_body
     }
@@ -164,6 +169,9 @@ impl Fill {
         // Whoever made the body may have looked at the session after the head had gone.
         if self.personal.refuses(self.plan.shared_with) {
             self.shared.mark_unshared(&self.flight);
+            if let Some(lead) = self.lead.take() {
+                lead.release_for_long();
+            }
             return self.release();
         }
         let cookie = trailers
@@ -191,8 +199,8 @@ impl Fill {
         if let Some(cell) = &self.cell {
             cell.took(self.meta.cost);
         }
-        let key = match self.variant.take() {
-            None => std::mem::take(&mut self.key),
+        let (key, marker) = match self.variant.take() {
+            None => (std::mem::take(&mut self.key), None),
             Some(variant) => self.place_variant(variant),
         };
         let response = StoredResponse {
@@ -205,15 +213,16 @@ impl Fill {
             said: Said::default(),
         };
         let entry = Entry::new(key.into(), self.meta, Stored::Response(response));
-        let entry = self.shared.engine.insert(entry);
+        let lease = self.lead.as_mut().and_then(Lead::take_lease);
+        let entry = self.shared.engine.insert_leased(entry, marker, lease);
         if let Some(lead) = self.lead {
             lead.land(entry, Source::Origin(self.fetched));
         }
     }
 
-    /// Notes the variant under the resource's own key; returns the variant's key. One that is too many
-    /// takes the place of the oldest.
-    fn place_variant(&self, variant: Variant) -> Vec<u8> {
+    /// The variant's key, and what notes it under the resource's own. One that is too many takes the place of
+    /// the oldest.
+    fn place_variant(&self, variant: Variant) -> (Vec<u8>, Option<Entry<Stored>>) {
         let engine = &self.shared.engine;
         let mut known = match engine.first(&self.key, engine.now()) {
             Some((entry, _)) => match &entry.value {
@@ -240,8 +249,7 @@ impl Fill {
             ..self.meta.clone()
         };
         let marker = Entry::new(self.key.clone().into(), meta, Stored::Variants(variants));
-        engine.insert(marker);
-        variant_key(&self.key, &variant.digest)
+        (variant_key(&self.key, &variant.digest), Some(marker))
     }
 }
 

@@ -8,7 +8,7 @@ use tower_keep_store::{ConfigError, Store};
 use tower_layer::Layer;
 
 use crate::{
-    class::{Classes, DEFAULT_LARGEST_BODY, NamedClass, unknown_class},
+    class::{Classes, DEFAULT_LARGEST_BODY, NamedClass, SHORTEST_LEASE, unknown_class},
     engine::Engine,
     handle::CacheHandle,
     http::{
@@ -51,6 +51,7 @@ impl CacheLayer {
             invalidate_on_unsafe: true,
             strip_set_cookie: false,
             first_level_bytes: 64 << 20,
+            lease: None,
             keep: Duration::from_secs(3600),
             patience: Duration::from_secs(10),
         }
@@ -99,6 +100,7 @@ pub struct CacheLayerBuilder {
     invalidate_on_unsafe: bool,
     strip_set_cookie: bool,
     first_level_bytes: u64,
+    lease: Option<Duration>,
     keep: Duration,
     patience: Duration,
 }
@@ -211,6 +213,13 @@ impl CacheLayerBuilder {
         self
     }
 
+    /// One fetch for all processes that share the store, with a lease of this length, for responses of routes
+    /// that have no class; see [`Class::lease`](crate::Class::lease). Default: none.
+    pub fn lease(mut self, length: Duration) -> Self {
+        self.lease = Some(length);
+        self
+    }
+
     /// How long past its lifetime a response with a validator of the origin (`ETag`, `Last-Modified`) is kept,
     /// so that the origin need only confirm it (304). Default: 1 h. Zero: nothing is validated, and `no-cache`
     /// is not stored.
@@ -241,6 +250,11 @@ impl CacheLayerBuilder {
         if self.patience.is_zero() {
             return Err(ConfigError::new("patience: zero would collapse nothing"));
         }
+        if self.lease.is_some_and(|lease| lease < SHORTEST_LEASE) {
+            return Err(ConfigError::new(
+                "lease: under 250 ms it is too short to be prolonged in time",
+            ));
+        }
         if let Some(name) = &self.class {
             find_class(&self.classes, name)?;
         }
@@ -269,6 +283,7 @@ impl CacheLayerBuilder {
                 entity_tags: self.entity_tags,
                 invalidate_on_unsafe: self.invalidate_on_unsafe,
                 first_level_bytes: self.first_level_bytes,
+                lease: self.lease,
                 patience: self.patience,
             }),
         }

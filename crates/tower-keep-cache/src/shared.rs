@@ -36,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) entity_tags: bool,
     pub(crate) invalidate_on_unsafe: bool,
     pub(crate) first_level_bytes: u64,
+    /// That of routes without a class.
+    pub(crate) lease: Option<Duration>,
     /// How long one request waits for another's fetch.
     pub(crate) patience: Duration,
 }
@@ -110,6 +112,14 @@ impl Shared {
     pub(crate) fn is_unshared(&self, flight: &[u8]) -> bool {
         let until = self.unshared.get(flight);
         until.is_some_and(|until| self.engine.now() < until)
+    }
+
+    /// For how long a process may fetch for all without being heard of; none if each fetches for itself.
+    pub(crate) fn lease(&self) -> Option<Duration> {
+        match &self.storing.class {
+            Some(named) => named.class.lease,
+            None => self.lease,
+        }
     }
 
     pub(crate) fn bypasses(&self, request: &Parts) -> bool {

@@ -44,6 +44,8 @@
 //! | `namespace:p:{digest}` | sorted set, see [`Processes`] | 3 s, renewed each second |
 //! | `namespace:log` | stream, see [`InvalidationLog`] | a day, renewed by every process |
 //!
+//! [Channels](Store::subscribe) are named like keys, and are no keys.
+//!
 //! # Features
 //!
 //! `tls`: `rediss://` URLs, with rustls, ring, and the certificates of the operating system.
@@ -63,6 +65,7 @@ mod redis;
 mod request;
 mod server;
 mod store;
+mod subscription;
 
 pub use self::{
     body::{ResponseBody, with_bytes},
@@ -78,4 +81,5 @@ pub use self::{
     request::{Identity, PeerAddr, PersonalCell},
     server::{Script, Server},
     store::{Store, StoreBuilder},
+    subscription::Subscription,
 };

@@ -35,6 +35,7 @@ pub(crate) use self::refresh::Refresh;
 use self::{asking::Asking, renewal::can_be_validated};
 
 mod asking;
+mod contending;
 mod refresh;
 mod renewal;
 
@@ -83,6 +84,15 @@ enum Way {
     Alone(Forward),
     /// Nowhere: it would be satisfied with the cache only.
     Nowhere,
+}
+
+/// What was made of what the store had.
+enum Heeded {
+    Go(Way),
+    /// Look again: it has variants.
+    Again,
+    /// Nothing that answers.
+    Miss,
 }
 
 impl<S, ReqBody, ResBody> Fetch<S, ReqBody>
@@ -251,33 +261,54 @@ where
     }
 
     /// Nothing means: look again.
-    async fn ask_store(&mut self, lead: Option<Lead<Stored>>) -> Option<Way> {
+    async fn ask_store(&mut self, mut lead: Option<Lead<Stored>>) -> Option<Way> {
         let asked = self.shared.engine.log().moment();
-        match self.shared.engine.second(&self.found.key).await {
-            Some((entry, usability)) => match (&entry.value, usability) {
-                (Stored::Response(_), _) if !admits(&entry, &self.request.lookup) => {
-                    Some(Way::Alone(Forward::Bypass))
-                }
-                (Stored::Response(_), Usability::Fresh) => {
-                    if let Some(lead) = lead {
-                        lead.land(entry.clone(), Source::Store(asked));
-                    }
-                    Some(Way::Answer(entry, Outcome::Hit))
-                }
-                (Stored::Response(_), Usability::Stale) => Some(match lead {
-                    Some(lead) if refreshes(&entry, &self.request) => Way::Refresh(entry, lead),
-                    _ => Way::Answer(entry, Outcome::Stale),
-                }),
-                (Stored::Response(_), Usability::OnError | Usability::Expired) => {
-                    self.note_past(entry, usability);
-                    Some(self.lead_or_alone(lead))
-                }
-                // It has variants: the first level knows now, and finds the right one.
-                (Stored::Variants(_), _) if !self.found.is_variant() => None,
-                _ => Some(self.lead_or_alone(lead)),
+        let looked = self.shared.engine.look(&self.found.key).await;
+        match self.heed(looked.found, &mut lead, |_| Source::Store(asked)) {
+            Heeded::Go(way) => Some(way),
+            Heeded::Again => None,
+            Heeded::Miss => match (lead, looked.seen) {
+                (Some(lead), Some(seen)) => self.contend(lead, seen).await,
+                (lead, _) => Some(self.lead_or_alone(lead)),
             },
-            None => Some(self.lead_or_alone(lead)),
         }
+    }
+
+    /// What the store has, and what is to be done with it.
+    fn heed(
+        &mut self,
+        found: Option<(Arc<Entry<Stored>>, Usability)>,
+        lead: &mut Option<Lead<Stored>>,
+        source: impl Fn(&Entry<Stored>) -> Source,
+    ) -> Heeded {
+        let Some((entry, usability)) = found else {
+            return Heeded::Miss;
+        };
+        Heeded::Go(match (&entry.value, usability) {
+            (Stored::Response(_), _) if !admits(&entry, &self.request.lookup) => {
+                Way::Alone(Forward::Bypass)
+            }
+            (Stored::Response(_), Usability::Fresh) => {
+                let source = source(&entry);
+                if let Some(lead) = lead.take() {
+                    lead.land(entry.clone(), source);
+                }
+                Way::Answer(entry, source.outcome())
+            }
+            (Stored::Response(_), Usability::Stale) => {
+                match lead.take_if(|_| refreshes(&entry, &self.request)) {
+                    Some(lead) => Way::Refresh(entry, lead),
+                    None => Way::Answer(entry, Outcome::Stale),
+                }
+            }
+            (Stored::Response(_), Usability::OnError | Usability::Expired) => {
+                self.note_past(entry, usability);
+                return Heeded::Miss;
+            }
+            // It has variants: the first level knows now, and finds the right one.
+            (Stored::Variants(_), _) if !self.found.is_variant() => return Heeded::Again,
+            _ => return Heeded::Miss,
+        })
     }
 
     fn lead_or_alone(&self, lead: Option<Lead<Stored>>) -> Way {

@@ -22,6 +22,7 @@ use crate::{
     },
 };
 
+mod contending;
 mod key;
 mod value;
 
@@ -229,7 +230,7 @@ where
         let store = self.engine.store();
         let mut watch = store.watch(LookupKind::Objects, &self.class.name, &key);
         let mut fallback = None;
-        let lead = match self.find_way(&key, &mut fallback).await {
+        let mut lead = match self.find_way(&key, &mut fallback).await {
             Way::Answer(entry, outcome) => {
                 tell(watch, told(&entry, outcome));
                 return Ok(entry.value.value.clone());
@@ -246,7 +247,9 @@ where
         match loaded {
             Ok(value) => {
                 let value = Arc::new(value);
-                let entry = self.insert(key, tags, value.clone(), fetched.stamp(), cost);
+                let lease = lead.as_mut().and_then(Lead::take_lease);
+                let entry = self.entry(&key, tags, value.clone(), fetched.stamp(), cost);
+                let entry = self.engine.insert_leased(entry, None, lease);
                 let is_unstored = !(entry.meta.first_level || entry.meta.store);
                 tell(watch, told(&entry, Outcome::Miss).unstored(is_unstored));
                 if let Some(lead) = lead {
@@ -342,15 +345,21 @@ where
         fallback: &mut Option<Arc<Entry<Object<T>>>>,
     ) -> Way<T> {
         let asked = self.engine.log().moment();
-        match self.engine.second(key).await {
+        let looked = self.engine.look(key).await;
+        let mut stale = None;
+        match looked.found {
             Some((entry, Usability::Fresh)) => {
                 lead.land(entry.clone(), Source::Store(asked));
-                Way::Answer(entry, Outcome::Hit)
+                return Way::Answer(entry, Outcome::Hit);
             }
-            Some((entry, _)) => {
+            Some((entry, usability)) => {
+                stale = (usability == Usability::Stale).then(|| entry.clone());
                 *fallback = Some(entry);
-                Way::Load(Some(lead))
             }
+            None => {}
+        }
+        match looked.seen {
+            Some(seen) => self.contend(key, lead, (asked, seen), stale).await,
             None => Way::Load(Some(lead)),
         }
     }
@@ -363,10 +372,22 @@ where
         stamp: Stamp,
         cost: Duration,
     ) -> Arc<Entry<Object<T>>> {
+        let entry = self.entry(&key, tags, value, stamp, cost);
+        self.engine.insert(entry)
+    }
+
+    fn entry(
+        &self,
+        key: &[u8],
+        tags: &[Tag],
+        value: Arc<T>,
+        stamp: Stamp,
+        cost: Duration,
+    ) -> Entry<Object<T>> {
         let class = &self.class.class;
         let now = self.engine.now();
         let fresh_until = now + class.jittered(now);
-        let mut targets = targets(&key, tags);
+        let mut targets = targets(key, tags);
         targets.push(self.class_target());
         let object = Object::new(value);
         let fits = object.weight <= class.largest_body;
@@ -382,7 +403,7 @@ where
             first_level: class.first_level && fits,
             store: class.store && fits,
         };
-        self.engine.insert(Entry::new(key.into(), meta, object))
+        Entry::new(key.into(), meta, object)
     }
 
     fn class_target(&self) -> Target {

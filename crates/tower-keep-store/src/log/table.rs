@@ -94,6 +94,17 @@ impl Last {
 }
 
 impl Moment {
+    /// When a fetch began that another process made: all that is known of it is where the log stood there.
+    #[must_use]
+    pub fn elsewhere(stamp: Stamp) -> Self {
+        Self {
+            // Before anything that was ever asked here: nothing is taken for granted.
+            generation: 0,
+            stamp,
+            in_doubt: false,
+        }
+    }
+
     /// The point of the log that had been reached.
     #[must_use]
     pub fn stamp(self) -> Stamp {
