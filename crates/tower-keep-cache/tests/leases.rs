@@ -103,10 +103,13 @@ async fn a_hundred_cold_requests_to_each_of_three_processes_make_one_call() {
     let place = Place::redis().await;
     let gate = Gate::closed();
     let origin = gated(&gate, MINUTE);
-    let mut asking = Vec::new();
+    let (mut layers, mut asking) = (Vec::new(), Vec::new());
     for _ in 0..3 {
-        let cache = process(&place, &origin, NEVER_OUT).await;
+        let layer = leasing(place.other_process().await, NEVER_OUT).build();
+        let layer = layer.expect("good options");
+        let cache = service(&layer, &origin);
         asking.extend((0..100).map(|_| asks(&cache, "/a")));
+        layers.push(layer);
     }
     waits_at(&gate, 1).await;
     processes_wait(server(&place), 2).await;
@@ -122,6 +125,9 @@ async fn a_hundred_cold_requests_to_each_of_three_processes_make_one_call() {
     assert_eq!(origin.calls(), 1);
     assert!(leases(server(&place)).is_empty());
     processes_wait(server(&place), 0).await;
+    let stats: Vec<_> = layers.iter().map(|layer| layer.handle().stats()).collect();
+    assert_eq!(stats.iter().map(|of| of.leases).sum::<u64>(), 1);
+    assert_eq!(stats.iter().map(|of| of.awaited).sum::<u64>(), 2);
     nothing_stays_for_ever(server(&place));
 }
 
@@ -483,6 +489,119 @@ async fn what_is_kept_in_processes_only_is_not_waited_for_again() {
     gate.open();
     all(asking).await;
     assert_eq!(origin.calls(), 3, "one for each process");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_stands_in_the_slot_of_its_entry_whoever_asks() {
+    let place = Place::redis().await;
+    let gate = Gate::closed();
+    let origin = gated(&gate, &[("cache-control", "public, max-age=60")]);
+    let cache = process(&place, &origin, NEVER_OUT).await;
+    let known = request("GET", "/a", &[("cookie", "id=1")]);
+    let asking = {
+        let cache = cache.clone();
+        tokio::spawn(async move { ask(&cache, known).await })
+    };
+    let asking = vec![asking, asks(&cache, "/a")];
+    waits_at(&gate, 2).await;
+    let leases = leases(server(&place));
+    assert_eq!(leases.len(), 2, "the one does not wait for the other");
+    gate.open();
+    all(asking).await;
+    let entries = || names(server(&place), &["KEYS", "keep:c:*"]);
+    eventually(LONG, async || !entries().is_empty()).await;
+    let tag = |name: &str| name[name.find('{').expect("a tag")..][..24].to_owned();
+    let entry = entries().pop().expect("an entry");
+    assert!(leases.iter().all(|lease| tag(lease) == tag(&entry)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_without_channels_fetches_for_itself() {
+    let place = Place::redis().await;
+    let gate = Gate::closed();
+    let origin = gated(&gate, MINUTE);
+    let user = [
+        "ACL",
+        "SETUSER",
+        "app",
+        "on",
+        ">pw",
+        "~*",
+        "+@all",
+        "resetchannels",
+    ];
+    server(&place).command(&user);
+    let url = format!("redis://app:pw@127.0.0.1:{}", server(&place).port());
+    let mut asking = Vec::new();
+    for calls in 1..=2 {
+        let store = Store::builder().deadline(LONG).clock(place.clock.clone());
+        let store = store.connect(&url).expect("a good URL");
+        eventually(LONG, async || store.log().is_current()).await;
+        let layer = leasing(store, NEVER_OUT).build().expect("good options");
+        asking.push(asks(&service(&layer, &origin), "/a"));
+        waits_at(&gate, calls).await;
+    }
+    gate.open();
+    all(asking).await;
+    eventually(LONG, async || leases(server(&place)).is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_record_in_the_place_of_a_lease_costs_calls() {
+    let place = Place::redis().await;
+    let gate = Gate::closed();
+    let origin = gated(&gate, MINUTE);
+    let leader = asks(&process(&place, &origin, NEVER_OUT).await, "/a");
+    waits_at(&gate, 1).await;
+    let lease = leases(server(&place)).pop().expect("a lease");
+    server(&place).command(&["DEL", &lease]);
+    server(&place).command(&["RPUSH", &lease, "not ours"]);
+    let other = asks(&process(&place, &origin, NEVER_OUT).await, "/a");
+    waits_at(&gate, 2).await;
+    gate.open();
+    all(vec![leader, other]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_origin_is_asked_once_by_each_process_that_has_something_stale() {
+    let place = Place::redis().await;
+    let gate = Gate::opened();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let origin = Origin::new({
+        let (gate, calls) = (gate.clone(), calls.clone());
+        move |_| {
+            let fails = calls.fetch_add(1, Ordering::SeqCst) > 0;
+            let passed = gate.pass();
+            async move {
+                passed.await;
+                let fields = &[("cache-control", "max-age=60, stale-if-error=60")];
+                let mut answer = response(fields, ScriptedBody::full("x"));
+                if fails {
+                    *answer.status_mut() = http::StatusCode::BAD_GATEWAY;
+                }
+                Ok(answer)
+            }
+        }
+    });
+    let mut caches = Vec::new();
+    for _ in 0..3 {
+        caches.push(process(&place, &origin, NEVER_OUT).await);
+    }
+    ask(&caches[0], get("/a")).await;
+    place.written(2).await;
+    place.clock.advance(Duration::from_secs(61));
+    gate.close();
+    let asking = caches
+        .iter()
+        .flat_map(|cache| (0..5).map(|_| asks(cache, "/a")));
+    let asking: Vec<_> = asking.collect();
+    waits_at(&gate, 1).await;
+    processes_wait(server(&place), 2).await;
+    gate.open();
+    for answer in all(asking).await {
+        assert_eq!((answer.text(), answer.outcome), ("x", Some(Outcome::Stale)));
+    }
+    assert!(calls.load(Ordering::SeqCst) <= 1 + 3);
 }
 
 fn objects(store: Store, lease: Duration) -> ObjectCache<u64> {

@@ -272,7 +272,7 @@ impl<V> Lead<V> {
 
     /// Gives the followers what they wait for.
     pub(crate) fn land(mut self, entry: Arc<Entry<V>>, source: Source) {
-        self.end_lease(lease::Ending::Released);
+        self.end_lease(lease::Ending::Failed);
         self.flights
             .end(self.key, &self.flight, Ending::Landed(entry, source));
     }

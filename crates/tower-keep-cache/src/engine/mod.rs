@@ -77,6 +77,10 @@ pub struct CacheStats {
     pub unwritten: u64,
     /// Reads that the store did not answer. Each was a miss.
     pub failed_reads: u64,
+    /// [Leases](crate::Class::lease) that this process was granted, to fetch for all.
+    pub leases: u64,
+    /// Times that this process waited for the fetch of another.
+    pub awaited: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -252,6 +256,8 @@ impl<V: Value> Engine<V> {
 
     pub(crate) fn stats(&self) -> CacheStats {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let leases = self.leases.as_ref();
+        let [leases, awaited] = leases.map_or([0; 2], |leases| leases.counts());
         CacheStats {
             entries: self.first.len() as u64,
             bytes: self.first.weight(),
@@ -259,6 +265,8 @@ impl<V: Value> Engine<V> {
             unreadable: read(&self.counts.unreadable),
             unwritten: read(&self.counts.unwritten),
             failed_reads: read(&self.counts.failed_reads),
+            leases,
+            awaited,
         }
     }
 

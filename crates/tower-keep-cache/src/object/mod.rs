@@ -100,7 +100,10 @@ where
     /// loads. A value in its `stale_while_revalidate` window is served at once to all but the one that
     /// refreshes it; one in its `stale_if_error` window is served when the loader fails.
     ///
-    /// A loader must not ask for its own key: it would wait for itself, for as long as the patience lasts.
+    /// With a [lease](Class::lease) concurrent calls in all processes share one load.
+    ///
+    /// A loader must not ask for its own key: it would wait for itself, for as long as the patience lasts. Nor
+    /// may loaders ask for each other's keys.
     ///
     /// To remember that something does *not* exist, make `T` an `Option` and load `None`; otherwise
     /// see [`find_or_load`](Self::find_or_load).
@@ -160,7 +163,7 @@ where
     pub fn put(&self, fence: Fence, key: impl Into<CacheKey>, tags: &[Tag], value: T) -> Arc<T> {
         let key = self.key(&key.into());
         let value = Arc::new(value);
-        self.insert(key, tags, value.clone(), fence.0, Duration::ZERO);
+        self.insert(&key, tags, value.clone(), fence.0, Duration::ZERO);
         value
     }
 
@@ -193,7 +196,7 @@ where
             && log.only_hit_at(before, at, &targets)
             && log.verdict(before, &[self.class_target()]) == Verdict::Valid
         {
-            self.insert(key, tags, value.clone(), at, Duration::ZERO);
+            self.insert(&key, tags, value.clone(), at, Duration::ZERO);
         }
         Ok(value)
     }
@@ -366,13 +369,13 @@ where
 
     fn insert(
         &self,
-        key: Vec<u8>,
+        key: &[u8],
         tags: &[Tag],
         value: Arc<T>,
         stamp: Stamp,
         cost: Duration,
     ) -> Arc<Entry<Object<T>>> {
-        let entry = self.entry(&key, tags, value, stamp, cost);
+        let entry = self.entry(key, tags, value, stamp, cost);
         self.engine.insert(entry)
     }
 

@@ -1,6 +1,9 @@
 //! Contending for a lease, and waiting for who has it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use tokio::time::{Instant, timeout_at};
 use tower_keep_store::Subscription;
@@ -80,6 +83,7 @@ impl Contest {
                 };
                 // Asked once more, no end is missed.
                 self.heard = Some(channel);
+                self.leases.awaited.fetch_add(1, Ordering::Relaxed);
             } else if let Some(turn) = self.wait(left).await {
                 return turn;
             }
@@ -89,7 +93,9 @@ impl Contest {
     /// Asks the server; what another has left of the lease, if it has.
     async fn ask(&mut self) -> Result<Turn, Duration> {
         self.asked += 1;
-        if self.asked > MOST_ASKED || Instant::now() >= self.end {
+        // While the log is not known, nothing that another fetches can be used here.
+        let is_blind = !self.leases.store.log().is_current();
+        if is_blind || self.asked > MOST_ASKED || Instant::now() >= self.end {
             return Ok(Turn::Fetch(None));
         }
         let Some(lease) = Lease::asked(self.leases.clone(), self.names) else {
@@ -136,7 +142,7 @@ impl Contest {
                 Ending::Abandoned => None,
                 Ending::Released => Some(Turn::Released),
                 Ending::Unshared => Some(Turn::Unshared),
-                Ending::Apart => Some(Turn::Fetch(None)),
+                Ending::Failed | Ending::Apart => Some(Turn::Fetch(None)),
             },
         }
     }

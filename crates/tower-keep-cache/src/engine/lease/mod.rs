@@ -16,7 +16,10 @@
 
 use std::{
     fmt,
-    sync::{Arc, Once},
+    sync::{
+        Arc, Once,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -40,6 +43,9 @@ pub(crate) struct Leases {
     /// How long a fetch is waited for, and a lease prolonged.
     patience: Duration,
     prepared: Once,
+    /// Since the start.
+    granted: AtomicU64,
+    awaited: AtomicU64,
 }
 
 type Token = [u8; 16];
@@ -51,6 +57,8 @@ pub(crate) enum Ending {
     Landed,
     /// Without an end: somebody else has to fetch.
     Abandoned,
+    /// The origin failed, and something stale stood in: each process asks once for itself.
+    Failed,
     /// What came was not for others: each on its own.
     Released,
     /// The same, and so it will be for a while.
@@ -64,6 +72,7 @@ impl Ending {
         match self {
             Self::Landed => b'l',
             Self::Abandoned => b'a',
+            Self::Failed => b'f',
             Self::Released => b'r',
             Self::Unshared => b'u',
             Self::Apart => b'p',
@@ -74,6 +83,7 @@ impl Ending {
         let all = [
             Self::Landed,
             Self::Abandoned,
+            Self::Failed,
             Self::Released,
             Self::Unshared,
             Self::Apart,
@@ -118,10 +128,18 @@ impl Leases {
         let leases = Self {
             server: store.server()?,
             store: store.clone(),
-            patience,
+            // It is added to an instant, which must not overflow.
+            patience: patience.min(LONGEST_PATIENCE),
             prepared: Once::new(),
+            granted: AtomicU64::new(0),
+            awaited: AtomicU64::new(0),
         };
         Some(Arc::new(leases))
+    }
+
+    /// How many were granted, and how often another's fetch was waited for.
+    pub(super) fn counts(&self) -> [u64; 2] {
+        [&self.granted, &self.awaited].map(|count| count.load(Ordering::Relaxed))
     }
 
     fn deadline(&self) -> Duration {
@@ -161,6 +179,7 @@ impl Lease {
 
     /// Prolongs it from now on.
     fn granted(mut self, lease: Duration) -> Self {
+        self.leases.granted.fetch_add(1, Ordering::Relaxed);
         let (leases, names, token) = (self.leases.clone(), self.names, self.token);
         let prolonging = tokio::spawn(prolong(leases, names, token, lease));
         self.prolonging = Some(prolonging.abort_handle());
@@ -235,6 +254,8 @@ async fn prolong(leases: Arc<Leases>, names: Names, token: Token, lease: Duratio
         }
     }
 }
+
+const LONGEST_PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
 /// Where the sum of a record ends: two with the same are taken for one.
 const SEEN: usize = 8;
