@@ -180,10 +180,7 @@ async fn where_a_process_vanishes_another_takes_over_when_its_lease_runs_out() {
     let origin = gated(&gate, MINUTE);
     let lease = Duration::from_millis(400);
     let proxy = TcpProxy::start(server(&place).address()).await;
-    let store = Store::builder().deadline(LONG);
-    let store = store.connect(&format!("redis://127.0.0.1:{}", proxy.port()));
-    let store = store.expect("a good URL");
-    eventually(LONG, async || store.log().is_current()).await;
+    let store = behind(&proxy, &place, LONG).await;
     let layer = leasing(store, lease).build().expect("good options");
     let leader = asks(&service(&layer, &origin), "/a");
     waits_at(&gate, 1).await;
@@ -352,6 +349,67 @@ async fn who_waits_goes_on_when_redis_does_not() {
         assert_eq!(answer.text(), "2");
     }
     all(vec![leader]).await;
+}
+
+/// A process whose network the test controls.
+async fn behind(proxy: &TcpProxy, place: &Place, deadline: Duration) -> Store {
+    let url = format!("redis://127.0.0.1:{}", proxy.port());
+    let store = Store::builder()
+        .deadline(deadline)
+        .clock(place.clock.clone());
+    let store = store.connect(&url).expect("a good URL");
+    eventually(LONG, async || store.log().is_current()).await;
+    store
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_goes_on_when_redis_says_nothing_any_more() {
+    let place = Place::redis().await;
+    let gate = Gate::closed();
+    let origin = gated(&gate, MINUTE);
+    let leader = asks(&process(&place, &origin, NEVER_OUT).await, "/a");
+    waits_at(&gate, 1).await;
+    let proxy = TcpProxy::start(server(&place).address()).await;
+    let store = behind(&proxy, &place, Duration::from_millis(200)).await;
+    let layer = leasing(store, NEVER_OUT).build().expect("good options");
+    let waiting = asks(&service(&layer, &origin), "/a");
+    processes_wait(server(&place), 1).await;
+    proxy.hang().await;
+    waits_at(&gate, 2).await;
+    gate.open();
+    all(vec![leader, waiting]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_stops_waiting_leaves_nothing_behind() {
+    let place = Place::redis().await;
+    let gate = Gate::closed();
+    let origin = gated(&gate, MINUTE);
+    let leader = asks(&process(&place, &origin, NEVER_OUT).await, "/a");
+    waits_at(&gate, 1).await;
+    let waiting = asks(&process(&place, &origin, NEVER_OUT).await, "/a");
+    processes_wait(server(&place), 1).await;
+    waiting.abort();
+    processes_wait(server(&place), 0).await;
+    gate.open();
+    all(vec![leader]).await;
+    assert_eq!(origin.calls(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_that_is_granted_to_nobody_is_given_back() {
+    let place = Place::redis().await;
+    let origin = counting(MINUTE);
+    let latency = Duration::from_millis(50);
+    let proxy = TcpProxy::builder(server(&place).address()).latency(latency);
+    let proxy = proxy.start().await;
+    let store = behind(&proxy, &place, LONG).await;
+    let layer = leasing(store, NEVER_OUT).build().expect("good options");
+    let asking = asks(&service(&layer, &origin), "/a");
+    eventually(LONG, async || !leases(server(&place)).is_empty()).await;
+    // The answer has not come yet.
+    asking.abort();
+    eventually(LONG, async || leases(server(&place)).is_empty()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -269,7 +269,7 @@ enum Unheard {}
 const HEARTBEAT: Duration = Duration::from_millis(250);
 
 /// After how long without an answer it is not.
-const OVERDUE: Duration = Duration::from_millis(250);
+const OVERDUE: Duration = Duration::from_millis(500);
 
 /// Orders carried out together.
 const MOST_AT_ONCE: usize = 256;

@@ -154,7 +154,7 @@ impl Redis {
     ) -> RedisResult<MultiplexedConnection> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(None)
             .set_push_sender(heard);
         self.client
             .get_multiplexed_async_connection_with_config(&config)
