@@ -220,6 +220,10 @@ impl Classes {
         self.named.get(name)
     }
 
+    pub(crate) fn have_leases(&self) -> bool {
+        self.named.values().any(|named| named.class.lease.is_some())
+    }
+
     pub(crate) fn check(&self, first_level_bytes: u64) -> Result<(), ConfigError> {
         if let Some(name) = &self.twice {
             return Err(ConfigError::new(format!(

@@ -264,6 +264,7 @@ impl CacheLayerBuilder {
     /// The layer of options that are known to go together.
     fn finish(self) -> CacheLayer {
         let class = self.class.as_ref().and_then(|name| self.classes.get(name));
+        let has_leases = self.lease.is_some() || self.classes.have_leases();
         let storing = StoringRules {
             class: class.cloned(),
             classes: self.classes,
@@ -272,6 +273,9 @@ impl CacheLayerBuilder {
             keep: self.keep,
         };
         let engine = Engine::new(self.store, "c", self.first_level_bytes, self.patience);
+        if has_leases {
+            engine.expect_leases();
+        }
         CacheLayer {
             shared: Arc::new(Shared {
                 engine: Arc::new(engine),

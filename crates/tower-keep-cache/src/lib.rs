@@ -163,8 +163,8 @@
 //!    when it must have. Nobody waits longer than the [patience](CacheLayerBuilder::patience).
 //! 6. A refresh in the background asks for the lease too, and leaves it at that if another has it.
 //!
-//! The body of a leased fetch is read at the origin's pace, also where its client is slow: those who wait
-//! elsewhere cannot be seen. Requests that say who they are (`Cookie`, `Authorization`, a user) and those that
+//! The body of a leased fetch is read at the origin's pace, for at most the patience, also where its client is
+//! slow: those who wait elsewhere cannot be seen. Requests that say who they are (`Cookie`, `Authorization`, a user) and those that
 //! do not wait for their own kind only.
 //!
 //! How long a lease should be: its owner prolongs it at each third of its length, for as long as it fetches.

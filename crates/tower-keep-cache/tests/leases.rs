@@ -729,3 +729,37 @@ async fn a_failed_load_lets_every_process_try() {
     gate.open();
     assert!(second.await.expect("no panic").is_err());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_something_stale_does_not_wait_for_the_process_that_loads() {
+    let place = Place::redis().await;
+    let gate = Gate::opened();
+    let class = Class::fresh_for(Duration::from_secs(60))
+        .stale_while_revalidate(Duration::from_secs(60))
+        .lease(NEVER_OUT);
+    let cache = async || {
+        let store = place.other_process().await;
+        ObjectCache::<u64>::of_class(store, "number", class.clone()).expect("a good class")
+    };
+    let load = |objects: &ObjectCache<u64>, value: u64| {
+        let (objects, gate) = (objects.clone(), gate.clone());
+        tokio::spawn(async move {
+            let load = || async {
+                gate.pass().await;
+                Ok::<_, Infallible>(value)
+            };
+            *objects.get_or_load("n", &[], load).await.expect("it loads")
+        })
+    };
+    let (one, two) = (cache().await, cache().await);
+    assert_eq!(load(&one, 1).await.expect("no panic"), 1);
+    eventually(LONG, async || leases(server(&place)).is_empty()).await;
+    assert_eq!(load(&two, 2).await.expect("no panic"), 1, "from the store");
+    place.clock.advance(Duration::from_secs(61));
+    gate.close();
+    let refreshing = load(&one, 3);
+    waits_at(&gate, 1).await;
+    assert_eq!(load(&two, 4).await.expect("no panic"), 1, "at once");
+    gate.open();
+    assert_eq!(refreshing.await.expect("no panic"), 3);
+}

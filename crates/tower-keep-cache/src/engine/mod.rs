@@ -193,6 +193,13 @@ impl<V: Value> Engine<V> {
         looked
     }
 
+    /// There will be leases: connections are to know their scripts before the first is asked for.
+    pub(crate) fn expect_leases(&self) {
+        if let Some(leases) = &self.leases {
+            leases.prepare();
+        }
+    }
+
     /// Contends with other processes for the fetch of what was not found, with leases of this length; nothing
     /// where there are none. `flight` tells apart who may not wait for one another.
     pub(crate) fn contest(

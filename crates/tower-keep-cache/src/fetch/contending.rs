@@ -56,8 +56,12 @@ where
                     match self.heed(looked.found, &mut lead, elsewhere) {
                         Heeded::Go(way) => return Some(way),
                         Heeded::Again => return None,
-                        Heeded::Miss => contest.saw(looked.seen.unwrap_or(seen)),
+                        Heeded::Miss => {}
                     }
+                    let Some(seen) = looked.seen else {
+                        return Some(self.lead_or_alone(lead));
+                    };
+                    contest.saw(seen);
                 }
                 turn @ (Turn::Released | Turn::Unshared) => {
                     if matches!(turn, Turn::Unshared) {

@@ -58,7 +58,10 @@ where
                         lead.land(entry.clone(), source);
                         return Way::Answer(entry, source.outcome());
                     }
-                    contest.saw(looked.seen.unwrap_or(seen));
+                    let Some(seen) = looked.seen else {
+                        return Way::Load(Some(lead));
+                    };
+                    contest.saw(seen);
                 }
                 Turn::Released | Turn::Unshared => {
                     lead.release();

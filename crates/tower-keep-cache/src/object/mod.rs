@@ -88,8 +88,12 @@ where
         first_level_bytes: u64,
         patience: Duration,
     ) -> Self {
+        let engine = Engine::new(store, "o", first_level_bytes, patience);
+        if class.class.lease.is_some() {
+            engine.expect_leases();
+        }
         Self {
-            engine: Arc::new(Engine::new(store, "o", first_level_bytes, patience)),
+            engine: Arc::new(engine),
             class,
         }
     }

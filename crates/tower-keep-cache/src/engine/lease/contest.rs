@@ -45,9 +45,7 @@ impl Contest {
         lease: Duration,
         seen: Seen,
     ) -> Self {
-        leases
-            .prepared
-            .call_once(|| script::prepare(&leases.server));
+        leases.prepare();
         Self {
             end: Instant::now() + leases.patience,
             leases,

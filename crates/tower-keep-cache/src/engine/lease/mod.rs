@@ -137,6 +137,11 @@ impl Leases {
         Some(Arc::new(leases))
     }
 
+    /// Makes connections from now on know the scripts.
+    pub(super) fn prepare(&self) {
+        self.prepared.call_once(|| script::prepare(&self.server));
+    }
+
     /// How many were granted, and how often another's fetch was waited for.
     pub(super) fn counts(&self) -> [u64; 2] {
         [&self.granted, &self.awaited].map(|count| count.load(Ordering::Relaxed))
