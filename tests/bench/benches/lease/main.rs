@@ -1,6 +1,8 @@
 //! One fetch for three processes: what the lease adds to a miss, and how long after the fetch the others have
 //! its result. Each store of its own is a process in miniature.
 
+#![allow(clippy::print_stdout, reason = "figures are what it is for")]
+
 use std::{
     convert::Infallible,
     time::{Duration, Instant},
