@@ -98,8 +98,7 @@ impl Moment {
     #[must_use]
     pub fn elsewhere(stamp: Stamp) -> Self {
         Self {
-            // Before anything that was ever asked here: nothing is taken for granted.
-            generation: 0,
+            generation: ELSEWHERE,
             stamp,
             in_doubt: false,
         }
@@ -186,7 +185,7 @@ impl Table {
     /// asked at `asked`, although it may have been invalidated since: what comes after a question need
     /// not be in its answer. In doubt, no.
     pub(super) fn may_answer(&self, fetched: Moment, asked: Moment, targets: &[Target]) -> bool {
-        if fetched.generation >= asked.generation {
+        if fetched.generation != ELSEWHERE && fetched.generation >= asked.generation {
             // The fetch began after the question, or nothing came in between.
             return true;
         }
@@ -321,6 +320,9 @@ impl Verdict {
         }
     }
 }
+
+/// The generation of what was fetched in another process, whose generations are not ours.
+const ELSEWHERE: u64 = u64::MAX;
 
 #[cfg(test)]
 mod tests {
@@ -472,6 +474,25 @@ mod tests {
         table.doubt_all(&[hard(tag(1))]);
         assert!(!table.may_answer(fetched, table.moment(1), &[tag(1)]));
         assert!(table.may_answer(fetched, table.moment(1), &[tag(2)]));
+    }
+
+    #[test]
+    fn what_was_fetched_elsewhere_answers_who_asked_before_it_was_invalidated_and_no_later() {
+        let mut table = Table::new(8);
+        let unknowing = table.moment(0);
+        let stamp = append(&mut table, 1, vec![]);
+        let fetched = Moment::elsewhere(stamp);
+        let before = table.moment(1);
+        assert!(table.may_answer(fetched, unknowing, &[tag(1)]));
+        append(&mut table, 1, vec![hard(tag(1))]);
+        let after = table.moment(2);
+        let may = |asked, tags: &[Target]| table.may_answer(fetched, asked, tags);
+        assert!(may(before, &[tag(1)]));
+        assert!(!may(after, &[tag(1)]) && may(after, &[tag(2)]));
+        assert!(
+            !may(unknowing, &[tag(1)]),
+            "who knew nothing asked at no time"
+        );
     }
 
     #[test]
