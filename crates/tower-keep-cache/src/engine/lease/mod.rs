@@ -31,7 +31,6 @@ pub(crate) use self::{
     contest::{Contest, Turn},
     script::Names,
 };
-use super::spawn;
 
 mod contest;
 mod script;
@@ -223,7 +222,9 @@ impl Lease {
             return;
         }
         let (leases, names, token) = (self.leases.clone(), self.names, self.token);
-        spawn(async move {
+        let server = leases.server.clone();
+        // Where the store's connections live, whatever becomes of the caller.
+        server.spawn(async move {
             let deadline = leases.deadline();
             let _else_it_runs_out =
                 script::end(&leases.server, names, token, ending, deadline).await;
