@@ -30,6 +30,7 @@ pub struct Class {
     pub(crate) variants: usize,
     pub(crate) first_level: bool,
     pub(crate) store: bool,
+    pub(crate) lease: Option<Duration>,
     pub(crate) errors: bool,
     pub(crate) cookies: bool,
 }
@@ -48,6 +49,7 @@ impl Class {
             variants: DEFAULT_VARIANTS,
             first_level: true,
             store: true,
+            lease: None,
             errors: false,
             cookies: false,
         }
@@ -134,6 +136,23 @@ impl Class {
         self
     }
 
+    /// One fetch for all processes that share the store: what is in neither level is fetched by the one that
+    /// has its lease, and the others wait for that, for at most the patience. Default: none; each process
+    /// fetches for itself.
+    ///
+    /// A lease is prolonged while its owner lives and fetches, three times in its length. So the length says
+    /// only how long the others wait before they take over from a process that was killed, and how long a
+    /// stall of a process, or of the store, may last before it is taken for a death, which costs a call.
+    /// Two seconds is a good choice: it bears a stall of 1.3 s. At least 250 ms.
+    ///
+    /// It costs a round trip before each fetch, and is worth that where a fetch costs much more. For a
+    /// response it counts if it is the class of its route or layer: which one the handler names is known
+    /// only when it has been fetched.
+    pub fn lease(mut self, length: Duration) -> Self {
+        self.lease = Some(length);
+        self
+    }
+
     /// Whether 404 and 410 are stored. Default: no.
     pub fn errors(mut self, on: bool) -> Self {
         self.errors = on;
@@ -181,6 +200,12 @@ impl Class {
         }
         if !self.first_level && !self.store {
             return Err("it is kept nowhere: both levels are off");
+        }
+        if self.lease.is_some_and(|lease| lease < SHORTEST_LEASE) {
+            return Err("its lease is under 250 ms, too short to be prolonged in time");
+        }
+        if self.lease.is_some() && !self.store {
+            return Err("it has a lease, and is not kept in the store");
         }
         Ok(())
     }
@@ -249,6 +274,10 @@ impl Classes {
         classes.find(|class| targets.contains(&class.target))
     }
 
+    pub(crate) fn have_leases(&self) -> bool {
+        self.named.values().any(|named| named.class.lease.is_some())
+    }
+
     pub(crate) fn check(&self, first_level_bytes: u64) -> Result<(), ConfigError> {
         if let Some(name) = &self.twice {
             return Err(ConfigError::new(format!(
@@ -273,6 +302,9 @@ impl Classes {
 pub(crate) fn unknown_class(name: &str) -> ConfigError {
     ConfigError::new(format!("there is no class {name:?}"))
 }
+
+/// Three deadlines of the store, and some time to spare.
+pub(crate) const SHORTEST_LEASE: Duration = Duration::from_millis(250);
 
 pub(crate) const DEFAULT_LARGEST_BODY: usize = 1 << 20;
 pub(crate) const DEFAULT_VARIANTS: usize = 16;
@@ -301,6 +333,8 @@ mod tests {
             (hour().largest_body(64 << 20), "eighth"),
             (hour().variants(0), "no variant"),
             (hour().first_level(false).store(false), "both levels"),
+            (hour().lease(Duration::from_millis(100)), "250 ms"),
+            (hour().lease(Duration::from_secs(2)).store(false), "a lease"),
         ] {
             let error = Classes::new()
                 .class("c", class)

@@ -160,6 +160,11 @@ impl Fill {
         self.lead.as_ref().map(Lead::flight)
     }
 
+    /// Whether other processes may wait for it.
+    pub(crate) fn is_leased(&self) -> bool {
+        self.lead.as_ref().is_some_and(Lead::is_leased)
+    }
+
     pub(crate) fn largest_body(&self) -> usize {
         self.plan.largest_body
     }
@@ -188,6 +193,9 @@ impl Fill {
         // Whoever made the body may have looked at the session after the head had gone.
         if self.personal.refuses(self.plan.shared_with) {
             self.shared.mark_unshared(&self.flight);
+            if let Some(lead) = self.lead.take() {
+                lead.release_for_long();
+            }
             return self.release();
         }
         let cookie = trailers
@@ -224,8 +232,8 @@ impl Fill {
             cell.took(self.meta.cost);
         }
         self.meta.early = early::mean_lead(self.meta.cost, self.plan.early_refresh);
-        let key = match self.variant.take() {
-            None => std::mem::take(&mut self.key),
+        let (key, marker) = match self.variant.take() {
+            None => (std::mem::take(&mut self.key), None),
             Some(variant) => self.place_variant(variant),
         };
         let response = StoredResponse {
@@ -247,15 +255,16 @@ impl Fill {
             .into_entry(&self.shared, key, largest),
             None => Entry::new(key.into(), meta, Stored::Response(response)),
         };
-        let entry = self.shared.engine.insert(entry);
+        let lease = self.lead.as_mut().and_then(Lead::take_lease);
+        let entry = self.shared.engine.insert_leased(entry, marker, lease);
         if let Some(lead) = self.lead {
             lead.land(entry, Source::Origin(self.fetched));
         }
     }
 
-    /// Notes the variant under the resource's own key; returns the variant's key. One that is too many
-    /// takes the place of the oldest.
-    fn place_variant(&self, variant: Variant) -> Vec<u8> {
+    /// The variant's key, and what notes it under the resource's own. One that is too many takes the place of
+    /// the oldest.
+    fn place_variant(&self, variant: Variant) -> (Vec<u8>, Option<Entry<Stored>>) {
         let engine = &self.shared.engine;
         let mut known = match engine.first(&self.key, engine.now()) {
             Some((entry, _)) => match &entry.value {
@@ -284,8 +293,7 @@ impl Fill {
             ..self.meta.clone()
         };
         let marker = Entry::new(self.key.clone().into(), meta, Stored::Variants(variants));
-        engine.insert(marker);
-        variant_key(&self.key, &variant.digest)
+        (variant_key(&self.key, &variant.digest), Some(marker))
     }
 }
 

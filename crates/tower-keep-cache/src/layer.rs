@@ -8,7 +8,7 @@ use tower_keep_store::{ConfigError, Consistency, Store};
 use tower_layer::Layer;
 
 use crate::{
-    class::{Classes, DEFAULT_LARGEST_BODY, NamedClass, unknown_class},
+    class::{Classes, DEFAULT_LARGEST_BODY, NamedClass, SHORTEST_LEASE, unknown_class},
     engine::{Engine, background::Background, timeouts::Timeouts},
     handle::CacheHandle,
     http::{
@@ -57,6 +57,7 @@ impl CacheLayer {
             strip_set_cookie: false,
             first_level_bytes: 64 << 20,
             consistency: Consistency::default(),
+            lease: None,
             keep: Duration::from_secs(3600),
             timeouts: Timeouts::default(),
             patience: Duration::from_secs(10),
@@ -110,6 +111,7 @@ pub struct CacheLayerBuilder {
     strip_set_cookie: bool,
     first_level_bytes: u64,
     consistency: Consistency,
+    lease: Option<Duration>,
     keep: Duration,
     timeouts: Timeouts,
     patience: Duration,
@@ -267,6 +269,13 @@ impl CacheLayerBuilder {
         self
     }
 
+    /// One fetch for all processes that share the store, with a lease of this length, for responses of routes
+    /// that have no class; see [`Class::lease`](crate::Class::lease). Default: none.
+    pub fn lease(mut self, length: Duration) -> Self {
+        self.lease = Some(length);
+        self
+    }
+
     /// How long past its lifetime a response with a validator of the origin (`ETag`, `Last-Modified`) is kept,
     /// so that the origin need only confirm it (304). Default: 1 h. Zero: nothing is validated, and `no-cache`
     /// is not stored.
@@ -319,6 +328,11 @@ impl CacheLayerBuilder {
         self.timeouts
             .check()
             .map_err(|fault| ConfigError::new(format!("the layer: {fault}")))?;
+        if self.lease.is_some_and(|lease| lease < SHORTEST_LEASE) {
+            return Err(ConfigError::new(
+                "lease: under 250 ms it is too short to be prolonged in time",
+            ));
+        }
         if let Some(name) = &self.class {
             find_class(&self.classes, name)?;
         }
@@ -328,6 +342,7 @@ impl CacheLayerBuilder {
     /// The layer of options that are known to go together.
     fn finish(self) -> CacheLayer {
         let class = self.class.as_ref().and_then(|name| self.classes.get(name));
+        let has_leases = self.lease.is_some() || self.classes.have_leases();
         let storing = StoringRules {
             class: class.cloned(),
             classes: self.classes,
@@ -344,6 +359,9 @@ impl CacheLayerBuilder {
             self.patience,
             background,
         );
+        if has_leases {
+            engine.expect_leases();
+        }
         CacheLayer {
             shared: Arc::new(Shared {
                 engine: Arc::new(engine),
@@ -360,6 +378,7 @@ impl CacheLayerBuilder {
                 first_level_bytes: self.first_level_bytes,
                 consistency: self.consistency,
                 timeouts: self.timeouts,
+                lease: self.lease,
                 patience: self.patience,
             }),
         }

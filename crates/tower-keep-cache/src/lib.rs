@@ -11,7 +11,8 @@
 //!    not be ready. A client that has the response already gets 304; HEAD gets the head,
 //!    and `Range` the part, or several.
 //! 4. Otherwise the first request for a key asks the store, then the origin; those that come meanwhile
-//!    follow it.
+//!    follow it. Where there is a [lease](Class::lease), it first asks for that, and if another process
+//!    has it, waits for what that one fetches: see [below](#one-fetch-per-cluster).
 //! 5. What is past its lifetime and came with a validator of the origin (`ETag`, `Last-Modified`) is kept for
 //!    [a while](CacheLayerBuilder::keep): the origin is asked whether it is still right, and if it says so
 //!    (304), what is stored answers, with the fields of the 304, and is fresh again for all. A client
@@ -120,7 +121,7 @@
 //! | an entry past its time | *stale* | the entry's | 1 if a refresh begins with it, else 0 |
 //! | such an entry, as the origin failed | *stale* | the entry's | 1; 0 for those who waited, and while the origin is left alone |
 //! | an entry, which the origin confirmed | *revalidated* | what the 304 took | 1; those who waited: *collapsed*, 0 |
-//! | what another was fetching | *collapsed* | the entry's | 0 |
+//! | what another was fetching, in this process or one that has the lease | *collapsed* | the entry's | 0 |
 //! | the origin | *miss* | its own | 1 |
 //! | the origin, without a look or for this request alone | *bypass* | its own if it was looked for, else none | 1 |
 //! | nothing: the origin failed, or took too long (504) | *error* | none | 1; 0 for those who waited |
@@ -174,16 +175,63 @@
 //! |---|---|---|---|
 //! | `namespace:c:{digest}` | string: a response, a part of one, or the fields by which a resource varies | until nothing can use it | `GET` for a request that the first level does not answer; `SET` for a stored one |
 //! | `namespace:o:{digest}` | string: a value of an [`ObjectCache`] | the same | the same |
+//! | `namespace:cl:{digest}`, of a value `namespace:ol:{digest}`; for requests that say who they are with a `:digest` more | string: a random token, or how the last fetch ended; and a channel of this name | the length of the [lease](Class::lease), prolonged; or 10 s | three scripts of a fetch: asking, a prolongation for each third of the length, and the entry's `SET` |
 //! | `namespace:log` | stream: see [`InvalidationLog`](tower_keep_store::InvalidationLog) | a day, renewed | one script for an invalidation, or several that come together; `XREVRANGE` for a strict request |
+//!
+//! | request | round trips that it waits for |
+//! |---|---|
+//! | hit in the first level | 0 |
+//! | hit in the store | 1: `GET` |
+//! | miss | 1, and the entry's `SET` in the background; with a lease 2: `GET`, script |
+//! | miss that another process is fetching | 5: `GET`, script, `SUBSCRIBE`, script, and after the push `GET` |
 //!
 //! Records are versioned, checked by a sum and compared with the full key; what is not readable is a
 //! miss and is [counted](CacheStats::unreadable). A resource with variants costs a process one `GET`
 //! more, once. On the embedded store the first level *is* the store, for classes that use it.
 //!
+//! # One fetch per cluster
+//!
+//! In one process there is one fetch for a key at a time. With a lease ([`Class::lease`],
+//! [`CacheLayerBuilder::lease`]) there is one in all processes that share the store:
+//!
+//! 1. Who leads in its process, and has found nothing usable in the store, asks for the lease. One script
+//!    grants it if nobody has it *and* the entry is still what was found: so nobody fetches what has landed
+//!    in between.
+//! 2. Its owner fetches. When the entry is whole, one script stores it, ends the lease if that is still its
+//!    own, and publishes that on the lease's channel.
+//! 3. Another process subscribes to the channel (on one connection for all that it waits for), asks once
+//!    more, so that no end is missed, and sleeps until the push. Then it reads the entry, and judges it as
+//!    any other: what was invalidated after its fetch began answers only who had asked before the
+//!    invalidation; others contend for the lease again.
+//! 4. What turns out not to be for others (uncacheable, a cookie, a session, an error) ends the lease with
+//!    that word: all that wait, in all processes, go on at once, side by side. If it would end so again, the
+//!    word stays for 10 s, and who comes meanwhile does not wait. What is kept in processes only is fetched
+//!    once by each.
+//! 5. If the owner is dropped, it gives the lease back, and another takes over at once. If its process was
+//!    killed or is cut off, the lease runs out, after its length at most: who waits asks again at the moment
+//!    when it must have. Nobody waits longer than the [patience](CacheLayerBuilder::patience).
+//! 6. A refresh in the background asks for the lease too, and leaves it at that if another has it.
+//!
+//! The body of a leased fetch is read at the origin's pace, for at most the patience, also where its client is
+//! slow: those who wait elsewhere cannot be seen. Requests that say who they are (`Cookie`, `Authorization`, a user) and those that
+//! do not wait for their own kind only.
+//!
+//! How long a lease should be: its owner prolongs it at each third of its length, for as long as it fetches.
+//! So a fetch may take much longer, and the length only says how long a *death* goes unnoticed (between two
+//! thirds of it and the whole), and how long a stall of the process or of Redis may be that is not one (two
+//! thirds). 2 s bears stalls of 1.3 s, such as Redis forking under load; under half a second a busy machine
+//! loses leases. A lease that is lost costs a call, never a wrong answer.
+//!
+//! Redis users with an access list need the channels (`&namespace:*`); without them each process fetches for
+//! itself.
+//!
 //! # When the store is slow or down
 //!
 //! A step that exceeds the store's deadline is a miss, and after a few a circuit breaker answers for the
-//! store at once: requests go to the origin, still one for a key at a time. The first level goes on
+//! store at once: requests go to the origin, still one for a key at a time in each process. No lease is asked for
+//! then, or while the log is not known; who waits goes on when it cannot ask again within the deadline. A
+//! connection for pushes that is lost, or hangs for a second, is made anew; while that fails, nobody waits
+//! for a push. A push that is not true makes who waits look and ask again, 64 times at most. The first level goes on
 //! until the invalidation log has not been heard for the staleness bound (5 s); then it cannot know what
 //! others invalidated, and waits. (Those who follow a fetch may be answered by it for as long as the
 //! [patience](CacheLayerBuilder::patience) lasts.) Invalidations made meanwhile are in force here and are written later.
@@ -245,13 +293,17 @@
 //! confirmation of it, *began*. A
 //! fetch that an invalidation overtakes is answered to the client that asked before it, and to nobody
 //! else, whichever is stored last and wherever. Two fetches of one key may both be stored; either is
-//! valid. The list of a resource's variants is kept without locks: a lost update costs a miss.
+//! valid. A lease only saves calls: evicted, flushed or run out under its owner, it lets another process fetch
+//! too, and who comes late stores its entry, and leaves the other's lease alone. Granting, prolonging, ending
+//! a lease, and storing with its end, are each one script in the entry's slot. A command that was sent
+//! before its caller gave up may still be carried out: a lease granted to nobody is given back, or
+//! runs out. The list of a resource's variants is kept without locks: a lost update costs a miss.
 //!
 //! # Cancel safety
 //!
 //! A client that leaves while others follow its fetch leaves the fetch running (unless the cache is
 //! [stopping](CacheHandle::shutdown): then one of the others begins anew); if nobody follows, the
-//! fetch ends with it. A body that has begun is read on to its end in the background, for at most the
+//! fetch ends with it, and its lease is given back. A body that has begun is read on to its end in the background, for at most the
 //! [patience](CacheLayerBuilder::patience). An unsafe request that is dropped while the origin works on
 //! it invalidates all the same.
 //!
@@ -267,7 +319,7 @@
 //! # What it does not do yet
 //!
 //! Ask only for what is missing of a part, validate parts, validate for several variants at once,
-//! one fetch for a *cluster*, gRPC, transcoding. Requests with a validator that the origin gave out are
+//! gRPC, transcoding. Requests with a validator that the origin gave out are
 //! not collapsed where nothing is stored: the origin answers each. A confirmation that makes an entry fresh
 //! writes the whole of it anew into the store.
 

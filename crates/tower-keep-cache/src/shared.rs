@@ -47,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) consistency: Consistency,
     /// Of the origin, where its class does not say otherwise.
     pub(crate) timeouts: Timeouts,
+    /// That of routes without a class.
+    pub(crate) lease: Option<Duration>,
     /// How long one request waits for another's fetch.
     pub(crate) patience: Duration,
 }
@@ -191,6 +193,14 @@ impl Shared {
             lookup.demands = Demands::default();
         }
         lookup
+    }
+
+    /// For how long a process may fetch for all without being heard of; none if each fetches for itself.
+    pub(crate) fn lease(&self) -> Option<Duration> {
+        match &self.storing.class {
+            Some(named) => named.class.lease,
+            None => self.lease,
+        }
     }
 
     pub(crate) fn bypasses(&self, request: &Parts) -> bool {

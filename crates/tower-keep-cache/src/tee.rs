@@ -64,6 +64,7 @@ impl<B: Body> Tee<B> {
         B::Error: Send,
     {
         let flight = fill.flight().cloned();
+        let is_leased = fill.is_leased();
         let mut passage = Passage {
             inner: Box::pin(inner),
             ahead: VecDeque::new(),
@@ -87,6 +88,10 @@ impl<B: Body> Tee<B> {
                     read_ahead(&passage);
                 }
             });
+        }
+        if is_leased && !is_whole {
+            // Who follows in other processes cannot be seen from here.
+            read_ahead(&passage);
         }
         Self {
             passage,

@@ -47,6 +47,8 @@
 //! | `namespace:log` | stream, see [`InvalidationLog`] | a day, renewed by every process |
 //! | `namespace:log:checkpoint` | string: the log, folded | the same |
 //!
+//! [Channels](Store::subscribe) are named like keys, and are no keys.
+//!
 //! # Features
 //!
 //! `tls`: `rediss://` URLs, with rustls, ring, and the certificates of the operating system.
@@ -70,6 +72,7 @@ mod redis;
 mod request;
 mod server;
 mod store;
+mod subscription;
 
 pub use self::{
     body::{ResponseBody, with_bytes},
@@ -88,4 +91,5 @@ pub use self::{
     request::{Identity, PeerAddr, PersonalCell},
     server::{Script, Server},
     store::{Store, StoreBuilder},
+    subscription::Subscription,
 };

@@ -73,11 +73,28 @@ impl Server {
         argument: &[u8],
         deadline: Duration,
     ) -> Result<Bytes, StoreError> {
+        self.call(script, keys, &[argument], deadline).await
+    }
+
+    /// The same with several arguments.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub async fn call(
+        &self,
+        script: &Script,
+        keys: &[Key],
+        arguments: &[&[u8]],
+        deadline: Duration,
+    ) -> Result<Bytes, StoreError> {
         let mut invocation = script.inner().prepare_invoke();
         for key in keys {
             invocation.key(key.in_namespace(&self.namespace));
         }
-        invocation.arg(argument);
+        for argument in arguments {
+            invocation.arg(*argument);
+        }
         let send = |mut connection: MultiplexedConnection| async move {
             invocation.invoke_async::<Bytes>(&mut connection).await
         };

@@ -24,6 +24,7 @@ use crate::{
     processes::Processes,
     redis::Redis,
     server::Server,
+    subscription::{Subscription, Subscriptions},
 };
 
 /// What the layers share: a Redis server behind a pool, or memory of this process.
@@ -127,6 +128,24 @@ impl Store {
             Place::Memory(_) => None,
             Place::Redis(redis) => Some(Server::new(redis.clone(), self.space.namespace.clone())),
         }
+    }
+
+    /// Hears what scripts publish on the channel of this name (`namespace:kind:{digest}`, like a key) from
+    /// the moment when this returns. One connection of its own, made when it is first needed, serves all.
+    ///
+    /// # Errors
+    ///
+    /// The server did not confirm it within the deadline, does not allow it (a user of an ACL needs the
+    /// channels `&namespace:*`), or there is none: an embedded store has no channels.
+    pub async fn subscribe(&self, channel: &Key) -> Result<Subscription, StoreError> {
+        let Place::Redis(redis) = &self.space.place else {
+            return Err(StoreError::unavailable());
+        };
+        if redis.is_suspended() {
+            return Err(StoreError::unavailable());
+        }
+        let subscriptions = self.companion(|| Subscriptions::new(redis.clone()));
+        subscriptions.begin(self.name(channel), self.deadline).await
     }
 
     /// Begins the key of a record that belongs to a person, by what says who it is. See

@@ -10,7 +10,11 @@ use tower_keep_store::Store;
 use tower_keep_test_support::{RedisServer, eventually};
 
 /// A store on the server that follows its log.
-pub(crate) async fn store_on(server: &RedisServer) -> Store {
+///
+/// # Panics
+///
+/// If the server does not answer.
+pub async fn store_on(server: &RedisServer) -> Store {
     let store = Store::builder().deadline(PATIENCE).connect(&server.url());
     let store = store.expect("a good URL");
     eventually(PATIENCE, async || store.log().is_current()).await;

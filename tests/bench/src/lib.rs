@@ -6,7 +6,7 @@
 //! else; or [`BareScript`], one that does one `EVALSHA`; or [`BarePipeline`], one that reads one hash.
 //!
 //! - `cargo bench -p tower-keep-bench` runs everything; `--bench cache`, `--bench rate_limit`,
-//!   `--bench session` and `--bench hit_rate` the services in process, `--bench http` the same over sockets, and beside them what else there is. All
+//!   `--bench session` and `--bench hit_rate` the services in process, `--bench lease` several of them, `--bench http` the same over sockets, and beside them what else there is. All
 //!   end with a table that has the targets beside the figures. The machine should be quiet: the two
 //!   columns of a row were measured one after the other.
 //! - `cargo bench -p tower-keep-bench --bench cache -- first-level` runs what has that in its name; so
@@ -33,6 +33,7 @@ mod shared_limits;
 mod shared_sessions;
 
 pub use self::{
+    connection::store_on,
     evalsha::BareScript,
     exchange::{exchange, first_frame},
     handler::{BODY_BYTES, Bare, BareGet, bare_response},

@@ -23,7 +23,10 @@ use tokio::{
 
 use tower_keep_store::{InvalidationLog, Moment, Outcome};
 
-use super::entry::Entry;
+use super::{
+    entry::Entry,
+    lease::{self, Lease},
+};
 
 /// The flights under way.
 #[derive(Debug)]
@@ -178,6 +181,7 @@ impl<V> Flights<V> {
             flights: self.clone(),
             key,
             flight,
+            lease: None,
         }
     }
 
@@ -247,27 +251,59 @@ pub(crate) struct Lead<V> {
     flights: Arc<Flights<V>>,
     key: u64,
     flight: Arc<Flight<V>>,
+    /// That of the cluster, if this process fetches for all. Dropped with the lead, it is abandoned too.
+    lease: Option<Lease>,
 }
 
 impl<V> Lead<V> {
+    /// Fetches for all processes.
+    pub(crate) fn hold(&mut self, lease: Option<Lease>) {
+        self.lease = lease;
+    }
+
+    /// The lease goes to who writes the entry.
+    pub(crate) fn take_lease(&mut self) -> Option<Lease> {
+        self.lease.take()
+    }
+
+    /// Whether other processes may wait for it.
+    pub(crate) fn is_leased(&self) -> bool {
+        self.lease.is_some()
+    }
+
     pub(crate) fn flight(&self) -> &Arc<Flight<V>> {
         &self.flight
     }
 
     /// Gives the followers what they wait for.
-    pub(crate) fn land(self, entry: Arc<Entry<V>>, source: Source) {
+    pub(crate) fn land(mut self, entry: Arc<Entry<V>>, source: Source) {
+        self.end_lease(lease::Ending::Failed);
         self.flights
             .end(self.key, &self.flight, Ending::Landed(entry, source));
     }
 
     /// Sends the followers on their own way, all at once.
-    pub(crate) fn release(self) {
+    pub(crate) fn release(mut self) {
+        self.end_lease(lease::Ending::Released);
         self.flights.end(self.key, &self.flight, Ending::Released);
     }
 
     /// Tells the followers that the origin took longer than it may.
-    pub(crate) fn time_out(self) {
+    pub(crate) fn time_out(mut self) {
+        self.end_lease(lease::Ending::Failed);
         self.flights.end(self.key, &self.flight, Ending::TimedOut);
+    }
+
+    /// The same, and tells other processes that the next fetch would end so too.
+    pub(crate) fn release_for_long(mut self) {
+        self.end_lease(lease::Ending::Unshared);
+        self.release();
+    }
+
+    fn end_lease(&mut self, ending: lease::Ending) {
+        if let Some(lease) = self.lease.take() {
+            lease.end(ending);
+        }
     }
 }
 

@@ -23,6 +23,7 @@ use self::{
     entry::{Entry, Usability},
     envelope::Value,
     flight::Flights,
+    lease::{Contest, Ending, Lease, Leases, Names, Seen},
     throttle::Throttle,
 };
 
@@ -34,6 +35,7 @@ pub(crate) mod early;
 pub(crate) mod entry;
 pub(crate) mod envelope;
 pub(crate) mod flight;
+pub(crate) mod lease;
 mod peek;
 mod refreshing;
 pub(crate) mod strict;
@@ -49,6 +51,7 @@ pub(crate) struct Engine<V> {
     kind: &'static str,
     first: First<V>,
     pub(crate) flights: Arc<Flights<V>>,
+    leases: Option<Arc<Leases>>,
     counts: Counts,
     writes: Arc<Semaphore>,
     refreshes: Arc<Semaphore>,
@@ -56,6 +59,15 @@ pub(crate) struct Engine<V> {
     lots: Lots,
     throttle: Throttle,
     pub(crate) background: Background,
+}
+
+/// What a look into the store found.
+pub(crate) struct Looked<V> {
+    pub(crate) found: Option<(Arc<Entry<V>>, Usability)>,
+    /// What is there and must not be used any more.
+    pub(crate) refused: Option<Arc<Entry<V>>>,
+    /// What was there, whatever it was; nothing if the store did not answer.
+    pub(crate) seen: Option<Seen>,
 }
 
 type First<V> = Cache<Box<[u8]>, Arc<Entry<V>>, ByWeight, DefaultHashBuilder, Departing>;
@@ -101,6 +113,10 @@ pub struct CacheStats {
     /// Fetches in the background that did not begin: too many were under way. What they would have refreshed
     /// answers on for its time, and a later request tries again.
     pub unrefreshed: u64,
+    /// [Leases](crate::Class::lease) that this process was granted, to fetch for all.
+    pub leases: u64,
+    /// Times that this process waited for the fetch of another.
+    pub awaited: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -133,10 +149,10 @@ impl<V: Value> Engine<V> {
         let _followed = store.log();
         let departing = Departing::of(&store);
         Self {
-            store,
             kind,
             first: Cache::with_options(options, ByWeight, Default::default(), departing),
             flights: Arc::new(Flights::new(patience)),
+            leases: Leases::of(&store, patience),
             counts: Counts::default(),
             writes: Arc::new(Semaphore::new(MOST_WRITES)),
             refreshes: Arc::new(Semaphore::new(MOST_REFRESHES)),
@@ -144,6 +160,7 @@ impl<V: Value> Engine<V> {
             lots: Lots::new(),
             throttle: Throttle::new(),
             background,
+            store,
         }
     }
 
@@ -181,12 +198,17 @@ impl<V: Value> Engine<V> {
 
     /// Looks into the store, and keeps what it finds in the first level. One round trip.
     pub(crate) async fn second(&self, key: &[u8]) -> Option<(Arc<Entry<V>>, Usability)> {
-        let record = self.read(key).await;
-        self.take_in(key, record)
+        self.look(key).await.found
     }
 
     pub(crate) async fn read(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         self.store.get(&self.name(key)).await
+    }
+
+    /// The same, and tells what was there.
+    pub(crate) async fn look(&self, key: &[u8]) -> Looked<V> {
+        let record = self.read(key).await;
+        self.take_in(key, record)
     }
 
     /// Judges what the store had under `key`, and keeps it in the first level.
@@ -194,38 +216,87 @@ impl<V: Value> Engine<V> {
         &self,
         key: &[u8],
         record: Result<Option<Bytes>, StoreError>,
-    ) -> Option<(Arc<Entry<V>>, Usability)> {
+    ) -> Looked<V> {
+        let mut looked = Looked {
+            found: None,
+            refused: None,
+            seen: Some(Seen::default()),
+        };
         let record = match record {
-            Ok(record) => record?,
+            Ok(Some(record)) => record,
+            Ok(None) => return looked,
             Err(_) => {
                 self.counts.failed_reads.fetch_add(1, Ordering::Relaxed);
-                return None;
+                looked.seen = None;
+                return looked;
             }
         };
+        looked.seen = Some(Seen::of(&record));
         let Some(entry) = envelope::decode(record, key) else {
             self.counts.unreadable.fetch_add(1, Ordering::Relaxed);
             tracing::warn!("a record of the store is not an entry of this cache: taken as a miss");
-            return None;
+            return looked;
         };
         let entry = self.newest(Arc::new(entry));
-        let usability = entry.usability(self.log(), self.now());
-        if usability == Usability::Not {
-            return None;
+        match entry.usability(self.log(), self.now()) {
+            Usability::Not => looked.refused = Some(entry),
+            usability => {
+                self.keep(&entry);
+                looked.found = Some((entry, usability));
+            }
         }
-        self.keep(&entry);
-        Some((entry, usability))
+        looked
+    }
+
+    /// There will be leases: connections are to know their scripts before the first is asked for.
+    pub(crate) fn expect_leases(&self) {
+        if let Some(leases) = &self.leases {
+            leases.prepare();
+        }
+    }
+
+    /// Contends with other processes for the fetch of what was not found, with leases of this length; nothing
+    /// where there are none. `flight` tells apart who may not wait for one another.
+    pub(crate) fn contest(
+        &self,
+        key: &[u8],
+        flight: &[u8],
+        lease: Duration,
+        seen: Seen,
+    ) -> Option<Contest> {
+        let leases = self.leases.clone()?;
+        Some(Contest::new(leases, self.names(key, flight), lease, seen))
     }
 
     /// Stores an entry: at once here, in the background in the store.
     pub(crate) fn insert(self: &Arc<Self>, entry: Entry<V>) -> Arc<Entry<V>> {
-        let entry = Arc::new(entry);
+        self.insert_leased(entry, None, None)
+    }
+
+    /// The same for what was fetched for all processes, with another entry that has to be there too before
+    /// they are told.
+    pub(crate) fn insert_leased(
+        self: &Arc<Self>,
+        entry: Entry<V>,
+        beside: Option<Entry<V>>,
+        lease: Option<Lease>,
+    ) -> Arc<Entry<V>> {
+        let (entry, beside) = (Arc::new(entry), beside.map(Arc::new));
         if entry.meta.stamp == Stamp::default() {
             // The log is not known yet: nobody could ever tell whether it is valid.
+            if let Some(lease) = lease {
+                lease.end(Ending::Released);
+            }
             return entry;
         }
-        self.keep(&entry);
-        if entry.meta.store && !(self.store.is_embedded() && entry.meta.first_level) {
-            self.write(entry.clone());
+        let mut all: Vec<_> = [entry.clone()].into_iter().chain(beside).collect();
+        all.iter().for_each(|entry| self.keep(entry));
+        let is_embedded = self.store.is_embedded();
+        all.retain(|entry| entry.meta.store && !(is_embedded && entry.meta.first_level));
+        if !all.is_empty() {
+            self.write(all, lease);
+        } else if let Some(lease) = lease {
+            lease.end(Ending::Apart);
         }
         entry
     }
@@ -243,6 +314,8 @@ impl<V: Value> Engine<V> {
     pub(crate) fn stats(&self) -> CacheStats {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let heard = self.log().heard();
+        let leases = self.leases.as_ref();
+        let [leases, awaited] = leases.map_or([0; 2], |leases| leases.counts());
         CacheStats {
             entries: self.first.len() as u64,
             bytes: self.first.weight(),
@@ -255,6 +328,8 @@ impl<V: Value> Engine<V> {
             invalidation_records: heard.records,
             unknown_events: read(&self.counts.unknown_events),
             unlabelled: read(&self.counts.unlabelled),
+            leases,
+            awaited,
         }
     }
 
@@ -295,7 +370,7 @@ impl<V: Value> Engine<V> {
         }
     }
 
-    fn write(self: &Arc<Self>, entry: Arc<Entry<V>>) {
+    fn write(self: &Arc<Self>, entries: Vec<Arc<Entry<V>>>, lease: Option<Lease>) {
         let Ok(permit) = self.writes.clone().try_acquire_owned() else {
             self.counts.unwritten.fetch_add(1, Ordering::Relaxed);
             return;
@@ -303,26 +378,76 @@ impl<V: Value> Engine<V> {
         let engine = self.clone();
         let begins = self.background.spawn(Task::Write, async move {
             let _permit = permit;
-            if !engine.write_now(&entry).await {
-                engine.counts.unwritten.fetch_add(1, Ordering::Relaxed);
-            }
+            let unwritten = engine.write_all(&entries, lease).await;
+            engine
+                .counts
+                .unwritten
+                .fetch_add(unwritten, Ordering::Relaxed);
         });
         if !begins {
             self.counts.unwritten.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    async fn write_now(&self, entry: &Entry<V>) -> bool {
+    /// Writes the entry under the lease last, and that ends the lease. Returns how many were not written.
+    async fn write_all(&self, entries: &[Arc<Entry<V>>], mut lease: Option<Lease>) -> u64 {
+        let leased = lease.as_ref().map(|lease| lease.names().entry);
+        let (last, first): (Vec<_>, Vec<_>) = entries
+            .iter()
+            .partition(|entry| Some(self.name(&entry.key)) == leased);
+        let mut unwritten = 0;
+        for entry in first {
+            unwritten += u64::from(!self.write_now(entry, None).await);
+        }
+        for entry in last {
+            unwritten += u64::from(!self.write_now(entry, lease.take()).await);
+        }
+        if let Some(lease) = lease {
+            // Another variant than was looked for: those who wait look for theirs.
+            lease.end(if unwritten == 0 {
+                Ending::Landed
+            } else {
+                Ending::Abandoned
+            });
+        }
+        unwritten
+    }
+
+    async fn write_now(&self, entry: &Entry<V>, lease: Option<Lease>) -> bool {
         let ttl = entry.meta.useless_at().since(self.now());
-        let Some(record) = envelope::encode(entry) else {
-            return false;
-        };
-        ttl.is_zero()
-            || self
-                .store
-                .put(&self.name(&entry.key), record, ttl)
-                .await
-                .is_ok()
+        let record = envelope::encode(entry).filter(|_| !ttl.is_zero());
+        match (record, lease) {
+            (Some(record), Some(lease)) => lease.store(record, ttl).await.is_ok(),
+            (Some(record), None) => {
+                let name = self.name(&entry.key);
+                self.store.put(&name, record, ttl).await.is_ok()
+            }
+            (None, lease) => {
+                if let Some(lease) = lease {
+                    lease.end(if ttl.is_zero() {
+                        Ending::Released
+                    } else {
+                        Ending::Apart
+                    });
+                }
+                ttl.is_zero()
+            }
+        }
+    }
+
+    /// The lease of one entry, for one sort of asker.
+    fn names(&self, key: &[u8], flight: &[u8]) -> Names {
+        let entry = self.name(key);
+        let kind = if self.kind == "o" { "ol" } else { "cl" };
+        let lease = Key::from_digest(kind, entry.digest());
+        Names {
+            lease: if flight == key {
+                lease
+            } else {
+                Key::new(kind, flight).beside(&lease)
+            },
+            entry,
+        }
     }
 
     fn name(&self, key: &[u8]) -> Key {

@@ -187,7 +187,9 @@ impl Asking {
     pub(super) fn go_alone(&mut self) {
         let flight = flight_key(&self.key, &self.lookup);
         self.shared.mark_unshared(&flight);
-        self.release();
+        if let Some(lead) = self.lead.take() {
+            lead.release_for_long();
+        }
     }
 
     fn finish<B: Body>(

@@ -36,6 +36,7 @@ use self::{asking::Asking, renewal::can_be_validated};
 pub(crate) use self::{part::PartFetch, refresh::Refresh};
 
 mod asking;
+mod contending;
 mod head;
 mod part;
 mod refresh;
@@ -93,6 +94,15 @@ enum Way {
     Nowhere,
     /// Nowhere: the origin took too long for who was there before.
     TimedOut,
+}
+
+/// What was made of what the store had.
+enum Heeded {
+    Go(Way),
+    /// Look again: it has variants.
+    Again,
+    /// Nothing that answers.
+    Miss,
 }
 
 impl<S, ReqBody, ResBody> Fetch<S, ReqBody>
@@ -286,40 +296,58 @@ where
     }
 
     /// Nothing means: look again.
-    async fn ask_store(&mut self, lead: Option<Lead<Stored>>) -> Option<Way> {
+    async fn ask_store(&mut self, mut lead: Option<Lead<Stored>>) -> Option<Way> {
         let engine = &self.shared.engine;
-        let (asked, found) = match Ahead::take(&mut self.ahead, &self.found.key) {
+        let (asked, looked) = match Ahead::take(&mut self.ahead, &self.found.key) {
             Some(ahead) => (ahead.asked, engine.take_in(&self.found.key, ahead.record)),
-            None => (engine.log().moment(), engine.second(&self.found.key).await),
+            None => (engine.log().moment(), engine.look(&self.found.key).await),
         };
-        match found {
-            Some((entry, usability)) => match (&entry.value, self.judge(&entry, usability)) {
-                (Stored::Response(_), _) if !admits(&entry, &self.request.lookup) => {
-                    Some(Way::Alone(Forward::Bypass))
-                }
-                (Stored::Response(_), Usability::Fresh) => {
-                    let engine = &self.shared.engine;
-                    let is_due = lead.is_some() && engine.is_due(&entry, engine.now());
-                    Some(self.answered(entry, Outcome::Hit, Source::Store(asked), lead, is_due))
-                }
-                (Stored::Response(_), Usability::Stale) => {
-                    let is_due = self.may_refresh(&entry);
-                    Some(self.answered(entry, Outcome::Stale, Source::Stale, lead, is_due))
-                }
-                // The origin failed a moment ago: it is left alone for a while.
-                (Stored::Response(_), Usability::OnError) if !self.may_refresh(&entry) => {
-                    Some(self.answered(entry, Outcome::Stale, Source::Stale, lead, false))
-                }
-                (Stored::Response(_), past @ (Usability::OnError | Usability::Expired)) => {
-                    self.note_past(entry, past);
-                    Some(self.lead_or_alone(lead))
-                }
-                // It has variants: the first level knows now, and finds the right one.
-                (Stored::Variants(_), _) if !self.found.is_variant() => None,
-                _ => Some(self.lead_or_alone(lead)),
+        match self.heed(looked.found, &mut lead, |_| Source::Store(asked)) {
+            Heeded::Go(way) => Some(way),
+            Heeded::Again => None,
+            Heeded::Miss => match (lead, looked.seen) {
+                (Some(lead), Some(seen)) => self.contend(lead, seen).await,
+                (lead, _) => Some(self.lead_or_alone(lead)),
             },
-            None => Some(self.lead_or_alone(lead)),
         }
+    }
+
+    /// What the store has, and what is to be done with it.
+    fn heed(
+        &mut self,
+        found: Option<(Arc<Entry<Stored>>, Usability)>,
+        lead: &mut Option<Lead<Stored>>,
+        source: impl Fn(&Entry<Stored>) -> Source,
+    ) -> Heeded {
+        let Some((entry, usability)) = found else {
+            return Heeded::Miss;
+        };
+        let usability = self.judge(&entry, usability);
+        Heeded::Go(match (&entry.value, usability) {
+            (Stored::Response(_), _) if !admits(&entry, &self.request.lookup) => {
+                Way::Alone(Forward::Bypass)
+            }
+            (Stored::Response(_), Usability::Fresh) => {
+                let (engine, source) = (&self.shared.engine, source(&entry));
+                let is_due = lead.is_some() && engine.is_due(&entry, engine.now());
+                self.answered(entry, source.outcome(), source, lead.take(), is_due)
+            }
+            (Stored::Response(_), Usability::Stale) => {
+                let is_due = self.may_refresh(&entry);
+                self.answered(entry, Outcome::Stale, Source::Stale, lead.take(), is_due)
+            }
+            // The origin failed a moment ago: it is left alone for a while.
+            (Stored::Response(_), Usability::OnError) if !self.may_refresh(&entry) => {
+                self.answered(entry, Outcome::Stale, Source::Stale, lead.take(), false)
+            }
+            (Stored::Response(_), Usability::OnError | Usability::Expired) => {
+                self.note_past(entry, usability);
+                return Heeded::Miss;
+            }
+            // It has variants: the first level knows now, and finds the right one.
+            (Stored::Variants(_), _) if !self.found.is_variant() => return Heeded::Again,
+            _ => return Heeded::Miss,
+        })
     }
 
     /// By what the store had, for all who wait; who led refreshes it if that is due.

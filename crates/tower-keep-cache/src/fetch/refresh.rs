@@ -94,7 +94,7 @@ where
     }
 
     /// Looks into the store first: another process may have done it.
-    async fn run(self) {
+    async fn run(mut self) {
         let engine = self.fetch.shared.engine.clone();
         if !self.store_was_asked {
             let asked = engine.log().moment();
@@ -103,7 +103,10 @@ where
             }
         }
         engine.pause(&self.entry, engine.now());
+        let Some(lead) = self.fetch.contend_in_background(self.lead).await else {
+            return;
+        };
         // The body, dropped, is read to its end; then the new entry takes the stale one's place.
-        drop(self.fetch.ask_origin(Some(self.lead), Forward::Stale).await);
+        drop(self.fetch.ask_origin(Some(lead), Forward::Stale).await);
     }
 }

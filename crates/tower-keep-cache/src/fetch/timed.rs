@@ -14,7 +14,7 @@ use crate::{
     engine::{
         background::Task,
         entry::Entry,
-        flight::{Ending, Follow},
+        flight::{Ending, Follow, Lead},
     },
     http::{answer, entry::Stored},
     shared::{Shared, flight_key},
@@ -115,12 +115,20 @@ impl Asking {
 
     /// What is stale, for all who wait; those who come later follow the fetch that goes on.
     fn stand_in<B: Body>(&mut self) -> Option<Response<ResponseBody<B>>> {
-        let stale = self.fall_back()?;
+        let lease = self.lead.as_mut().and_then(Lead::take_lease);
+        let stale = self.fall_back();
+        if stale.is_some() {
+            let flight = flight_key(&self.key, &self.lookup);
+            let entry = self.fallback.as_ref()?;
+            self.lead = self.shared.engine.lead_refresh(entry, &flight);
+        }
+        // The fetch goes on, for the other processes too.
+        if let Some(lead) = &mut self.lead {
+            lead.hold(lease);
+        }
+        let stale = stale?;
         // It has been told, and the fetch is nobody's now.
         self.cell = None;
-        let flight = flight_key(&self.key, &self.lookup);
-        let entry = self.fallback.as_ref()?;
-        self.lead = self.shared.engine.lead_refresh(entry, &flight);
         Some(stale)
     }
 }

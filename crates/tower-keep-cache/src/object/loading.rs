@@ -13,6 +13,7 @@ use crate::{
         background::Task,
         entry::Usability,
         flight::{Lead, Source},
+        lease::Lease,
     },
 };
 
@@ -84,10 +85,14 @@ where
             if let Ok(loaded) = timeout(soft, &mut load).await {
                 return self.end(loaded, |_| true);
             }
-            if let Some((value, told)) = self.stand_in() {
-                self.go_on(load, began);
+            // The load goes on, for the other processes too.
+            let lease = self.lead.as_mut().and_then(Lead::take_lease);
+            let answer = self.stand_in();
+            if let Some((value, told)) = answer {
+                self.go_on(load, began, lease);
                 return (Ok(value), told);
             }
+            self.hold(lease);
         }
         self.run(load.as_mut(), |_| true).await
     }
@@ -97,6 +102,7 @@ where
         mut self,
         load: impl Future<Output = Result<T, E>> + Send + 'static,
         began: Instant,
+        lease: Option<Lease>,
     ) {
         let engine = self.objects.engine.clone();
         let Some(permit) = engine.refresh_permit() else {
@@ -104,6 +110,7 @@ where
         };
         let stale = self.fallback.as_ref();
         self.lead = stale.and_then(|stale| engine.lead_refresh(stale, &self.key));
+        self.hold(lease);
         let end = began + self.objects.most_time();
         engine.background.spawn(Task::Refresh, async move {
             let _permit = permit;
@@ -111,6 +118,13 @@ where
                 let _stored_or_not = self.end(loaded, |_| true);
             }
         });
+    }
+
+    /// A lease without a lead is given back.
+    fn hold(&mut self, lease: Option<Lease>) {
+        if let Some(lead) = &mut self.lead {
+            lead.hold(lease);
+        }
     }
 
     /// What may still answer, for all who wait.
@@ -155,13 +169,15 @@ where
         }
     }
 
-    fn store<E>(self, value: T) -> Loaded<T, E> {
+    fn store<E>(mut self, value: T) -> Loaded<T, E> {
         let cost = self.cost();
         let value = Arc::new(value);
         let stamp = self.fetched.stamp();
         let entry = self
             .objects
-            .insert(self.key, &self.tags, value.clone(), stamp, cost);
+            .entry(&self.key, &self.tags, value.clone(), stamp, cost);
+        let lease = self.lead.as_mut().and_then(Lead::take_lease);
+        let entry = self.objects.engine.insert_leased(entry, None, lease);
         let is_unstored = !(entry.meta.first_level || entry.meta.store);
         let told = told(&entry, Outcome::Miss).unstored(is_unstored);
         if let Some(lead) = self.lead {

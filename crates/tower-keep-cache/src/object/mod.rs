@@ -25,6 +25,7 @@ use crate::{
     },
 };
 
+mod contending;
 mod key;
 mod loading;
 mod refresh;
@@ -115,6 +116,9 @@ where
         background: Background,
     ) -> Self {
         let engine = Engine::new(store, "o", first_level_bytes, patience, background);
+        if class.class.lease.is_some() {
+            engine.expect_leases();
+        }
         Self {
             engine: Arc::new(engine),
             class,
@@ -152,7 +156,10 @@ where
     /// loader ([`get_or_refresh`](Self::get_or_refresh) lets nobody wait); one in its `stale_if_error` window is
     /// served when the loader fails.
     ///
-    /// A loader must not ask for its own key: it would wait for itself, for as long as the patience lasts.
+    /// With a [lease](Class::lease) concurrent calls in all processes share one load.
+    ///
+    /// A loader must not ask for its own key: it would wait for itself, for as long as the patience lasts. Nor
+    /// may loaders ask for each other's keys.
     ///
     /// To remember that something does *not* exist, make `T` an `Option` and load `None`; otherwise
     /// see [`find_or_load`](Self::find_or_load).
@@ -212,7 +219,7 @@ where
     pub fn put(&self, fence: Fence, key: impl Into<CacheKey>, tags: &[Tag], value: T) -> Arc<T> {
         let key = self.key(&key.into());
         let value = Arc::new(value);
-        self.insert(key, tags, value.clone(), fence.0.stamp(), Duration::ZERO);
+        self.insert(&key, tags, value.clone(), fence.0.stamp(), Duration::ZERO);
         value
     }
 
@@ -249,7 +256,7 @@ where
             && log.only_hit_at(before, at, &targets)
             && log.verdict(before, &[self.class.target]) == Verdict::Valid
         {
-            self.insert(key, tags, value.clone(), at, Duration::ZERO);
+            self.insert(&key, tags, value.clone(), at, Duration::ZERO);
         }
         Ok(value)
     }
@@ -395,11 +402,11 @@ where
         mut ahead: Option<Ahead>,
     ) -> Way<T> {
         let engine = &self.engine;
-        let (asked, found) = match Ahead::take(&mut ahead, key) {
+        let (asked, looked) = match Ahead::take(&mut ahead, key) {
             Some(ahead) => (ahead.asked, engine.take_in(key, ahead.record)),
-            None => (engine.log().moment(), engine.second(key).await),
+            None => (engine.log().moment(), engine.look(key).await),
         };
-        let (entry, outcome, source) = match found {
+        let (entry, outcome, source) = match looked.found {
             Some((entry, Usability::Fresh)) => (entry, Outcome::Hit, Source::Store(asked)),
             Some((entry, Usability::Stale)) => (entry, Outcome::Stale, Source::Stale),
             // The loader failed a moment ago: it is left alone for a while.
@@ -407,9 +414,13 @@ where
                 lead.land(entry.clone(), Source::Stale);
                 return Way::Answer(entry, Outcome::Stale);
             }
-            Some((entry, Usability::OnError)) => return Way::Load(Some(lead), Some(entry)),
-            Some((_, Usability::Expired | Usability::Not)) | None => {
-                return Way::Load(Some(lead), fallback);
+            past => {
+                let past = past.filter(|(_, usability)| *usability == Usability::OnError);
+                let fallback = past.map(|(entry, _)| entry).or(fallback);
+                return match looked.seen {
+                    Some(seen) => self.contend(key, lead, (asked, seen), fallback).await,
+                    None => Way::Load(Some(lead), fallback),
+                };
             }
         };
         lead.land(entry.clone(), source);
@@ -418,16 +429,28 @@ where
 
     fn insert(
         &self,
-        key: Vec<u8>,
+        key: &[u8],
         tags: &[Tag],
         value: Arc<T>,
         stamp: Stamp,
         cost: Duration,
     ) -> Arc<Entry<Object<T>>> {
+        let entry = self.entry(key, tags, value, stamp, cost);
+        self.engine.insert(entry)
+    }
+
+    fn entry(
+        &self,
+        key: &[u8],
+        tags: &[Tag],
+        value: Arc<T>,
+        stamp: Stamp,
+        cost: Duration,
+    ) -> Entry<Object<T>> {
         let class = &self.class.class;
         let now = self.engine.now();
         let fresh_until = now + class.jittered(now);
-        let mut targets = targets(&key, tags);
+        let mut targets = targets(key, tags);
         targets.push(self.class.target);
         let object = Object::new(value);
         let fits = object.weight <= class.largest_body;
@@ -444,7 +467,7 @@ where
             first_level: class.first_level && fits,
             store: class.store && fits,
         };
-        self.engine.insert(Entry::new(key.into(), meta, object))
+        Entry::new(key.into(), meta, object)
     }
 
     /// Values of one class and key may be of another type elsewhere: then they do not decode, and are

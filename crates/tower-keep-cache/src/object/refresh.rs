@@ -100,19 +100,16 @@ where
         })
     }
 
-    /// Looks into the store first: another process may have refreshed it.
+    /// Looks into the store first: another process may have refreshed it, or be at it.
     pub(super) async fn look_elsewhere(&self, refreshing: Refreshing<T>) -> Way<T> {
-        if refreshing.store_was_asked {
-            return Way::Refresh(refreshing);
-        }
-        let asked = self.engine.log().moment();
-        match self.engine.replacement(&refreshing.entry).await {
-            Some(entry) => {
+        if !refreshing.store_was_asked {
+            let asked = self.engine.log().moment();
+            if let Some(entry) = self.engine.replacement(&refreshing.entry).await {
                 refreshing.lead.land(entry.clone(), Source::Store(asked));
-                Way::Answer(entry, Outcome::Hit)
+                return Way::Answer(entry, Outcome::Hit);
             }
-            None => Way::Refresh(refreshing),
         }
+        self.contend_once(refreshing).await
     }
 
     /// How long a load may take that nobody waits for.

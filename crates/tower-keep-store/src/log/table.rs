@@ -102,6 +102,16 @@ impl Last {
 }
 
 impl Moment {
+    /// When a fetch began that another process made: all that is known of it is where the log stood there.
+    #[must_use]
+    pub fn elsewhere(stamp: Stamp) -> Self {
+        Self {
+            generation: ELSEWHERE,
+            stamp,
+            in_doubt: false,
+        }
+    }
+
     /// The point of the log that had been reached.
     #[must_use]
     pub fn stamp(self) -> Stamp {
@@ -190,7 +200,7 @@ impl Table {
     /// asked at `asked`, although it may have been invalidated since: what comes after a question need
     /// not be in its answer. In doubt, no.
     pub(super) fn may_answer(&self, fetched: Moment, asked: Moment, targets: &[Target]) -> bool {
-        if fetched.generation >= asked.generation {
+        if fetched.generation != ELSEWHERE && fetched.generation >= asked.generation {
             // The fetch began after the question, or nothing came in between.
             return true;
         }
@@ -434,6 +444,9 @@ const SLOTS_PER_TARGET: usize = 64;
 /// What a writer's own record is told by when it comes back: so many others may come in between.
 const NONCES: usize = 4096;
 
+/// The generation of what was fetched in another process, whose generations are not ours.
+const ELSEWHERE: u64 = u64::MAX;
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -587,6 +600,25 @@ mod tests {
         table.doubt_all(&[hard(tag(1))]);
         assert!(!table.may_answer(fetched, table.moment(1), &[tag(1)]));
         assert!(table.may_answer(fetched, table.moment(1), &[tag(2)]));
+    }
+
+    #[test]
+    fn what_was_fetched_elsewhere_answers_who_asked_before_it_was_invalidated_and_no_later() {
+        let mut table = Table::new(8);
+        let unknowing = table.moment(0);
+        let stamp = append(&mut table, 1, vec![]);
+        let fetched = Moment::elsewhere(stamp);
+        let before = table.moment(1);
+        assert!(table.may_answer(fetched, unknowing, &[tag(1)]));
+        append(&mut table, 1, vec![hard(tag(1))]);
+        let after = table.moment(2);
+        let may = |asked, tags: &[Target]| table.may_answer(fetched, asked, tags);
+        assert!(may(before, &[tag(1)]));
+        assert!(!may(after, &[tag(1)]) && may(after, &[tag(2)]));
+        assert!(
+            !may(unknowing, &[tag(1)]),
+            "who knew nothing asked at no time"
+        );
     }
 
     #[test]

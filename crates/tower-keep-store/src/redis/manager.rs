@@ -77,6 +77,10 @@ impl Manager {
         }
     }
 
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Gives the server the scripts that it does not know. One that is not there in time is sent in full with
     /// its first use: a server far away need not take in all of them before it is of any use.
     ///

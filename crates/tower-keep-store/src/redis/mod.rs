@@ -12,7 +12,10 @@ use std::{
 };
 
 use bb8_redis::bb8::{Pool, QueueStrategy, RunError};
-use redis::{RedisResult, Script, aio::MultiplexedConnection};
+use redis::{
+    AsyncConnectionConfig, Client, RedisResult, Script,
+    aio::{AsyncPushSender, MultiplexedConnection},
+};
 use tokio::{
     runtime::Handle,
     time::{Instant, timeout_at},
@@ -34,6 +37,7 @@ mod manager;
 
 /// A Redis server behind its pool and its breaker.
 pub(crate) struct Redis {
+    client: Client,
     pool: Pool<Manager>,
     breaker: Breaker,
     scripts: Arc<Mutex<Vec<Script>>>,
@@ -50,6 +54,7 @@ impl Redis {
     ) -> Result<Arc<Self>, ConnectError> {
         let scripts = Arc::<Mutex<Vec<Script>>>::default();
         let manager = Manager::new(url, scripts.clone())?;
+        let client = manager.client().clone();
         let pool = Pool::builder()
             .max_size(connections)
             .min_idle(connections)
@@ -61,6 +66,7 @@ impl Redis {
             .error_sink(Box::new(Tell))
             .build_unchecked(manager);
         Ok(Arc::new_cyclic(|myself| Self {
+            client,
             pool,
             breaker: Breaker::default(),
             scripts,
@@ -139,6 +145,21 @@ impl Redis {
     /// A connection of one's own, for commands that block. It lives as long as the link.
     pub(crate) async fn dedicated(&self) -> RedisResult<Link> {
         self.pool.dedicated_connection().await
+    }
+
+    /// A connection of one's own, for what the server says unasked. `heard` is called for each such thing,
+    /// and last for the loss of the connection; it must not block.
+    pub(crate) async fn listening(
+        &self,
+        heard: impl AsyncPushSender,
+    ) -> RedisResult<MultiplexedConnection> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(None)
+            .set_push_sender(heard);
+        self.client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await
     }
 
     pub(crate) fn runtime(&self) -> &Handle {

@@ -1,0 +1,111 @@
+//! The way of a request for which this process would fetch: unless another one does.
+
+use http::{Request, Response};
+use http_body::Body;
+use tower_keep_store::Moment;
+use tower_service::Service;
+
+use super::{Fetch, Heeded, Way};
+use crate::{
+    engine::{
+        entry::Entry,
+        flight::{Lead, Source},
+        lease::{Seen, Turn},
+    },
+    http::entry::Stored,
+    service::admits,
+    shared::flight_key,
+};
+
+impl<S, ReqBody, ResBody> Fetch<S, ReqBody>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
+    S::Future: Send,
+    ReqBody: Body + Send + 'static,
+    ResBody: Body + Send + 'static,
+    ResBody::Error: Send,
+{
+    /// Leads for all processes, or waits for the one that does. Nothing means: look again.
+    pub(super) async fn contend(&mut self, lead: Lead<Stored>, seen: Seen) -> Option<Way> {
+        let flight = flight_key(&self.found.key, &self.request.lookup).into_owned();
+        let engine = self.shared.engine.clone();
+        let length = self.shared.lease();
+        let contest =
+            length.and_then(|length| engine.contest(&self.found.key, &flight, length, seen));
+        let mut lead = Some(lead);
+        let Some(mut contest) = contest else {
+            return Some(self.lead_or_alone(lead));
+        };
+        loop {
+            match contest.turn().await {
+                Turn::Fetch(lease) => {
+                    if let Some(lead) = &mut lead {
+                        lead.hold(lease);
+                    }
+                    return Some(self.lead_or_alone(lead));
+                }
+                Turn::Look => {
+                    let looked = engine.look(&self.found.key).await;
+                    if let Some(entry) = looked.refused.filter(|entry| self.was_in_time(entry)) {
+                        let source = elsewhere(&entry);
+                        if let Some(lead) = lead {
+                            lead.land(entry.clone(), source);
+                        }
+                        return Some(Way::Answer(entry, source.outcome()));
+                    }
+                    match self.heed(looked.found, &mut lead, elsewhere) {
+                        Heeded::Go(way) => return Some(way),
+                        Heeded::Again => return None,
+                        Heeded::Miss => {}
+                    }
+                    let Some(seen) = looked.seen else {
+                        return Some(self.lead_or_alone(lead));
+                    };
+                    contest.saw(seen);
+                }
+                turn @ (Turn::Released | Turn::Unshared) => {
+                    if matches!(turn, Turn::Unshared) {
+                        self.shared.mark_unshared(&flight);
+                    }
+                    if let Some(lead) = lead {
+                        lead.release();
+                    }
+                    return Some(self.alone());
+                }
+            }
+        }
+    }
+
+    /// Leads for all processes, unless another refreshes it already: what that brings is found in the store.
+    pub(super) async fn contend_in_background(
+        &mut self,
+        mut lead: Lead<Stored>,
+    ) -> Option<Lead<Stored>> {
+        let flight = flight_key(&self.found.key, &self.request.lookup);
+        let (key, engine) = (&self.found.key, &self.shared.engine);
+        let contest = self
+            .shared
+            .lease()
+            .and_then(|length| engine.contest(key, &flight, length, Seen::ANY));
+        if let Some(mut contest) = contest
+            && let Turn::Fetch(lease) = contest.try_once().await?
+        {
+            lead.hold(lease);
+        }
+        Some(lead)
+    }
+
+    /// Whether what has been invalidated meanwhile answers all the same: this request had asked before.
+    fn was_in_time(&self, entry: &Entry<Stored>) -> bool {
+        let engine = &self.shared.engine;
+        engine.log().is_current()
+            && engine.now() < entry.meta.fresh_until
+            && elsewhere(entry).may_answer(entry, engine.log(), self.asked)
+            && admits(entry, &self.request.lookup)
+    }
+}
+
+/// Another process fetched it: all that is known of when is where the log stood there.
+fn elsewhere(entry: &Entry<Stored>) -> Source {
+    Source::Origin(Moment::elsewhere(entry.meta.stamp))
+}

@@ -1,0 +1,86 @@
+//! The way of a value that this process would load: unless another one does.
+
+use serde::{Serialize, de::DeserializeOwned};
+use tower_keep_store::Moment;
+
+use super::{Found, ObjectCache, Refreshing, Way, value::Object};
+use crate::engine::{
+    entry::{Entry, Usability},
+    flight::{Lead, Source},
+    lease::{Seen, Turn},
+};
+
+impl<T> ObjectCache<T>
+where
+    T: Serialize + DeserializeOwned + Send + Sync + 'static,
+{
+    /// Loads for all processes, or waits for the one that does.
+    /// `before` is when the caller asked, and what the store had then.
+    pub(super) async fn contend(
+        &self,
+        key: &[u8],
+        mut lead: Lead<Object<T>>,
+        before: (Moment, Seen),
+        fallback: Option<Found<T>>,
+    ) -> Way<T> {
+        let (asked, seen) = before;
+        let length = self.class.class.lease;
+        let contest = length.and_then(|length| self.engine.contest(key, key, length, seen));
+        let Some(mut contest) = contest else {
+            return Way::Load(Some(lead), fallback);
+        };
+        loop {
+            match contest.turn().await {
+                Turn::Fetch(lease) => {
+                    lead.hold(lease);
+                    return Way::Load(Some(lead), fallback);
+                }
+                Turn::Look => {
+                    let looked = self.engine.look(key).await;
+                    let fresh = looked.found.filter(|(_, found)| *found == Usability::Fresh);
+                    let landed = fresh.map(|(entry, _)| entry);
+                    let landed = landed.or_else(|| {
+                        looked
+                            .refused
+                            .filter(|entry| self.was_in_time(entry, asked))
+                    });
+                    if let Some(entry) = landed {
+                        let source = Source::Origin(Moment::elsewhere(entry.meta.stamp));
+                        lead.land(entry.clone(), source);
+                        return Way::Answer(entry, source.outcome());
+                    }
+                    let Some(seen) = looked.seen else {
+                        return Way::Load(Some(lead), fallback);
+                    };
+                    contest.saw(seen);
+                }
+                Turn::Released | Turn::Unshared => {
+                    lead.release();
+                    return Way::Load(None, fallback);
+                }
+            }
+        }
+    }
+
+    /// Refreshes for all processes, unless another one does: what that brings is found in the store.
+    pub(super) async fn contend_once(&self, mut refreshing: Refreshing<T>) -> Way<T> {
+        let (key, length) = (&refreshing.entry.key, self.class.class.lease);
+        let contest = length.and_then(|length| self.engine.contest(key, key, length, Seen::ANY));
+        if let Some(mut contest) = contest {
+            match contest.try_once().await {
+                Some(Turn::Fetch(lease)) => refreshing.lead.hold(lease),
+                Some(_) => {}
+                None => return Way::Answer(refreshing.entry, refreshing.outcome),
+            }
+        }
+        Way::Refresh(refreshing)
+    }
+
+    /// Whether what has been invalidated meanwhile answers all the same: its caller had asked before.
+    fn was_in_time(&self, entry: &Entry<Object<T>>, asked: Moment) -> bool {
+        let (engine, fetched) = (&self.engine, Moment::elsewhere(entry.meta.stamp));
+        engine.log().is_current()
+            && engine.now() < entry.meta.fresh_until
+            && entry.may_answer(engine.log(), fetched, asked)
+    }
+}
