@@ -11,7 +11,7 @@ use tower_keep_store::{ConfigError, Invalidations, Mode, StoreError, Target};
 use crate::{
     class::unknown_class,
     dependency::Dependency,
-    engine::{CacheStats, uncertain::Uncertain},
+    engine::{CacheStats, background::Unfinished, uncertain::Uncertain},
     events::{Changed, Follower, Following, Rules, effects},
     inspect::{Inspection, inspect, requests},
     object::{Fence, ObjectCache},
@@ -191,7 +191,7 @@ impl CacheHandle {
     {
         let Shared { engine, keys, .. } = &*self.shared;
         let targets = dependencies.into_iter().map(|it| it.into().target(keys));
-        let doubt = Uncertain::announced(engine.store(), targets.collect(), self.lease).await;
+        let doubt = Uncertain::announced(engine, targets.collect(), self.lease).await;
         let result = change.await;
         let _written_or_waiting = doubt.ends().await;
         result
@@ -340,8 +340,22 @@ impl CacheHandle {
             class.clone(),
             shared.first_level_bytes,
             shared.patience,
+            shared.engine.background.clone(),
         );
         Ok(objects.consistency(shared.consistency))
+    }
+
+    /// Lets no fetch begin in the background any more, and waits for those under way there, for bodies that are
+    /// read on after their client has left, for entries on their way into the store, and for invalidations on
+    /// their way into the log; at the deadline ends what is left, and says what that was. The [object
+    /// caches](Self::objects) of this handle are included.
+    ///
+    /// To be called when the server has answered its last request. Requests are answered afterwards too, from
+    /// what is stored and by the origin; what they bring is not written into the store any more.
+    /// Invalidations always are.
+    pub async fn shutdown(&self, deadline: Duration) -> Unfinished {
+        let engine = &self.shared.engine;
+        engine.background.shutdown(engine.log(), deadline).await
     }
 
     /// Counters since the layer was built.
