@@ -8,7 +8,7 @@ use tower_keep_store::{StoreError, Target, Timestamp, Verdict};
 use crate::{
     engine::entry::{Entry, Usability},
     http::{
-        answer::age,
+        answer::current_age,
         entry::{Stored, StoredResponse, Variants},
     },
     shared::{Shared, variant_key},
@@ -172,7 +172,7 @@ fn inspection(
         variant: None,
         status: response.status,
         body: response.body.len(),
-        age: age(response, meta, now),
+        age: current_age(response, meta, now),
         fresh_for: meta.fresh_until.since(now),
         stale_while_revalidate: meta.stale_until.since(now),
         stale_if_error: meta.error_until.since(now),

@@ -77,7 +77,7 @@ pub(crate) fn put(
 }
 
 fn lookup(shared: &Shared, request: &request::Parts) -> Result<Lookup, NotStored> {
-    match plan(request, false) {
+    match plan(request, false, false) {
         Plan::Lookup(_) if shared.bypasses(request) => Err(NotStored("bypass-when")),
         Plan::Lookup(lookup) if !lookup.head && !lookup.ranged => Ok(lookup),
         _ => Err(NotStored("request")),
