@@ -250,9 +250,9 @@ impl<V: Value> Engine<V> {
             unreadable: read(&self.counts.unreadable),
             unwritten: read(&self.counts.unwritten),
             failed_reads: read(&self.counts.failed_reads),
+            unrefreshed: read(&self.counts.unrefreshed),
             invalidated_targets: heard.targets,
             invalidation_records: heard.records,
-            unrefreshed: read(&self.counts.unrefreshed),
             unknown_events: read(&self.counts.unknown_events),
             unlabelled: read(&self.counts.unlabelled),
         }

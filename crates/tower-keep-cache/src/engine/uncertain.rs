@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tower_keep_store::{Doubt, Stamp, StoreError, Target};
 
-use super::{Engine, change::Change, envelope::Value};
+use super::{background::Background, change::Change};
 
 /// A change that may be made any moment, and what depends on it. Dropped, it ends all the same: the change may
 /// have been made.
@@ -18,26 +18,25 @@ pub(crate) enum Uncertain {
 impl Uncertain {
     /// Announces it: two records, one now and one at its end. If that cannot be written, the change goes on
     /// without: a store that is down must not keep an application from its database.
-    pub(crate) async fn announced<V: Value>(
-        engine: &Engine<V>,
+    pub(crate) async fn announced(
+        store: &Store,
+        background: &Background,
         targets: Vec<Target>,
         lease: Duration,
     ) -> Self {
-        let store = engine.store();
         let deadline = store.step_deadline();
         match store.log().doubt(&targets, lease, deadline).await {
             Ok(doubt) => Self::Announced(doubt),
             Err(error) => {
                 tracing::warn!(%error, "a change could not be announced");
-                Self::quiet(engine, targets)
+                Self::quiet(store, background, targets)
             }
         }
     }
 
     /// One record, at its end.
-    pub(crate) fn quiet<V: Value>(engine: &Engine<V>, targets: Vec<Target>) -> Self {
-        let (store, background) = (engine.store().clone(), engine.background.clone());
-        Self::Quiet(Change::begins(store, background, targets))
+    pub(crate) fn quiet(store: &Store, background: &Background, targets: Vec<Target>) -> Self {
+        Self::Quiet(Change::begins(store.clone(), background.clone(), targets))
     }
 
     /// Invalidates what it may have changed. Returns where that stands in the log.

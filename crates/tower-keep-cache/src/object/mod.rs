@@ -62,9 +62,9 @@ pub struct ObjectCache<T> {
     engine: Arc<Engine<Object<T>>>,
     class: Arc<NamedClass>,
     consistency: Consistency,
+    patience: Duration,
     /// How long the others wait for the end of a write that was announced; nothing: none is.
     lease: Option<Duration>,
-    patience: Duration,
 }
 
 /// A moment before a change or a read, from which on nothing may have been invalidated if a value made
@@ -119,8 +119,8 @@ where
             engine: Arc::new(engine),
             class,
             consistency: Consistency::default(),
-            lease: None,
             patience,
+            lease: None,
         }
     }
 
@@ -237,9 +237,10 @@ where
         let targets = targets(&key, tags);
         let log = self.engine.log();
         let before = log.stamp();
+        let (store, background) = (self.engine.store(), &self.engine.background);
         let uncertain = match self.lease {
-            Some(lease) => Uncertain::announced(&self.engine, targets.clone(), lease).await,
-            None => Uncertain::quiet(&self.engine, targets.clone()),
+            Some(lease) => Uncertain::announced(store, background, targets.clone(), lease).await,
+            None => Uncertain::quiet(store, background, targets.clone()),
         };
         let result = change.await;
         let appended = uncertain.ends().await;
@@ -459,8 +460,8 @@ impl<T> Clone for ObjectCache<T> {
             engine: self.engine.clone(),
             class: self.class.clone(),
             consistency: self.consistency,
-            lease: self.lease,
             patience: self.patience,
+            lease: self.lease,
         }
     }
 }

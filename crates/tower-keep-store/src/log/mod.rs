@@ -333,12 +333,6 @@ impl InvalidationLog {
         self.folded.feed.listen()
     }
 
-    /// How much this process has heard of.
-    #[must_use]
-    pub fn heard(&self) -> Heard {
-        self.folded.feed.heard()
-    }
-
     /// How many calls of [`append`](Self::append) in this process are not known to stand in the log yet.
     #[must_use]
     pub fn unwritten(&self) -> u64 {
@@ -353,6 +347,12 @@ impl InvalidationLog {
         if let Some(shared) = &self.shared {
             shared.log().flush().await;
         }
+    }
+
+    /// How much this process has heard of.
+    #[must_use]
+    pub fn heard(&self) -> Heard {
+        self.folded.feed.heard()
     }
 
     /// Whether since `before` the record at `at` was the only one that invalidated these targets, so
