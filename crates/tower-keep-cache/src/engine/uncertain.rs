@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tower_keep_store::{Doubt, Stamp, StoreError, Target};
+use tower_keep_store::{Doubt, Stamp, Store, StoreError, Target};
 
 use super::{background::Background, change::Change};
 
