@@ -291,7 +291,8 @@ impl CacheHandle {
     }
 
     /// What is stored for one URI, in this process and in the store, with all its variants: for those who run the
-    /// cache, to see what would be used and what not, and why. Bodies are not told, and nothing is touched.
+    /// cache, to see what would be used and what not, and why. Bodies are not told, and nothing is touched. Parts of
+    /// what is not stored as a whole are not shown.
     ///
     /// `authority` is what clients send as `Host`, used where the URI has none of its own. As HTTP/1.1 does not
     /// tell the scheme, each that may have been is looked for: three reads of the store, and one for each variant.

@@ -149,8 +149,10 @@
 //! ([`invalidate`](CacheHandle::invalidate)); by what changed, where [`Rules`] say in one place what depends on it
 //! ([`changed`](CacheHandle::changed)); or from any stream of such events ([`follow`](CacheHandle::follow)), so that
 //! no writer can forget. What is invalidated, here or elsewhere, goes out as a stream too
-//! ([`invalidations`](CacheHandle::invalidations)). Each call is one record, whatever it names, and one round trip (the script); calls that
-//! come while another is being written share the next record.
+//! ([`invalidations`](CacheHandle::invalidations)). Each call is one record, whatever it names, and one round trip
+//! (the script); calls that come while another is being written share the next record, and what they share is
+//! [counted](CacheStats::invalidation_records). What is stored of a URI, and what an invalidation did to it, can be
+//! [looked at](CacheHandle::inspect).
 //!
 //! The answer to an unsafe request tells of changes too: it invalidates the request's URI, those that `Location` and
 //! `Content-Location` name on the same host, hard, unless it is a refusal; and the groups in
@@ -161,7 +163,8 @@
 //! change and that moment others may be served what was before: await it before the change is reported as done.
 //! While the store is down, slow or hung the call fails after the store's deadline, or at once; what it named is refused
 //! in this process all the same, and is written when the store takes it, however late; over 4096 that wait become
-//! one: everything. A process that ends before loses what it has not written.
+//! one: everything. A process that ends before loses what it has not written
+//! ([`shutdown`](CacheHandle::shutdown) waits for it), and what a followed stream holds that was not read yet.
 //!
 //! A change can be announced: [`CacheHandle::write`] puts what depends on it in doubt in every process while it runs,
 //! and [`ObjectCache::announce_writes`] does so for values. That is a second record and round trip, before the
