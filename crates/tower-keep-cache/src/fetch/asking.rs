@@ -120,9 +120,11 @@ impl Asking {
         times: Times,
     ) -> Result<StoragePlan, Refusal> {
         // A response to HEAD is not one to GET (RFC 9110 §9.3.2).
+        if self.lookup.head {
+            return Err(Refusal::Head);
+        }
         // Nor is what only a part may be answered with: 416, say.
-        let is_whole = !self.lookup.ranged || head.status == StatusCode::OK;
-        if self.lookup.head || !is_whole {
+        if self.lookup.ranged && head.status != StatusCode::OK {
             return Err(Refusal::Status);
         }
         self.storage_plan(head, times)

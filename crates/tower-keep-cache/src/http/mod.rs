@@ -8,6 +8,8 @@ pub(crate) mod demands;
 pub(crate) mod entry;
 pub(crate) mod freshening;
 pub(crate) mod freshness;
+#[cfg(test)]
+mod fuzz;
 pub(crate) mod head;
 pub(crate) mod key;
 mod lifetime;

@@ -212,4 +212,4 @@ fn targets(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
