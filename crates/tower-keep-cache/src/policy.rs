@@ -41,7 +41,8 @@ impl CachePolicy {
     ///   than it is [kept](crate::CacheLayerBuilder::keep) answers in its place, unless it says
     ///   `must-revalidate`, `proxy-revalidate`, `no-cache` or `s-maxage` (§4.2.4).
     /// - Parts (206) are stored and answer requests for what lies wholly within them (§3.3), one stretch of bytes for
-    ///   each response; those that touch and have the same strong validator are joined (§3.4).
+    ///   each response; those that touch and have the same strong validator are joined, and a beginning is
+    ///   completed with the rest (§3.4).
     /// - A 200 to POST that states a lifetime and names the URI that was posted to in `Content-Location` is stored
     ///   as the answer to GET (RFC 9110 §9.3.3); a POST is never answered from the cache.
     /// - A 200 to HEAD without `ETag` and `Last-Modified` updates the stored answer to GET, unless it has another

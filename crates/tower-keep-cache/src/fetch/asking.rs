@@ -51,6 +51,8 @@ pub(super) struct Asking {
     pub(super) known: Option<Arc<Entry<Stored>>>,
     /// Whether the origin is asked to confirm that.
     pub(super) validates: bool,
+    /// What the origin is asked for the rest of.
+    pub(super) beginning: Option<Arc<Entry<Stored>>>,
 }
 
 impl Asking {
@@ -66,8 +68,15 @@ impl Asking {
         {
             return stale;
         }
-        let took = self.shared.engine.passed().saturating_sub(self.began);
+        let took = self.took();
         let (head, body) = response.into_parts();
+        if let Some(beginning) = self.beginning.take() {
+            match head.status {
+                StatusCode::PARTIAL_CONTENT => return self.complete(&beginning, head, body),
+                StatusCode::RANGE_NOT_SATISFIABLE => return self.refuse_rest(),
+                _ => {}
+            }
+        }
         if head.status == StatusCode::NOT_MODIFIED
             && let Some(known) = self.known.take_if(|_| self.validates)
         {
@@ -100,14 +109,19 @@ impl Asking {
         }
     }
 
+    /// How long the origin has taken.
+    pub(super) fn took(&self) -> Duration {
+        self.shared.engine.passed().saturating_sub(self.began)
+    }
+
     /// The origin has taken so long to the head of its answer; where that is stored as it passes, the rest is
     /// added at its end.
-    fn tell(&self, took: Duration, refusal: Option<Refusal>) -> bool {
+    pub(super) fn tell(&self, took: Duration, refusal: Option<Refusal>) -> bool {
         let told = Told::from(self.outcome()).origin_time(took);
         tell(self.cell.as_ref(), told.unstored(refusal.is_some()))
     }
 
-    fn decide(&mut self, head: &response::Parts) -> Result<Fill, Refusal> {
+    pub(super) fn decide(&mut self, head: &response::Parts) -> Result<Fill, Refusal> {
         let times = self.times();
         let plan = self.plan(head, times)?;
         Ok(self.fill(plan, head, times))
@@ -181,7 +195,7 @@ impl Asking {
         self.release();
     }
 
-    fn finish<B: Body>(
+    pub(super) fn finish<B: Body>(
         &self,
         head: response::Parts,
         body: ResponseBody<B>,

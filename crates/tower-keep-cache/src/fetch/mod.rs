@@ -35,6 +35,7 @@ use self::{asking::Asking, renewal::can_be_validated};
 pub(crate) use self::{part::PartFetch, refresh::Refresh};
 
 mod asking;
+mod completing;
 mod head;
 mod part;
 mod refresh;
@@ -380,6 +381,7 @@ where
             known: self.known,
             validates,
             personal: Personal::watch(&mut head.extensions),
+            beginning: None,
             why,
             lead,
         };
@@ -388,6 +390,7 @@ where
         if let Some(stored) = asking.validated() {
             ask_for_validation(&mut head.headers, &stored.headers);
         }
+        asking.ask_for_rest(&mut head.headers);
         let request = Request::from_parts(head, body);
         calls_origin(asking.cell.as_ref());
         match Oneshot::new(self.origin.0, request).await {
