@@ -98,6 +98,10 @@ impl Fill {
             digest: shared.variant_of(&names, request.headers),
             names,
         });
+        let mut headers = kept_headers(head, times.received);
+        for name in shared.storing.withheld(&head.headers) {
+            headers.remove(name);
+        }
         Self {
             shared,
             lead,
@@ -107,7 +111,7 @@ impl Fill {
             fetched: request.fetched,
             meta,
             status: head.status,
-            headers: kept_headers(head, times.received),
+            headers,
             promised_length: promised_length(&head.headers),
             variant,
             part: None,

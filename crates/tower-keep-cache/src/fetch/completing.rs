@@ -1,4 +1,4 @@
-//! Asking only for what is missing of a stored part (RFC 9111 §3.4).
+//! Asking only for what is missing of a stored part (RFC 9111 §3.3, §3.4).
 //!
 //! "A cache MAY complete a stored incomplete response by making a subsequent range request and combining the
 //! successful response with the stored response", if both have the same strong validator. So the origin is asked for

@@ -72,8 +72,12 @@ impl Asking {
             kept_until: plan.fresh_until + plan.keep,
             ..known.meta.clone()
         };
+        let mut headers = kept_headers(&head, times.received);
+        for name in self.shared.storing.withheld(&head.headers) {
+            headers.remove(name);
+        }
         let response = StoredResponse {
-            headers: kept_headers(&head, times.received),
+            headers,
             initial_age: initial_age(&head.headers, times),
             shared_with: plan.shared_with,
             said: Said::default(),

@@ -26,3 +26,4 @@ mod surrogate;
 pub(crate) mod targeted;
 pub(crate) mod validation;
 pub(crate) mod vary;
+pub(crate) mod withheld;
