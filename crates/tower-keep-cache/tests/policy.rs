@@ -80,21 +80,21 @@ async fn by_the_rfc_what_is_said_of_some_fields_holds_for_them_only() {
         (CachePolicy::rfc9111(), "max-age=60, no-cache=\"a\"", true),
         (
             CachePolicy::rfc9111(),
-            "max-age=60, private=\"a, x-none\"",
+            "max-age=60, no-cache=\"a, x-none\"",
             true,
         ),
         (
             CachePolicy::rfc9111(),
-            "max-age=60, private=\"a, vary\"",
+            "max-age=60, no-cache=\"a, vary\"",
             false,
         ),
         (
             CachePolicy::rfc9111(),
-            "max-age=60, private=\"a\", private",
+            "max-age=60, no-cache=\"a\", no-cache",
             false,
         ),
         (CachePolicy::default(), "max-age=60, no-cache=\"a\"", false),
-        (CachePolicy::default(), "max-age=60, private=\"a\"", false),
+        (CachePolicy::rfc9111(), "max-age=60, private=\"a\"", false),
     ] {
         let origin = Origin::new(move |_| {
             let fields = [("cache-control", control), ("a", "1"), ("b", "1")];

@@ -12,10 +12,10 @@ use super::withheld::names;
 pub(crate) struct Control {
     pub(crate) no_store: bool,
     pub(crate) no_cache: bool,
-    pub(crate) private: bool,
-    /// `no-cache` or `private` with [names](super::withheld) of fields without which the response is whole.
+    /// `no-cache` with [names](super::withheld) of fields without which the response is whole.
     pub(crate) names_no_cache: bool,
-    pub(crate) names_private: bool,
+    /// With or without field names: who names some often means the page.
+    pub(crate) private: bool,
     pub(crate) public: bool,
     /// `must-revalidate` or `proxy-revalidate`.
     pub(crate) must_revalidate: bool,
@@ -55,7 +55,6 @@ impl Control {
     pub(crate) fn unqualified(self) -> Self {
         Self {
             no_cache: self.no_cache || self.names_no_cache,
-            private: self.private || self.names_private,
             ..self
         }
     }
@@ -101,10 +100,7 @@ impl Control {
                 None => self.no_cache = true,
             }
         } else if is("private") {
-            match argument.and_then(names) {
-                Some(_) => self.names_private = true,
-                None => self.private = true,
-            }
+            self.private = true;
         } else if is("must-revalidate") || is("proxy-revalidate") {
             self.must_revalidate = true;
         } else if is("must-understand") {
@@ -230,20 +226,19 @@ mod tests {
 
     #[test]
     fn what_restricts_is_believed_in_any_form() {
-        assert!(control(&[b"private=\"set-cookie\""]).unqualified().private);
+        assert!(control(&[b"private=\"set-cookie\""]).private);
         assert!(control(&[b"no-cache=\"a, b\""]).unqualified().no_cache);
+        assert!(!control(&[b"no-cache=\"a, b\""]).no_cache);
         assert!(control(&[b"no-cache=\"a, b\", no-cache"]).no_cache);
         for all in [
-            "private=",
-            "private=a",
-            "private=\"\"",
-            "private=\"vary\"",
-            "private=\"a b\"",
+            "no-cache=",
+            "no-cache=a",
+            "no-cache=\"\"",
+            "no-cache=\"vary\"",
+            "no-cache=\"a b\"",
         ] {
-            assert!(control(&[all.as_bytes()]).private, "{all}");
+            assert!(control(&[all.as_bytes()]).no_cache, "{all}");
         }
-        let some = control(&[b"private=\"a\", no-cache=\"b\""]);
-        assert!(!some.private && !some.no_cache);
         assert!(control(&[b"no-store=yes"]).no_store);
         assert!(control(&[b"max-age=60, ext=\"open"]).no_store);
         assert!(!control(&[b"public=1"]).public);

@@ -55,7 +55,7 @@ pub(crate) struct StoragePlan {
     pub(crate) always_validated: bool,
     pub(crate) initial_age: Duration,
     pub(crate) shared_with: SharedWith,
-    pub(crate) variance: Option<Box<[http::HeaderName]>>,
+    pub(crate) variance: Option<Box<[HeaderName]>>,
     pub(crate) targets: Vec<Target>,
     pub(crate) largest_body: usize,
     pub(crate) variants: usize,

@@ -1,4 +1,4 @@
-//! Fields that a response names in `no-cache="…"` and `private="…"`: the rest of it may be stored.
+//! Fields that a response names in `no-cache="…"`: the rest of it may be used.
 
 use http::{
     HeaderMap, HeaderName,
@@ -9,16 +9,14 @@ use http::{
 
 use super::control::directives;
 
-/// What says `no-cache` of some fields may be used without them, or once it is validated (RFC 9111 §5.2.2.4); what says
-/// `private` of some may be stored without them (§5.2.2.7). Both are kept by storing the response without them.
+/// What says `no-cache` of some fields may be used without them, or once it is validated (RFC 9111 §5.2.2.4): so it is
+/// stored without them.
 pub(crate) fn withheld(response: &HeaderMap) -> Vec<HeaderName> {
     response
         .get_all(CACHE_CONTROL)
         .iter()
         .flat_map(|line| directives(line.as_bytes()))
-        .filter(|(name, _)| {
-            name.eq_ignore_ascii_case(b"no-cache") || name.eq_ignore_ascii_case(b"private")
-        })
+        .filter(|(name, _)| name.eq_ignore_ascii_case(b"no-cache"))
         .filter_map(|(_, argument)| names(argument?))
         .flatten()
         .collect()
@@ -64,7 +62,7 @@ mod tests {
     #[test]
     fn fields_are_named_in_quoted_lists() {
         assert_eq!(
-            of("no-cache=\"a, B\", max-age=60, Private=\"c\""),
+            of("no-cache=\"a, B\", max-age=60, No-Cache=\"c\""),
             ["a", "b", "c"]
         );
         for nothing in [
@@ -73,7 +71,8 @@ mod tests {
             "no-cache=\"\"",
             "no-cache=\"a b\"",
             "no-cache=\"a, vary\"",
-            "private=\"content-type\"",
+            "no-cache=\"content-type\"",
+            "private=\"a\"",
             "x=\"no-cache=\\\"a\\\"\"",
             "no-cache=\"a",
         ] {
