@@ -104,6 +104,9 @@ impl Fill {
             digest: shared.variant_of(&names, request.headers),
             names,
         });
+        for name in shared.storing.withheld(&head.headers) {
+            headers.remove(name);
+        }
         Self {
             shared,
             lead,

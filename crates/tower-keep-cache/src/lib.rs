@@ -71,6 +71,8 @@
 //! strong validator, makes it longer, until it is the whole; another that does not takes its place. Requests for
 //! parts do not wait for one another; one that this process cannot answer asks the store for the whole and for the
 //! part (two `GET`), then the origin. A lost race costs a part.
+//! Who asks for the whole, where this process has its beginning under a strong validator, has the origin send the rest
+//! only (`If-Range`); should the origin not keep to that condition, he is answered 502 and the part is given up.
 //!
 //! A 200 to a HEAD that had to go to the origin says something of the stored answer to GET, too: with the same
 //! validators and length it is fresh again, with the fields of the answer to HEAD; otherwise it is stale.
@@ -321,7 +323,7 @@
 //!
 //! # What it does not do yet
 //!
-//! Ask only for what is missing of a part, validate parts, validate for several variants at once,
+//! Validate parts, validate for several variants at once,
 //! gRPC, transcoding. Requests with a validator that the origin gave out are
 //! not collapsed where nothing is stored: the origin answers each. A confirmation that makes an entry fresh
 //! writes the whole of it anew into the store.

@@ -24,6 +24,8 @@ pub struct CachePolicy {
     pub(crate) fills_from_post: bool,
     /// Which requests select the same variant.
     pub(crate) normalising: Normalising,
+    /// Store the rest of a response that names fields in `no-cache`.
+    pub(crate) heeds_field_names: bool,
     /// Let requests ask for more, or for less, than what is fresh.
     pub(crate) heeds_requests: bool,
 }
@@ -40,8 +42,12 @@ impl CachePolicy {
     /// - Where the inner service fails (not where it answers with an error), what is past its time for no longer
     ///   than it is [kept](crate::CacheLayerBuilder::keep) answers in its place, unless it says
     ///   `must-revalidate`, `proxy-revalidate`, `no-cache` or `s-maxage` (§4.2.4).
+    /// - A response that says `no-cache` of some of its fields only (`no-cache="x-user"`) is stored without them, if
+    ///   it is whole without them (§5.2.2.4). (The default takes it as said of the response; `private` is taken so by
+    ///   both.)
     /// - Parts (206) are stored and answer requests for what lies wholly within them (§3.3), one stretch of bytes for
-    ///   each response; those that touch and have the same strong validator are joined (§3.4).
+    ///   each response; those that touch and have the same strong validator are joined, and a beginning is
+    ///   completed with the rest (§3.4).
     /// - A 200 to POST that states a lifetime and names the URI that was posted to in `Content-Location` is stored
     ///   as the answer to GET (RFC 9110 §9.3.3); a POST is never answered from the cache.
     /// - A 200 to HEAD without `ETag` and `Last-Modified` updates the stored answer to GET, unless it has another
@@ -61,6 +67,7 @@ impl CachePolicy {
             fills_from_post: true,
             normalising: Normalising::Full,
             stores_parts: true,
+            heeds_field_names: true,
             heeds_requests: true,
         }
     }

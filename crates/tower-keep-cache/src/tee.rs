@@ -63,12 +63,21 @@ impl<B: Body> Tee<B> {
         B: Send + 'static,
         B::Error: Send,
     {
-        let flight = fill.flight().cloned();
-        let is_leased = fill.is_leased();
+        Self::continuing(Bytes::new(), inner, Some(fill))
+    }
+
+    /// The inner body after what of it is known already, stored if there is a fill.
+    pub(crate) fn continuing(beginning: Bytes, inner: B, fill: Option<Fill>) -> Self
+    where
+        B: Send + 'static,
+        B::Error: Send,
+    {
+        let flight = fill.as_ref().and_then(Fill::flight).cloned();
+        let is_leased = fill.as_ref().is_some_and(Fill::is_leased);
         let mut passage = Passage {
             inner: Box::pin(inner),
             ahead: VecDeque::new(),
-            fill: Some(Collecting {
+            fill: fill.map(|fill| Collecting {
                 fill,
                 collected: Collected::Nothing,
                 trailers: None,
@@ -77,6 +86,11 @@ impl<B: Body> Tee<B> {
             is_broken: false,
             client: None,
         };
+        if !beginning.is_empty() {
+            let frame = Frame::data(beginning);
+            passage.collect(&frame);
+            passage.ahead.push_back(Ok(frame));
+        }
         // An empty body may never be polled.
         passage.finish_at_end();
         let is_whole = passage.fill.is_none();

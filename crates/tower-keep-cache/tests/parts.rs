@@ -205,3 +205,107 @@ async fn who_would_be_satisfied_with_the_cache_only_is_told_so_of_parts_too() {
     assert_eq!(refused.status, StatusCode::GATEWAY_TIMEOUT);
     assert_eq!(origin.calls(), 0);
 }
+
+#[tokio::test]
+async fn only_what_is_missing_of_a_part_is_asked_for() {
+    for place in Place::both().await {
+        let origin = parts(TAGGED);
+        let cache = cache(&place, &origin);
+        ask(&cache, range("bytes=0-3")).await;
+        let whole = ask(&cache, get("/a")).await;
+        assert_eq!((whole.status.as_u16(), whole.text()), (200, WHOLE));
+        assert_eq!(whole.cache_status(), "tower-keep;fwd=partial;stored");
+        assert_eq!(whole.field("content-length"), Some("10"));
+        assert_eq!(whole.field("content-range"), None);
+        assert_eq!(whole.outcome, Some(Outcome::Miss));
+        let hit = ask(&cache, get("/a")).await;
+        assert_eq!((hit.text(), hit.outcome), (WHOLE, Some(Outcome::Hit)));
+        assert_eq!(origin.calls(), 2);
+    }
+}
+
+/// Answers the first request with a part, the second with this.
+fn then(rest: fn(&Request<ScriptedBody>) -> http::Response<ScriptedBody>) -> Origin<ScriptedBody> {
+    let calls = std::sync::atomic::AtomicUsize::new(0);
+    Origin::new(move |request: Request<ScriptedBody>| {
+        let call = calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let answer = match call {
+            0 => partial("\"1\"", "bytes 0-3/10", "0123"),
+            1 => rest(&request),
+            _ => response(TAGGED, ScriptedBody::full(WHOLE)),
+        };
+        async move { Ok(answer) }
+    })
+}
+
+fn partial(tag: &str, place: &str, body: &'static str) -> http::Response<ScriptedBody> {
+    let fields = [
+        ("cache-control", "max-age=60"),
+        ("etag", tag),
+        ("content-range", place),
+    ];
+    let mut part = response(&fields, ScriptedBody::full(body));
+    *part.status_mut() = StatusCode::PARTIAL_CONTENT;
+    part
+}
+
+#[tokio::test]
+async fn the_rest_has_to_be_of_the_same() {
+    let origin = then(|request| {
+        assert_eq!(request.headers()["range"], "bytes=4-");
+        assert_eq!(request.headers()["if-range"], "\"1\"");
+        let fields = [("cache-control", "max-age=60"), ("etag", "\"2\"")];
+        response(&fields, ScriptedBody::full("another"))
+    });
+    let other = cache(&Place::memory(), &origin);
+    ask(&other, range("bytes=0-3")).await;
+    let whole = ask(&other, get("/a")).await;
+    assert_eq!((whole.status.as_u16(), whole.text()), (200, "another"));
+    assert_eq!(ask(&other, get("/a")).await.outcome, Some(Outcome::Hit));
+}
+
+#[tokio::test]
+async fn an_origin_that_does_not_keep_to_the_condition_is_asked_for_all_the_next_time() {
+    let origins = [
+        then(|_| partial("\"2\"", "bytes 4-9/10", "xxxxxx")),
+        then(|_| partial("\"1\"", "bytes 5-9/10", "56789")),
+        then(|_| partial("\"1\"", "bytes 4-8/10", "45678")),
+        then(|_| {
+            let mut refusal = response(TAGGED, ScriptedBody::empty());
+            *refusal.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
+            refusal
+        }),
+    ];
+    for origin in origins {
+        let cache = cache(&Place::memory(), &origin);
+        ask(&cache, range("bytes=0-3")).await;
+        let refused = ask(&cache, get("/a")).await;
+        assert_eq!(refused.status, StatusCode::BAD_GATEWAY);
+        assert_eq!(refused.outcome, Some(Outcome::Error));
+        let whole = ask(&cache, get("/a")).await;
+        assert_eq!((whole.status.as_u16(), whole.text()), (200, WHOLE));
+    }
+}
+
+#[tokio::test]
+async fn a_rest_that_breaks_off_is_not_stored() {
+    let origin = then(|_| partial("\"1\"", "bytes 4-9/10", "456"));
+    let cache = cache(&Place::memory(), &origin);
+    ask(&cache, range("bytes=0-3")).await;
+    assert_eq!(ask(&cache, get("/a")).await.text(), "0123456");
+    assert_eq!(ask(&cache, get("/a")).await.outcome, Some(Outcome::Miss));
+}
+
+#[tokio::test]
+async fn what_may_not_be_stored_is_completed_all_the_same() {
+    let origin = then(|_| {
+        let mut rest = partial("\"1\"", "bytes 4-9/10", "456789");
+        let no_store = http::HeaderValue::from_static("no-store");
+        rest.headers_mut().insert("cache-control", no_store);
+        rest
+    });
+    let cache = cache(&Place::memory(), &origin);
+    ask(&cache, range("bytes=0-3")).await;
+    let whole = ask(&cache, get("/a")).await;
+    assert_eq!((whole.status.as_u16(), whole.text()), (200, WHOLE));
+}

@@ -73,3 +73,44 @@ async fn by_the_rfc_what_is_stale_answers_while_the_origin_cannot_be_reached() {
         assert!(cache.clone().oneshot(get("/")).await.is_err());
     }
 }
+
+#[tokio::test]
+async fn by_the_rfc_what_is_said_of_some_fields_holds_for_them_only() {
+    for (policy, control, is_stored) in [
+        (CachePolicy::rfc9111(), "max-age=60, no-cache=\"a\"", true),
+        (
+            CachePolicy::rfc9111(),
+            "max-age=60, no-cache=\"a, x-none\"",
+            true,
+        ),
+        (
+            CachePolicy::rfc9111(),
+            "max-age=60, no-cache=\"a, vary\"",
+            false,
+        ),
+        (
+            CachePolicy::rfc9111(),
+            "max-age=60, no-cache=\"a\", no-cache",
+            false,
+        ),
+        (CachePolicy::default(), "max-age=60, no-cache=\"a\"", false),
+        (CachePolicy::rfc9111(), "max-age=60, private=\"a\"", false),
+    ] {
+        let origin = Origin::new(move |_| {
+            let fields = [("cache-control", control), ("a", "1"), ("b", "1")];
+            let page = response(&fields, ScriptedBody::full("page"));
+            async move { Ok(page) }
+        });
+        let layer = Place::memory().layer().policy(policy).build();
+        let cache = service(&layer.expect("good options"), &origin);
+        assert_eq!(ask(&cache, get("/")).await.field("a"), Some("1"));
+        let again = ask(&cache, get("/")).await;
+        assert_eq!(
+            again.outcome == Some(Outcome::Hit),
+            is_stored,
+            "{policy:?} {control}"
+        );
+        assert_eq!(again.field("a").is_none(), is_stored);
+        assert_eq!(again.field("b"), Some("1"));
+    }
+}

@@ -56,6 +56,8 @@ pub(super) struct Asking {
     pub(super) validates: bool,
     /// Whether nobody waits for it.
     pub(super) is_unattended: bool,
+    /// What the origin is asked for the rest of.
+    pub(super) beginning: Option<Arc<Entry<Stored>>>,
 }
 
 impl Asking {
@@ -71,8 +73,15 @@ impl Asking {
         {
             return stale;
         }
-        let took = self.shared.engine.passed().saturating_sub(self.began);
+        let took = self.took();
         let (head, body) = response.into_parts();
+        if let Some(beginning) = self.beginning.take() {
+            match head.status {
+                StatusCode::PARTIAL_CONTENT => return self.complete(&beginning, head, body),
+                StatusCode::RANGE_NOT_SATISFIABLE => return self.refuse_rest(),
+                _ => {}
+            }
+        }
         if head.status == StatusCode::NOT_MODIFIED
             && let Some(known) = self.known.take_if(|_| self.validates)
         {
@@ -105,14 +114,19 @@ impl Asking {
         }
     }
 
+    /// How long the origin has taken.
+    pub(super) fn took(&self) -> Duration {
+        self.shared.engine.passed().saturating_sub(self.began)
+    }
+
     /// The origin has taken so long to the head of its answer; where that is stored as it passes, the rest is
     /// added at its end.
-    fn tell(&self, took: Duration, refusal: Option<Refusal>) -> bool {
+    pub(super) fn tell(&self, took: Duration, refusal: Option<Refusal>) -> bool {
         let told = Told::from(self.outcome()).origin_time(took);
         tell(self.cell.as_ref(), told.unstored(refusal.is_some()))
     }
 
-    fn decide(&mut self, head: &response::Parts) -> Result<Fill, Refusal> {
+    pub(super) fn decide(&mut self, head: &response::Parts) -> Result<Fill, Refusal> {
         let times = self.times();
         let plan = self.plan(head, times)?;
         Ok(self.fill(plan, head, times))
@@ -125,9 +139,11 @@ impl Asking {
         times: Times,
     ) -> Result<StoragePlan, Refusal> {
         // A response to HEAD is not one to GET (RFC 9110 §9.3.2).
+        if self.lookup.head {
+            return Err(Refusal::Head);
+        }
         // Nor is what only a part may be answered with: 416, say.
-        let is_whole = !self.lookup.ranged || head.status == StatusCode::OK;
-        if self.lookup.head || !is_whole {
+        if self.lookup.ranged && head.status != StatusCode::OK {
             return Err(Refusal::Status);
         }
         self.storage_plan(head, times)
@@ -192,7 +208,7 @@ impl Asking {
         }
     }
 
-    fn finish<B: Body>(
+    pub(super) fn finish<B: Body>(
         &self,
         head: response::Parts,
         body: ResponseBody<B>,

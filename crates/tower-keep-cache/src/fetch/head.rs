@@ -75,6 +75,9 @@ impl Asking {
         };
         let mut headers = kept_headers(&head, times.received);
         hide(&self.shared.hidden, &mut headers);
+        for name in self.shared.storing.withheld(&head.headers) {
+            headers.remove(name);
+        }
         let response = StoredResponse {
             headers,
             initial_age: initial_age(&head.headers, times),

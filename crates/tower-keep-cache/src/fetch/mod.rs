@@ -36,6 +36,7 @@ use self::{asking::Asking, renewal::can_be_validated};
 pub(crate) use self::{part::PartFetch, refresh::Refresh};
 
 mod asking;
+mod completing;
 mod contending;
 mod head;
 mod part;
@@ -457,7 +458,7 @@ where
             lookup,
             cell,
         } = self.request;
-        let asking = Asking {
+        let mut asking = Asking {
             target: self.shared.keys.target(&head),
             uri: head.uri.clone(),
             headers: head.headers.clone(),
@@ -474,6 +475,7 @@ where
             validates,
             is_unattended: self.is_unattended,
             personal: Personal::watch(&mut head.extensions),
+            beginning: None,
             why,
             lead,
         };
@@ -482,6 +484,7 @@ where
         if let Some(stored) = asking.validated() {
             ask_for_validation(&mut head.headers, &stored.headers);
         }
+        asking.ask_for_rest(&mut head.headers);
         let request = Request::from_parts(head, body);
         calls_origin(asking.cell.as_ref());
         asking.wait_for(Oneshot::new(self.origin.0, request)).await

@@ -4,14 +4,17 @@ use std::time::Duration;
 
 use http::{HeaderMap, header::CACHE_CONTROL};
 
+use super::withheld::names;
+
 /// The directives that concern a shared cache. What restricts is believed in any form; what permits
 /// only in the right one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Control {
     pub(crate) no_store: bool,
-    /// With or without field names: without a revalidation of our own both mean "not from here".
     pub(crate) no_cache: bool,
-    /// With or without field names.
+    /// `no-cache` with [names](super::withheld) of fields without which the response is whole.
+    pub(crate) names_no_cache: bool,
+    /// With or without field names: who names some often means the page.
     pub(crate) private: bool,
     pub(crate) public: bool,
     /// `must-revalidate` or `proxy-revalidate`.
@@ -47,6 +50,15 @@ impl Control {
         }
     }
 
+    /// Takes what is said of some fields for said of the response: the qualified form is "often handled by caches as
+    /// if an unqualified no-cache directive was received" (RFC 9111 §5.2.2.4).
+    pub(crate) fn unqualified(self) -> Self {
+        Self {
+            no_cache: self.no_cache || self.names_no_cache,
+            ..self
+        }
+    }
+
     /// "A cache MUST NOT generate a stale response if it is prohibited by an explicit in-protocol directive (e.g.,
     /// by a no-cache response directive, a must-revalidate response directive, or an applicable s-maxage or
     /// proxy-revalidate response directive)" (RFC 9111 §4.2.4).
@@ -68,11 +80,7 @@ impl Control {
     }
 
     fn read_directive(&mut self, item: &[u8]) {
-        let (name, argument) = match item.iter().position(|byte| *byte == b'=') {
-            Some(at) => (&item[..at], Some(item[at + 1..].trim_ascii())),
-            None => (item, None),
-        };
-        let name = name.trim_ascii();
+        let (name, argument) = split_argument(item);
         if name.iter().all(|byte| is_token(*byte)) {
             self.read(name, argument);
         } else {
@@ -87,7 +95,10 @@ impl Control {
         if is("no-store") {
             self.no_store = true;
         } else if is("no-cache") {
-            self.no_cache = true;
+            match argument.and_then(names) {
+                Some(_) => self.names_no_cache = true,
+                None => self.no_cache = true,
+            }
         } else if is("private") {
             self.private = true;
         } else if is("must-revalidate") || is("proxy-revalidate") {
@@ -113,6 +124,25 @@ impl Control {
         } else if is("stale-if-error") {
             set_seconds(&mut self.stale_if_error, argument);
         }
+    }
+}
+
+/// The directives of one line, up to a quote that does not end.
+pub(super) fn directives(line: &[u8]) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+    let mut rest = line;
+    std::iter::from_fn(move || {
+        let (item, after) = Some(rest)
+            .filter(|rest| !rest.is_empty())
+            .and_then(split_item)?;
+        rest = after;
+        Some(split_argument(item))
+    })
+}
+
+fn split_argument(item: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match item.iter().position(|byte| *byte == b'=') {
+        Some(at) => (item[..at].trim_ascii(), Some(item[at + 1..].trim_ascii())),
+        None => (item.trim_ascii(), None),
     }
 }
 
@@ -197,7 +227,18 @@ mod tests {
     #[test]
     fn what_restricts_is_believed_in_any_form() {
         assert!(control(&[b"private=\"set-cookie\""]).private);
-        assert!(control(&[b"no-cache=\"a, b\""]).no_cache);
+        assert!(control(&[b"no-cache=\"a, b\""]).unqualified().no_cache);
+        assert!(!control(&[b"no-cache=\"a, b\""]).no_cache);
+        assert!(control(&[b"no-cache=\"a, b\", no-cache"]).no_cache);
+        for all in [
+            "no-cache=",
+            "no-cache=a",
+            "no-cache=\"\"",
+            "no-cache=\"vary\"",
+            "no-cache=\"a b\"",
+        ] {
+            assert!(control(&[all.as_bytes()]).no_cache, "{all}");
+        }
         assert!(control(&[b"no-store=yes"]).no_store);
         assert!(control(&[b"max-age=60, ext=\"open"]).no_store);
         assert!(!control(&[b"public=1"]).public);

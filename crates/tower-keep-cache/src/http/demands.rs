@@ -34,7 +34,7 @@ impl Demands {
     pub(crate) fn of(control: &Control, request: &HeaderMap) -> Self {
         let is_old = !request.contains_key(CACHE_CONTROL);
         Self {
-            no_cache: control.no_cache || is_old && says_no_cache(request),
+            no_cache: control.unqualified().no_cache || is_old && says_no_cache(request),
             max_age: control.max_age,
             min_fresh: control.min_fresh,
             max_stale: control.max_stale,

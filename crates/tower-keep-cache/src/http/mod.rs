@@ -8,6 +8,8 @@ pub(crate) mod demands;
 pub(crate) mod entry;
 pub(crate) mod freshening;
 pub(crate) mod freshness;
+#[cfg(test)]
+mod fuzz;
 pub(crate) mod groups;
 pub(crate) mod head;
 pub(crate) mod key;
@@ -26,3 +28,4 @@ mod surrogate;
 pub(crate) mod targeted;
 pub(crate) mod validation;
 pub(crate) mod vary;
+pub(crate) mod withheld;

@@ -5,6 +5,7 @@
 pub(crate) enum Refusal {
     RequestNoStore,
     Status,
+    Head,
     Error,
     NoStore,
     NoCache,
@@ -28,6 +29,7 @@ impl Refusal {
         match self {
             Self::RequestNoStore => "request-no-store",
             Self::Status => "status",
+            Self::Head => "head",
             Self::Error => "error",
             Self::NoStore => "no-store",
             Self::NoCache => "no-cache",
@@ -50,6 +52,9 @@ impl Refusal {
     /// Whether the next response to the same key is likely to be refused as well, so that nobody
     /// should wait for it. An error passes; who asks is not in the key.
     pub(crate) const fn is_lasting(self) -> bool {
-        !matches!(self, Self::Error | Self::RequestNoStore | Self::Status)
+        !matches!(
+            self,
+            Self::Error | Self::RequestNoStore | Self::Status | Self::Head
+        )
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{HeaderMap, response};
+use http::{HeaderMap, HeaderName, response};
 use tower_keep_store::{Target, Timestamp};
 
 use super::{
@@ -19,6 +19,7 @@ use super::{
     targeted::TargetFields,
     validation::has_validator,
     vary::Variance,
+    withheld::withheld,
 };
 use crate::{
     class::{Classes, DEFAULT_LARGEST_BODY, DEFAULT_VARIANTS, NamedClass},
@@ -55,7 +56,7 @@ pub(crate) struct StoragePlan {
     pub(crate) always_validated: bool,
     pub(crate) initial_age: Duration,
     pub(crate) shared_with: SharedWith,
-    pub(crate) variance: Option<Box<[http::HeaderName]>>,
+    pub(crate) variance: Option<Box<[HeaderName]>>,
     pub(crate) targets: Vec<Target>,
     pub(crate) largest_body: usize,
     pub(crate) variants: usize,
@@ -126,7 +127,19 @@ impl StoringRules {
 
     /// What the fields of a response say to this cache.
     pub(crate) fn control(&self, response: &HeaderMap) -> Control {
-        self.targets.control(response)
+        let control = self.targets.control(response);
+        match self.policy.heeds_field_names {
+            true => control,
+            false => control.unqualified(),
+        }
+    }
+
+    /// The fields without which a response is stored.
+    pub(crate) fn withheld(&self, response: &HeaderMap) -> Vec<HeaderName> {
+        match self.policy.heeds_field_names {
+            true => withheld(response),
+            false => Vec::new(),
+        }
     }
 
     /// A class that the handler named, else what the response's fields state, else the layer's class, else,
@@ -214,4 +227,4 @@ fn targets(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

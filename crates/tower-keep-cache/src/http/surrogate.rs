@@ -19,8 +19,7 @@ pub(super) fn read(value: &[u8]) -> Option<Control> {
     says_anything.then_some(control)
 }
 
-/// Adds ourselves to the surrogates that the request has passed: "surrogates MUST append a Surrogate-Capability
-/// request header that identifies them".
+/// Adds ourselves to the surrogates that the request has passed, as the note demands of each.
 pub(super) fn announce(request: &mut HeaderMap) {
     request.append(SURROGATE_CAPABILITY, HeaderValue::from_static(CAPABILITY));
 }
@@ -54,8 +53,7 @@ fn read_directive(control: &mut Control, item: &[u8]) -> bool {
     if !name.eq_ignore_ascii_case(b"max-age") || argument.starts_with(b" ") {
         return false;
     }
-    // "Optionally, a "+" and a freshness extension can be appended, that specifies an additional period of time
-    // (in seconds) the stale entity may be served, before it MUST be revalidated or refetched."
+    // After a `+`: for how many more seconds it may be served although it is stale.
     let mut spans = argument.splitn(2, |byte| *byte == b'+');
     control.read(b"max-age", spans.next());
     if let Some(extension) = spans.next() {

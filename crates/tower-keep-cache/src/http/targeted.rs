@@ -42,7 +42,7 @@ fn said_in(name: &HeaderName, response: &HeaderMap) -> Option<Control> {
     if !response.contains_key(name) {
         return None;
     }
-    // "If a field is split into several lines, they're joined before it is parsed" (RFC 9651 §4.2).
+    // Lines are one field (RFC 9651 §4.2).
     let lines: Vec<_> = response
         .get_all(name)
         .iter()

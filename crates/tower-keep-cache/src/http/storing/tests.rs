@@ -56,7 +56,7 @@ fn rules(class: Option<Class>) -> StoringRules {
     }
 }
 
-fn by_the_rfc() -> StoringRules {
+pub(crate) fn by_the_rfc() -> StoringRules {
     StoringRules {
         policy: CachePolicy::rfc9111(),
         ..rules(None)
