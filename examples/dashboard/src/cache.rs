@@ -1,13 +1,15 @@
 //! What is cached, for how long, and what makes it invalid: all in one place.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{collections::HashSet, future::Future, sync::Arc, time::Duration};
 
 use tower_keep::{
-    CacheDirective, CacheHandle, CacheLayer, Class, Classes, Mode, ObjectCache, Store, Tag,
+    CacheDirective, CacheHandle, CacheLayer, Class, Classes, Mode, ObjectCache, Store, StoreError,
+    Tag,
 };
 
 use crate::{
     candidates::Candidate,
+    database::Change,
     error::StartError,
     http::{Bypass, Problem},
     say,
@@ -62,14 +64,16 @@ pub(crate) fn dashboard(recruiter: i64, company: i64) -> CacheDirective {
     CacheDirective::class("dashboard-statistics")
         .tag(Tag::of("recruiter", recruiter))
         .tag(Tag::of("company", company))
+        .tags(named(["companies", "interviewers", "jobs", "recruiters"]))
 }
 
 pub(crate) fn recruiters() -> CacheDirective {
-    CacheDirective::class("catalog").tag(Tag::new("recruiters"))
+    CacheDirective::class("catalog").tags(named(["companies", "recruiters"]))
 }
 
+/// Shows of each job how many applied, how good they are, and how many were invited.
 pub(crate) fn catalog() -> CacheDirective {
-    CacheDirective::class("catalog").tag(Tag::new("jobs"))
+    CacheDirective::class("catalog").tags(named(["companies", "demand", "jobs"]))
 }
 
 /// Depends on everyone's profile, but only the candidate's own is worth an
@@ -77,29 +81,45 @@ pub(crate) fn catalog() -> CacheDirective {
 pub(crate) fn recommendations(candidate: i64) -> CacheDirective {
     CacheDirective::class("recommendations")
         .tag(Tag::of("candidate", candidate))
-        .tag(Tag::new("jobs"))
+        .tags(named(["companies", "jobs"]))
 }
 
 pub(crate) fn candidate(id: i64) -> CacheDirective {
-    CacheDirective::class("user-profile").tag(Tag::of("candidate", id))
+    CacheDirective::class("user-profile").tags(shown_of_candidate(id))
 }
 
 pub(crate) fn candidate_list() -> CacheDirective {
-    CacheDirective::class("search").tag(Tag::new("candidates"))
+    CacheDirective::class("search").tags(named(["candidates", "jobs"]))
 }
 
-/// What shows a candidate's status, beside the candidate.
-pub(crate) fn touched_by_candidate(candidate: &Candidate) -> Vec<Tag> {
-    vec![
-        Tag::new("candidates"),
-        Tag::of("company", candidate.company_id),
-        Tag::of("recruiter", candidate.recruiter_id),
-    ]
+/// Of company, job and recruiter the names are shown, and who they are is not known before the candidate is
+/// loaded: they change so rarely that it is not worth knowing.
+fn shown_of_candidate(id: i64) -> [Tag; 4] {
+    let [companies, jobs, recruiters] = named(["companies", "jobs", "recruiters"]);
+    [Tag::of("candidate", id), companies, jobs, recruiters]
 }
 
-/// What shows a company's interviews.
-pub(crate) fn touched_by_interview(company: i64) -> Vec<Tag> {
-    vec![Tag::of("company", company)]
+/// What shows a row that was changed, or showed it: the other side of the tags above.
+fn touched_by(change: &Change) -> Vec<Tag> {
+    let mut tags = match change.kind.as_str() {
+        "company" => vec![Tag::new("companies")],
+        "configuration" => vec![Tag::of("configuration", change.id)],
+        "interviewer" => vec![Tag::new("interviewers")],
+        "recruiter" => vec![Tag::new("recruiters")],
+        "job" => vec![Tag::new("jobs")],
+        "candidate" => vec![Tag::of("candidate", change.id), Tag::new("candidates")],
+        "skill" => vec![Tag::of("candidate", change.id)],
+        "application" | "interview" => vec![Tag::new("demand")],
+        "score" => vec![Tag::new("candidates"), Tag::new("demand")],
+        _ => vec![],
+    };
+    tags.extend(change.company.map(|id| Tag::of("company", id)));
+    tags.extend(change.recruiter.map(|id| Tag::of("recruiter", id)));
+    tags
+}
+
+fn named<const N: usize>(names: [&str; N]) -> [Tag; N] {
+    names.map(Tag::new)
 }
 
 impl Caches {
@@ -112,20 +132,9 @@ impl Caches {
     where
         F: Future<Output = Result<Candidate, Problem>>,
     {
-        let tags = [Tag::of("candidate", id)];
         self.candidates
-            .get_or_load(("candidate", id), &tags, load)
+            .get_or_load(("candidate", id), &shown_of_candidate(id), load)
             .await
-    }
-
-    /// Runs `write` and keeps what it returns, in the place of anything older.
-    pub(crate) async fn write_candidate(
-        &self,
-        id: i64,
-        write: impl Future<Output = Result<Candidate, Problem>>,
-    ) -> Result<Arc<Candidate>, Problem> {
-        let tags = [Tag::of("candidate", id)];
-        self.candidates.write(("candidate", id), &tags, write).await
     }
 
     /// The company's configuration. It holds no secret.
@@ -143,15 +152,21 @@ impl Caches {
             .await
     }
 
-    /// Invalidates at once here, and everywhere as soon as the store can be told.
-    ///
-    /// That the store cannot be told now is no failure of the request: the
-    /// change is committed, and telling goes on in the background.
-    pub(crate) async fn invalidate(&self, tags: Vec<Tag>) {
-        if let Err(error) = self.handle.invalidate(tags, Mode::Hard).await {
-            say(format_args!("an invalidation is late: {error}"));
-        }
+    /// Tells of changed rows.
+    pub(crate) async fn changed(&self, changes: &[Change]) -> Result<(), StoreError> {
+        let tags: HashSet<_> = changes.iter().flat_map(touched_by).collect();
+        said(self.handle.invalidate(tags, Mode::Hard).await)
     }
+
+    /// Tells that any row may have been changed.
+    pub(crate) async fn everything_changed(&self) -> Result<(), StoreError> {
+        said(self.handle.invalidate_everything(Mode::Hard).await)
+    }
+}
+
+/// That the store cannot be told now is no failure of whoever made a change: it is in force here, and will be written.
+fn said(told: Result<(), StoreError>) -> Result<(), StoreError> {
+    told.inspect_err(|error| say(format_args!("an invalidation is late: {error}")))
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
