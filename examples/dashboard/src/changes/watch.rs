@@ -51,30 +51,31 @@ impl Watch {
         }
     }
 
+    /// What is new since the last look. The first one always brings something, and if it is only how far.
     fn look(&mut self) -> Option<Changes> {
-        match self.changes() {
-            Ok(found) => found.filter(|changes| changes.until != self.told),
-            Err(error) => {
-                say(format_args!("the changes cannot be read: {error}"));
-                thread::sleep(AFTER_FAILURE);
-                self.seen = None;
-                // As far as anybody can know.
-                let until = self.told;
-                Some(Changes { until, rows: None })
-            }
-        }
-        .inspect(|changes| self.told = changes.until)
+        let found = self.changes().unwrap_or_else(|error| {
+            say(format_args!("the changes cannot be read: {error}"));
+            thread::sleep(AFTER_FAILURE);
+            // As far as anybody can know.
+            let until = self.told;
+            Some(Changes { until, rows: None })
+        })?;
+        self.told = found.until;
+        Some(found)
     }
 
     fn changes(&mut self) -> rusqlite::Result<Option<Changes>> {
         // Before the look: what is committed during it is found by the next one.
         let version = changes::version(&self.connection)?;
-        if self.seen == Some(version) {
+        let before = self.seen.take();
+        if before == Some(version) {
+            self.seen = before;
             return Ok(None);
         }
         let changes = Changes::after(&self.connection, self.told)?;
         self.seen = Some(version);
-        Ok(Some(changes))
+        let is_news = changes.until != self.told || before.is_none();
+        Ok(is_news.then_some(changes))
     }
 }
 
