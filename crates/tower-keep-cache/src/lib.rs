@@ -119,6 +119,20 @@
 //!
 //! [`OutcomeCell`]: tower_keep_store::OutcomeCell
 //!
+//! # How it is told of changes
+//!
+//! Through the [`CacheHandle`]: by tag, [group](Dependency::group), class, value or URI, hard or soft
+//! ([`invalidate`](CacheHandle::invalidate)); by what changed, where [`Rules`] say in one place what depends on it
+//! ([`changed`](CacheHandle::changed)); or from any stream of such events ([`follow`](CacheHandle::follow)), so that
+//! no writer can forget. Each call is one record, whatever it names, and one round trip (the script); calls that
+//! come while another is being written share the next record.
+//!
+//! A call is over when its record stands in the log and has come back to this process. Between the commit of a
+//! change and that moment others may be served what was before: await it before the change is reported as done.
+//! While the store is down, slow or hung the call fails after the store's deadline, or at once; what it named is refused
+//! in this process all the same, and is written when the store takes it, however late; over 4096 that wait become
+//! one: everything. A process that ends before loses what it has not written.
+//!
 //! # In the store
 //!
 //! | key | type | time to live | commands |
@@ -174,8 +188,10 @@
 
 mod body;
 mod class;
+mod dependency;
 mod directive;
 mod engine;
+mod events;
 mod fetch;
 mod fill;
 mod future;
@@ -194,8 +210,10 @@ mod unsafe_method;
 pub use self::{
     body::ResponseBody,
     class::{Class, Classes},
+    dependency::Dependency,
     directive::{CacheDirective, Tag},
     engine::CacheStats,
+    events::{Changed, Following, FollowingEnd, Rules},
     future::ResponseFuture,
     handle::CacheHandle,
     http::{key::QueryRules, status::CacheStatus},

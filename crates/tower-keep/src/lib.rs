@@ -2,7 +2,8 @@
 
 pub use tower_keep_cache::{
     Cache, CacheDirective, CacheHandle, CacheKey, CacheLayer, CacheLayerBuilder, CachePolicy,
-    CacheStats, CacheStatus, Class, Classes, Fence, ObjectCache, QueryRules, Tag,
+    CacheStats, CacheStatus, Changed, Class, Classes, Dependency, Fence, Following, FollowingEnd,
+    ObjectCache, QueryRules, Rules, Tag,
 };
 pub use tower_keep_hit_rate as hit_rate;
 pub use tower_keep_hit_rate::{HitRateHandle, HitRateLayer};

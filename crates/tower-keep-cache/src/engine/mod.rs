@@ -10,15 +10,19 @@ use std::{
 
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter, sync::Cache};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tower_keep_store::{InvalidationLog, Key, Level, Stamp, Store, Timestamp};
+use tower_keep_store::{
+    InvalidationLog, Key, Level, Mode, Stamp, Store, StoreError, Target, Timestamp,
+};
 
 use self::{
+    alive::Alive,
     departing::Departing,
     entry::{Entry, Usability},
     envelope::Value,
     flight::Flights,
 };
 
+mod alive;
 pub(crate) mod change;
 mod departing;
 pub(crate) mod entry;
@@ -36,6 +40,7 @@ pub(crate) struct Engine<V> {
     counts: Counts,
     writes: Arc<Semaphore>,
     refreshes: Arc<Semaphore>,
+    alive: Alive,
 }
 
 type First<V> = Cache<Box<[u8]>, Arc<Entry<V>>, ByWeight, DefaultHashBuilder, Departing>;
@@ -46,6 +51,7 @@ struct Counts {
     unreadable: AtomicU64,
     unwritten: AtomicU64,
     failed_reads: AtomicU64,
+    unknown_events: AtomicU64,
 }
 
 /// Counters of a cache since it was built.
@@ -65,6 +71,8 @@ pub struct CacheStats {
     pub unwritten: u64,
     /// Reads that the store did not answer. Each was a miss.
     pub failed_reads: u64,
+    /// [Changes](crate::Changed) of a kind that no [rule](crate::Rules) names. They invalidated nothing.
+    pub unknown_events: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -103,6 +111,7 @@ impl<V: Value> Engine<V> {
             counts: Counts::default(),
             writes: Arc::new(Semaphore::new(MOST_WRITES)),
             refreshes: Arc::new(Semaphore::new(MOST_REFRESHES)),
+            alive: Alive::default(),
         }
     }
 
@@ -199,7 +208,25 @@ impl<V: Value> Engine<V> {
             unreadable: read(&self.counts.unreadable),
             unwritten: read(&self.counts.unwritten),
             failed_reads: read(&self.counts.failed_reads),
+            unknown_events: read(&self.counts.unknown_events),
         }
+    }
+
+    /// Invalidates all of these together: in force here at once, everywhere soon after this is `Ok`.
+    pub(crate) async fn append(&self, changes: &[(Target, Mode)]) -> Result<(), StoreError> {
+        let deadline = self.store.step_deadline();
+        self.log().append_each(changes, deadline).await?;
+        Ok(())
+    }
+
+    /// Resolves when the engine is gone.
+    pub(crate) fn ends(&self) -> impl Future<Output = ()> + Send + use<V> {
+        self.alive.ends()
+    }
+
+    /// Returns how many there have been.
+    pub(crate) fn count_unknown_event(&self) -> u64 {
+        self.counts.unknown_events.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// What was stored here a moment ago may not have reached the store yet.

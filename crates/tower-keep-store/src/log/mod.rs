@@ -177,10 +177,26 @@ impl InvalidationLog {
         mode: Mode,
         deadline: Duration,
     ) -> Result<Stamp, StoreError> {
-        let changes: Vec<_> = targets
-            .iter()
-            .map(|&target| Change { target, mode })
-            .collect();
+        let changes = targets.iter().map(|&target| Change { target, mode });
+        self.write(changes.collect(), deadline).await
+    }
+
+    /// As [`append`](Self::append), each target in a mode of its own; still one record.
+    ///
+    /// # Errors
+    ///
+    /// The record is not known to stand in the log yet.
+    pub async fn append_each(
+        &self,
+        changes: &[(Target, Mode)],
+        deadline: Duration,
+    ) -> Result<Stamp, StoreError> {
+        let change = |&(target, mode): &(Target, Mode)| Change { target, mode };
+        self.write(changes.iter().map(change).collect(), deadline)
+            .await
+    }
+
+    async fn write(&self, changes: Vec<Change>, deadline: Duration) -> Result<Stamp, StoreError> {
         match &self.shared {
             _ if changes.is_empty() => Ok(self.stamp()),
             Some(shared) => shared.log().append(changes, deadline).await,
