@@ -1,15 +1,14 @@
 //! What is cached, for how long, and what makes it invalid: all in one place.
 
-use std::{collections::HashSet, future::Future, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use tower_keep::{
-    CacheDirective, CacheHandle, CacheLayer, Class, Classes, Mode, ObjectCache, Store, StoreError,
-    Tag,
+    CacheDirective, CacheHandle, CacheLayer, Changed, Class, Classes, Dependency, ObjectCache,
+    Rules, Store, StoreError, Tag,
 };
 
 use crate::{
     candidates::Candidate,
-    database::Change,
     error::StartError,
     http::{Bypass, Problem},
     say,
@@ -32,7 +31,7 @@ pub(crate) fn build(store: &Store) -> Result<(CacheLayer, Caches), StartError> {
         .bypass_when(|parts: &http::request::Parts| Bypass::of(parts).is_asked())
         .build()
         .map_err(failed)?;
-    let handle = layer.handle();
+    let handle = layer.handle().with_rules(rules()).map_err(failed)?;
     let caches = Caches {
         candidates: handle.objects("user-profile").map_err(failed)?,
         configurations: handle.objects("merchant-config").map_err(failed)?,
@@ -99,23 +98,34 @@ fn shown_of_candidate(id: i64) -> [Tag; 4] {
     [Tag::of("candidate", id), companies, jobs, recruiters]
 }
 
-/// What shows a row that was changed, or showed it: the other side of the tags above.
-fn touched_by(change: &Change) -> Vec<Tag> {
-    let mut tags = match change.kind.as_str() {
-        "company" => vec![Tag::new("companies")],
-        "configuration" => vec![Tag::of("configuration", change.id)],
-        "interviewer" => vec![Tag::new("interviewers")],
-        "recruiter" => vec![Tag::new("recruiters")],
-        "job" => vec![Tag::new("jobs")],
-        "candidate" => vec![Tag::of("candidate", change.id), Tag::new("candidates")],
-        "skill" => vec![Tag::of("candidate", change.id)],
-        "application" | "interview" => vec![Tag::new("demand")],
-        "score" => vec![Tag::new("candidates"), Tag::new("demand")],
-        _ => vec![],
-    };
-    tags.extend(change.company.map(|id| Tag::of("company", id)));
-    tags.extend(change.recruiter.map(|id| Tag::of("recruiter", id)));
-    tags
+/// What shows a row that was changed, or showed it: the other side of the tags above. The kinds are those of
+/// `database/triggers.rs`.
+fn rules() -> Rules {
+    Rules::new()
+        .on("company", |_| named(["companies"]))
+        .on("interviewer", |_| named(["interviewers"]))
+        .on("recruiter", |_| named(["recruiters"]))
+        .on("job", |_| named(["jobs"]))
+        .on("configuration", |of| [Tag::of("configuration", of.id())])
+        .on("candidate", |it| [Tag::of("candidate", it.id())])
+        .on("candidate", |_| named(["candidates"]))
+        .on("candidate", owners)
+        .on("skill", |of| [Tag::of("candidate", of.id())])
+        .on("skill", owners)
+        .on("score", |_| named(["candidates", "demand"]))
+        .on("score", owners)
+        .on("interview", |_| named(["demand"]))
+        .on("interview", owners)
+        .on("application", |_| named(["demand"]))
+        .otherwise(|_| [Dependency::everything()])
+}
+
+/// Whose dashboards show it.
+fn owners(changed: &Changed) -> Vec<Tag> {
+    ["company", "recruiter"]
+        .into_iter()
+        .flat_map(|owner| changed.values(owner).map(move |id| Tag::of(owner, id)))
+        .collect()
 }
 
 fn named<const N: usize>(names: [&str; N]) -> [Tag; N] {
@@ -152,21 +162,15 @@ impl Caches {
             .await
     }
 
-    /// Tells of changed rows.
-    pub(crate) async fn changed(&self, changes: &[Change]) -> Result<(), StoreError> {
-        let tags: HashSet<_> = changes.iter().flat_map(touched_by).collect();
-        said(self.handle.invalidate(tags, Mode::Hard).await)
+    /// Rows were changed: in force here at once, and everywhere when this returns `Ok`.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be told now. It will be; that is no failure of whoever made the changes.
+    pub(crate) async fn changed(&self, rows: Vec<Changed>) -> Result<(), StoreError> {
+        let told = self.handle.changes(rows).await;
+        told.inspect_err(|error| say(format_args!("an invalidation is late: {error}")))
     }
-
-    /// Tells that any row may have been changed.
-    pub(crate) async fn everything_changed(&self) -> Result<(), StoreError> {
-        said(self.handle.invalidate_everything(Mode::Hard).await)
-    }
-}
-
-/// That the store cannot be told now is no failure of whoever made a change: it is in force here, and will be written.
-fn said(told: Result<(), StoreError>) -> Result<(), StoreError> {
-    told.inspect_err(|error| say(format_args!("an invalidation is late: {error}")))
 }
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -14,7 +14,7 @@ use tokio::{
     sync::{mpsc as queue, watch},
     time::timeout,
 };
-use tower_keep::Store;
+use tower_keep::{Changed, Store};
 
 use super::{cursor::Cursor, watch::Watch};
 use crate::{
@@ -121,16 +121,13 @@ impl Teller {
         if let Some(told) = cursor.read().await {
             return told;
         }
-        let _waits = self.caches.everything_changed().await;
+        let _waits = self.caches.changed(vec![Changed::missed()]).await;
         present
     }
 
     async fn tell(self, mut found: queue::Receiver<Changes>) {
         while let Some(changes) = found.recv().await {
-            let written = match &changes.rows {
-                Some(rows) => self.caches.changed(rows).await,
-                None => self.caches.everything_changed().await,
-            };
+            let written = self.caches.changed(changes.rows).await;
             self.told.send_replace(Some(changes.until));
             // What waits to be written was not told to all; what is written later was queued later.
             if let (Ok(()), Some(cursor)) = (written, &self.cursor) {

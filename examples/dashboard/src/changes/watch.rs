@@ -57,8 +57,7 @@ impl Watch {
             say(format_args!("the changes cannot be read: {error}"));
             thread::sleep(AFTER_FAILURE);
             // As far as anybody can know.
-            let until = self.told;
-            Some(Changes { until, rows: None })
+            Some(Changes::missed(self.told))
         })?;
         self.told = found.until;
         Some(found)

@@ -1,24 +1,14 @@
 //! What the triggers wrote down.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Row};
+use tower_keep::Changed;
 
-/// A row that is not what it was, or another row of which it can be told.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub(crate) struct Change {
-    pub(crate) kind: String,
-    pub(crate) id: i64,
-    /// Whose it is or was, where pages of theirs show it.
-    pub(crate) company: Option<i64>,
-    pub(crate) recruiter: Option<i64>,
-}
-
-/// All changes after one number and up to another.
+/// All that was changed after one number and up to another.
 #[derive(Debug)]
 pub(crate) struct Changes {
-    /// The last one's.
+    /// The number of the last one.
     pub(crate) until: i64,
-    /// None if that cannot be said, or are too many.
-    pub(crate) rows: Option<Vec<Change>>,
+    pub(crate) rows: Vec<Changed>,
 }
 
 impl Changes {
@@ -32,10 +22,17 @@ impl Changes {
             _ => Vec::new(),
         };
         let is_all = i64::try_from(rows.len()) == Ok(count);
-        Ok(Self {
-            until,
-            rows: is_all.then_some(rows),
+        Ok(if is_all {
+            Self { until, rows }
+        } else {
+            Self::missed(until)
         })
+    }
+
+    /// Nobody can say what was changed, or it was too much.
+    pub(crate) fn missed(until: i64) -> Self {
+        let rows = vec![Changed::missed()];
+        Self { until, rows }
     }
 }
 
@@ -60,18 +57,21 @@ pub(crate) fn version(connection: &Connection) -> rusqlite::Result<i64> {
         .query_row([], |row| row.get(0))
 }
 
-fn load(connection: &Connection, after: i64) -> rusqlite::Result<Vec<Change>> {
+fn load(connection: &Connection, after: i64) -> rusqlite::Result<Vec<Changed>> {
     connection
         .prepare_cached(ROWS)?
-        .query_map([after], |row| {
-            Ok(Change {
-                kind: row.get(0)?,
-                id: row.get(1)?,
-                company: row.get(2)?,
-                recruiter: row.get(3)?,
-            })
-        })?
+        .query_map([after], changed)?
         .collect()
+}
+
+fn changed(row: &Row<'_>) -> rusqlite::Result<Changed> {
+    let mut changed = Changed::new(row.get::<_, String>(0)?, row.get::<_, i64>(1)?);
+    for owner in ["company", "recruiter"] {
+        if let Some(id) = row.get::<_, Option<i64>>(owner)? {
+            changed = changed.value(owner, id);
+        }
+    }
+    Ok(changed)
 }
 
 const ROWS: &str =

@@ -28,10 +28,7 @@ use crate::{
 };
 
 pub use self::open::OpenError;
-pub(crate) use self::{
-    changes::{Change, Changes},
-    queries::Queries,
-};
+pub(crate) use self::{changes::Changes, queries::Queries};
 
 /// A cloneable handle on the database.
 #[derive(Clone)]
