@@ -124,7 +124,8 @@
 //! Through the [`CacheHandle`]: by tag, [group](Dependency::group), class, value or URI, hard or soft
 //! ([`invalidate`](CacheHandle::invalidate)); by what changed, where [`Rules`] say in one place what depends on it
 //! ([`changed`](CacheHandle::changed)); or from any stream of such events ([`follow`](CacheHandle::follow)), so that
-//! no writer can forget. Each call is one record, whatever it names, and one round trip (the script); calls that
+//! no writer can forget: `examples/dashboard` follows SQLite (triggers), `examples/postgres` follows PostgreSQL (`LISTEN`
+//! and `NOTIFY`). Each call is one record, whatever it names, and one round trip (the script); calls that
 //! come while another is being written share the next record.
 //!
 //! A call is over when its record stands in the log and has come back to this process. Between the commit of a

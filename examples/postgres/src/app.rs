@@ -11,7 +11,8 @@ use axum::{
 use http::StatusCode;
 use tokio_postgres::Config;
 use tower_keep::{
-    CacheDirective, CacheHandle, CacheLayer, Changed, Class, Classes, Dependency, Rules, Store, Tag,
+    CacheDirective, CacheHandle, CacheLayer, Changed, Class, Classes, Dependency, Rules, Store,
+    StoreError, Tag,
 };
 
 use crate::{StartError, feed, people::People};
@@ -43,6 +44,8 @@ pub async fn app(
         .classes(classes)
         .build()?;
     let cache = layer.handle().with_rules(rules())?;
+    // What an earlier process left in the store is of a time when nobody listened.
+    told(cache.changed(Changed::missed()).await);
     // Goes on until the cache is gone.
     let _following = cache.follow(feed::changes(listen, bound));
     Ok(Router::new()
@@ -90,9 +93,13 @@ async fn rename(
 ) -> Result<StatusCode, Failure> {
     let team = app.people.rename(id, &name).await?.ok_or(Failure::Nobody)?;
     let changes = [Changed::new("person", id), Changed::new("team", team)];
-    let told = app.cache.changes(changes).await;
-    told.unwrap_or_else(|error| tracing::warn!(%error, "will be told later"));
+    told(app.cache.changes(changes).await);
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// It is in force here, and everywhere as soon as the store takes it.
+fn told(told: Result<(), StoreError>) {
+    told.unwrap_or_else(|error| tracing::warn!(%error, "will be told later"));
 }
 
 enum Failure {

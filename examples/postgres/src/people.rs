@@ -28,11 +28,13 @@ impl People {
         }
     }
 
-    /// Creates what is not there yet.
+    /// Creates what is not there yet, in one transaction. (In an application of its own this is a migration: to
+    /// replace a trigger, a table is locked for a moment.)
     pub(crate) async fn prepare(&self) -> Result<(), Error> {
         let client = self.client().await?;
-        client.batch_execute(TELL_CHANGES).await?;
-        client.batch_execute(TABLES).await
+        client
+            .batch_execute(&format!("{ONE_AT_A_TIME} {TELL_CHANGES} {TABLES}"))
+            .await
     }
 
     pub(crate) async fn person(&self, id: i64) -> Result<Option<Person>, Error> {
@@ -81,6 +83,9 @@ impl From<&Row> for Person {
 }
 
 const RENAME: &str = "UPDATE people SET name = $2 WHERE id = $1 RETURNING team";
+
+/// Several processes may start at once.
+const ONE_AT_A_TIME: &str = "SELECT pg_advisory_xact_lock(7160000);";
 
 const TELL_CHANGES: &str = include_str!("tell_changes.sql");
 

@@ -1,6 +1,9 @@
 //! Whoever changes a row, by whatever way, and whatever happens to the connection: no page stays as it was.
 
-use std::time::{Duration, Instant};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use axum::{Router, body::Body};
 use http::{Request, StatusCode};
@@ -9,7 +12,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 use tower_keep::Store;
 use tower_keep_test_support::{
-    Direction, PostgresServer, Random, TcpProxy, eventually, holds_within, seed,
+    Direction, PostgresServer, Random, RedisServer, TcpProxy, eventually, holds_within, seed,
 };
 
 /// The application on a server of its own, which it hears through a proxy.
@@ -30,15 +33,8 @@ impl Site {
     async fn start(bound: Duration) -> Option<Self> {
         let server = PostgresServer::start()?;
         let ear = TcpProxy::start(server.address()).await;
-        let at = |address| {
-            PostgresServer::at(address)
-                .parse()
-                .expect("a configuration")
-        };
-        let (database, listen) = (at(server.address()), at(ear.address()));
-        let store = Store::memory();
-        let app = postgres_events::app(database, listen, bound, &store);
-        let router = app.await.expect("the application starts");
+        let (database, listen) = (server.address(), ear.address());
+        let router = app(database, listen, bound, &Store::memory()).await;
         server.psql(PEOPLE);
         let site = Self {
             router,
@@ -52,36 +48,15 @@ impl Site {
         Some(site)
     }
 
-    async fn send(&self, request: Request<Body>) -> Reply {
-        let response = self
-            .router
-            .clone()
-            .oneshot(request)
-            .await
-            .expect("an answer");
-        let status = response.headers().get("cache-status");
-        let is_hit = status.is_some_and(|said| said.to_str().is_ok_and(|it| it.contains(";hit")));
-        let (head, body) = response.into_parts();
-        let body = body.collect().await.expect("a whole body").to_bytes();
-        Reply {
-            status: head.status,
-            is_hit,
-            body: serde_json::from_slice(&body).unwrap_or_default(),
-        }
-    }
-
     async fn get(&self, page: &str) -> Reply {
-        let request = Request::get(page)
-            .header("host", "test")
-            .body(Body::empty());
-        self.send(request.expect("a request")).await
+        get(&self.router, page).await
     }
 
     async fn put(&self, page: &str, body: &str) -> StatusCode {
         let request = Request::put(page)
             .header("host", "test")
             .body(body.to_owned().into());
-        self.send(request.expect("a request")).await.status
+        send(&self.router, request.expect("a request")).await.status
     }
 
     async fn name(&self, id: u32) -> Value {
@@ -115,6 +90,34 @@ impl Site {
             ),
         };
         serde_json::from_str(&self.server.psql(&select)).unwrap_or_default()
+    }
+}
+
+async fn app(database: SocketAddr, listen: SocketAddr, bound: Duration, store: &Store) -> Router {
+    let at = |address| {
+        PostgresServer::at(address)
+            .parse()
+            .expect("a configuration")
+    };
+    let app = postgres_events::app(at(database), at(listen), bound, store);
+    app.await.expect("the application starts")
+}
+
+async fn get(router: &Router, page: &str) -> Reply {
+    let request = Request::get(page).header("host", "test");
+    send(router, request.body(Body::empty()).expect("a request")).await
+}
+
+async fn send(router: &Router, request: Request<Body>) -> Reply {
+    let response = router.clone().oneshot(request).await.expect("an answer");
+    let said = response.headers().get("cache-status");
+    let is_hit = said.is_some_and(|said| said.to_str().is_ok_and(|it| it.contains(";hit")));
+    let (head, body) = response.into_parts();
+    let body = body.collect().await.expect("a whole body").to_bytes();
+    Reply {
+        status: head.status,
+        is_hit,
+        body: serde_json::from_slice(&body).unwrap_or_default(),
     }
 }
 
@@ -217,6 +220,34 @@ async fn a_server_that_crashed_is_followed_again() {
     site.rename(2, "Ada");
     eventually(SOON, async || site.name(2).await == "Ada").await;
     site.hears("again").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_processes_that_start_at_once_follow_on_one_redis_and_on_their_own() {
+    let Some(server) = PostgresServer::start() else {
+        return;
+    };
+    let redis = RedisServer::start();
+    let stores = [redis.url(), redis.url(), "memory:".to_owned()];
+    let stores = stores.map(|url| Store::connect(&url).expect("a store"));
+    let at = server.address();
+    let [one, two, three] = &stores;
+    let (one, two, three) = tokio::join!(
+        app(at, at, LONG, one),
+        app(at, at, LONG, two),
+        app(at, at, LONG, three)
+    );
+    server.psql(PEOPLE);
+    for name in ["Ada", "Grace", "Joan"] {
+        for process in [&one, &two, &three] {
+            eventually(SOON, async || get(process, "/people/1").await.is_hit).await;
+        }
+        server.psql(&format!("UPDATE people SET name = '{name}' WHERE id = 1"));
+        for process in [&one, &two, &three] {
+            let is_shown = async || get(process, "/people/1").await.body["name"] == name;
+            eventually(SOON, is_shown).await;
+        }
+    }
 }
 
 /// A pause between commit and notification.

@@ -129,7 +129,7 @@ impl Teller {
         while let Some(changes) = found.recv().await {
             let written = self.caches.changed(changes.rows).await;
             self.told.send_replace(Some(changes.until));
-            // What waits to be written was not told to all; what is written later was queued later.
+            // What waits to be written was not told to all. What is written is, with all that was told before.
             if let (Ok(()), Some(cursor)) = (written, &self.cursor) {
                 cursor.write(changes.until).await;
             }

@@ -1,8 +1,8 @@
 //! Sees every commit, whoever made it.
 //!
 //! Notifications of the file system (inotify and its like) would come without a question, but too early: the log
-//! is written before its index, in shared memory, makes the commit visible, and of that no file system tells. A
-//! question that costs 3 µs is simpler and misses nothing.
+//! is written before its index, in shared memory, makes the commit visible, and of that no file system tells. To ask
+//! is simpler, and misses nothing.
 
 use std::{
     sync::mpsc::{Receiver, RecvTimeoutError},
