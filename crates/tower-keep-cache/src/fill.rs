@@ -13,12 +13,15 @@ use tower_keep_store::{Moment, OutcomeCell, Target};
 
 use crate::{
     engine::{
+        background::Background,
+        early,
         entry::{Entry, Meta},
         flight::{Flight, Lead, Source},
     },
     http::{
         entry::{Stored, StoredResponse, Variants, add_entity_tag, kept_headers, promised_length},
         freshness::Times,
+        labels::hide,
         said::Said,
         storing::StoragePlan,
         validation::tag_of,
@@ -79,6 +82,8 @@ impl Fill {
         head: &response::Parts,
     ) -> Self {
         let times = request.times;
+        let mut headers = kept_headers(head, times.received);
+        hide(&shared.hidden, &mut headers);
         let meta = Meta {
             stamp: request.fetched.stamp(),
             targets: plan.targets.drain(..).chain(request.target).collect(),
@@ -88,6 +93,7 @@ impl Fill {
             error_until: plan.fresh_until + plan.stale_if_error,
             kept_until: plan.fresh_until + plan.keep,
             cost: Duration::ZERO,
+            early: Duration::ZERO,
             first_level: plan.first_level,
             store: plan.store,
         };
@@ -104,7 +110,7 @@ impl Fill {
             fetched: request.fetched,
             meta,
             status: head.status,
-            headers: kept_headers(head, times.received),
+            headers,
             promised_length: promised_length(&head.headers),
             variant,
             plan,
@@ -142,6 +148,10 @@ impl Fill {
 
     pub(crate) fn largest_body(&self) -> usize {
         self.plan.largest_body
+    }
+
+    pub(crate) fn background(&self) -> &Background {
+        &self.shared.engine.background
     }
 
     /// How long the rest of a body may take once others wait for it or the client has gone.
@@ -191,6 +201,7 @@ impl Fill {
         if let Some(cell) = &self.cell {
             cell.took(self.meta.cost);
         }
+        self.meta.early = early::mean_lead(self.meta.cost, self.plan.early_refresh);
         let key = match self.variant.take() {
             None => std::mem::take(&mut self.key),
             Some(variant) => self.place_variant(variant),
@@ -237,6 +248,8 @@ impl Fill {
         let meta = Meta {
             // Without it no request would know its variant's key.
             first_level: true,
+            // Nobody refreshes it but with a variant.
+            early: Duration::ZERO,
             ..self.meta.clone()
         };
         let marker = Entry::new(self.key.clone().into(), meta, Stored::Variants(variants));

@@ -1,16 +1,16 @@
 //! The cache from outside its service.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use futures_core::Stream;
 use http::Uri;
 use serde::{Serialize, de::DeserializeOwned};
-use tower_keep_store::{ConfigError, Mode, StoreError};
+use tower_keep_store::{ConfigError, Invalidations, Mode, StoreError, Target};
 
 use crate::{
     class::unknown_class,
     dependency::Dependency,
-    engine::CacheStats,
+    engine::{CacheStats, background::Unfinished},
     events::{Changed, Follower, Following, Rules, effects},
     object::ObjectCache,
     shared::Shared,
@@ -167,6 +167,38 @@ impl CacheHandle {
         follower.follow(stream)
     }
 
+    /// What is invalidated from now on in the store's namespace, by whichever layer, cache or process: for
+    /// others who keep copies. See [`InvalidationLog::invalidations`](tower_keep_store::InvalidationLog::invalidations);
+    /// a reader that is 1024 records behind is told that it missed some, which is to be treated as
+    /// everything.
+    ///
+    /// The log knows targets by their digests only. Who follows it asks of what he keeps whether it is
+    /// concerned:
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use tower_keep_cache::{CacheLayer, Tag};
+    /// # use tower_keep_store::{Mode, Store};
+    /// # let cache = CacheLayer::new(Store::memory()).handle();
+    /// let mut invalidations = cache.invalidations();
+    /// cache.invalidate([Tag::of("candidate", 42)], Mode::Hard).await?;
+    /// let told = invalidations.next().await.expect("the cache is there");
+    /// assert_eq!(told.mode_of(cache.target(Tag::of("candidate", 42))), Some(Mode::Hard));
+    /// assert_eq!(told.mode_of(cache.target(Tag::of("candidate", 43))), None);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn invalidations(&self) -> Invalidations {
+        self.shared.engine.log().invalidations()
+    }
+
+    /// What stands for it in the log.
+    #[must_use]
+    pub fn target(&self, dependency: impl Into<Dependency>) -> Target {
+        dependency.into().target(&self.shared.keys)
+    }
+
     /// A cache for values of one class, on the same store and log.
     ///
     /// Make it once and keep it; clones share it. Each call makes another one, with a first level of its
@@ -187,12 +219,27 @@ impl CacheHandle {
             .get(class)
             .ok_or_else(|| unknown_class(class))?;
         let store = shared.engine.store().clone();
-        Ok(ObjectCache::new(
+        let objects = ObjectCache::new(
             store,
             class.clone(),
             shared.first_level_bytes,
             shared.patience,
-        ))
+            shared.engine.background.clone(),
+        );
+        Ok(objects.consistency(shared.consistency))
+    }
+
+    /// Lets no fetch begin in the background any more, and waits for those under way there, for bodies that are
+    /// read on after their client has left, for entries on their way into the store, and for invalidations on
+    /// their way into the log; at the deadline ends what is left, and says what that was. The [object
+    /// caches](Self::objects) of this handle are included.
+    ///
+    /// To be called when the server has answered its last request. Requests are answered afterwards too, from
+    /// what is stored and by the origin; what they bring is not written into the store any more.
+    /// Invalidations always are.
+    pub async fn shutdown(&self, deadline: Duration) -> Unfinished {
+        let engine = &self.shared.engine;
+        engine.background.shutdown(engine.log(), deadline).await
     }
 
     /// Counters since the layer was built.

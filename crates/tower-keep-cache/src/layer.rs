@@ -4,15 +4,16 @@ use std::{sync::Arc, time::Duration};
 
 use http::{HeaderName, request::Parts};
 use quick_cache::sync::Cache;
-use tower_keep_store::{ConfigError, Store};
+use tower_keep_store::{ConfigError, Consistency, Store};
 use tower_layer::Layer;
 
 use crate::{
     class::{Classes, DEFAULT_LARGEST_BODY, NamedClass, unknown_class},
-    engine::Engine,
+    engine::{Engine, background::Background, timeouts::Timeouts},
     handle::CacheHandle,
     http::{
         key::{KeyRules, QueryRules},
+        labels::{LabelRules, TagField},
         status::CacheStatus,
         storing::StoringRules,
     },
@@ -45,13 +46,16 @@ impl CacheLayer {
             class: None,
             policy: CachePolicy::default(),
             keys: KeyRules::default(),
+            labels: LabelRules::default(),
             status: CacheStatus::On,
             bypass: None,
             entity_tags: true,
             invalidate_on_unsafe: true,
             strip_set_cookie: false,
             first_level_bytes: 64 << 20,
+            consistency: Consistency::default(),
             keep: Duration::from_secs(3600),
+            timeouts: Timeouts::default(),
             patience: Duration::from_secs(10),
         }
     }
@@ -93,13 +97,16 @@ pub struct CacheLayerBuilder {
     class: Option<Arc<str>>,
     policy: CachePolicy,
     keys: KeyRules,
+    labels: LabelRules,
     status: CacheStatus,
     bypass: Option<Arc<Predicate>>,
     entity_tags: bool,
     invalidate_on_unsafe: bool,
     strip_set_cookie: bool,
     first_level_bytes: u64,
+    consistency: Consistency,
     keep: Duration,
+    timeouts: Timeouts,
     patience: Duration,
 }
 
@@ -204,10 +211,34 @@ impl CacheLayerBuilder {
         self
     }
 
+    /// Takes the members of a response field as tags, such as `Surrogate-Key` or `Cache-Tag`. Default: none. These
+    /// fields are written for another cache, further out: with more than 64 members, which such caches may
+    /// take, a response would not be stored here. (`Cache-Groups` is a standard, and is always followed.)
+    pub fn tag_field(mut self, field: TagField) -> Self {
+        self.labels.add(field);
+        self
+    }
+
+    /// Takes those fields off responses, whether they come from the origin or from the cache. For the outermost
+    /// cache: they tell clients how things are named within, and are long. Default: they are passed on, for a
+    /// cache further out may follow them too.
+    pub fn hide_tag_fields(mut self) -> Self {
+        self.labels.hide();
+        self
+    }
+
     /// Bytes that the first level, in this process, may hold. Default: 64 MiB. The largest entry is an
     /// eighth of it.
     pub fn first_level_bytes(mut self, bytes: u64) -> Self {
         self.first_level_bytes = bytes;
+        self
+    }
+
+    /// How much of what was invalidated a hit takes account of. Default: [`Consistency::Eventual`]. With
+    /// [`Consistency::Strict`] each hit costs a round trip, and while the log cannot be read each request goes
+    /// to the origin for itself.
+    pub fn consistency(mut self, consistency: Consistency) -> Self {
+        self.consistency = consistency;
         self
     }
 
@@ -216,6 +247,24 @@ impl CacheLayerBuilder {
     /// is not stored.
     pub fn keep(mut self, time: Duration) -> Self {
         self.keep = time;
+        self
+    }
+
+    /// How long the origin may take where something stale could answer (`stale-if-error`): after that it does,
+    /// and the fetch goes on in the background. A [class](crate::Class::soft_timeout) may say otherwise. Default: no
+    /// bound.
+    pub fn soft_timeout(mut self, time: Duration) -> Self {
+        self.timeouts.soft = Some(time);
+        self
+    }
+
+    /// How long the origin may take to the head of its response: then its future is dropped. What is stale
+    /// answers (`stale-if-error`); else the client gets 504, with `detail=timeout` in `Cache-Status`, and those
+    /// who waited for the same fetch too. A [class](crate::Class::hard_timeout) may say otherwise. Default: no bound.
+    ///
+    /// Not for what passes by the cache: unsafe methods, requests with a body and the like.
+    pub fn hard_timeout(mut self, time: Duration) -> Self {
+        self.timeouts.hard = Some(time);
         self
     }
 
@@ -241,6 +290,10 @@ impl CacheLayerBuilder {
         if self.patience.is_zero() {
             return Err(ConfigError::new("patience: zero would collapse nothing"));
         }
+        self.labels.check()?;
+        self.timeouts
+            .check()
+            .map_err(|fault| ConfigError::new(format!("the layer: {fault}")))?;
         if let Some(name) = &self.class {
             find_class(&self.classes, name)?;
         }
@@ -257,18 +310,29 @@ impl CacheLayerBuilder {
             strip_set_cookie: self.strip_set_cookie,
             keep: self.keep,
         };
-        let engine = Engine::new(self.store, "c", self.first_level_bytes, self.patience);
+        let background = Background::default();
+        let engine = Engine::new(
+            self.store,
+            "c",
+            self.first_level_bytes,
+            self.patience,
+            background,
+        );
         CacheLayer {
             shared: Arc::new(Shared {
                 engine: Arc::new(engine),
                 unshared: Arc::new(Cache::new(MOST_UNSHARED)),
                 keys: self.keys,
                 storing,
+                hidden: self.labels.hidden(),
+                labels: self.labels,
                 status: self.status,
                 bypass: self.bypass,
                 entity_tags: self.entity_tags,
                 invalidate_on_unsafe: self.invalidate_on_unsafe,
                 first_level_bytes: self.first_level_bytes,
+                consistency: self.consistency,
+                timeouts: self.timeouts,
                 patience: self.patience,
             }),
         }

@@ -12,7 +12,10 @@ use tower_service::Service;
 
 use crate::{
     body::ResponseBody,
-    engine::entry::{Entry, Usability},
+    engine::{
+        entry::{Entry, Usability},
+        strict::Ahead,
+    },
     fetch::{Fetch, Origin, Pending, Refresh, tell},
     future::{Note, ResponseFuture},
     http::{
@@ -24,6 +27,7 @@ use crate::{
     nesting::Within,
     personal::is_looked_at,
     shared::{Found, Shared, State, flight_key},
+    strict::strict,
     unsafe_method::invalidating,
 };
 
@@ -91,21 +95,60 @@ where
             let note = self.bypass("no-key", cell);
             return self.pass(Request::from_parts(head, body), note);
         };
+        let request = Pending {
+            head,
+            body,
+            lookup,
+            cell,
+        };
+        if self.shared.catches_up() {
+            return strict(self.clone(), request, key);
+        }
+        self.look_up(request, key, None)
+    }
+}
+
+impl<S> Cache<S> {
+    /// Answers from the first level on the spot, or begins to look further.
+    pub(crate) fn look_up<ReqBody, ResBody>(
+        &self,
+        request: Pending<ReqBody>,
+        key: Vec<u8>,
+        ahead: Option<Ahead>,
+    ) -> ResponseFuture<S, ReqBody, ResBody>
+    where
+        S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
+        S::Future: Send,
+        S::Error: Send,
+        ReqBody: Body + Send + 'static,
+        ResBody: Body + Send + 'static,
+        ResBody::Error: Send,
+    {
+        let Pending {
+            head,
+            body,
+            lookup,
+            cell,
+        } = request;
         let now = self.shared.engine.now();
         let found = self.shared.find(key, &head.headers, now);
         let asked = Asked::of(&lookup, &head.headers);
-        let stale = match &found.state {
+        let answered = match &found.state {
             State::Present(entry, Usability::Fresh) if admits(entry, &lookup) => {
-                tell(cell.as_ref(), told(entry, Outcome::Hit));
-                return ResponseFuture::ready(hit(&self.shared, entry, asked, Outcome::Hit, now));
+                let response = hit(&self.shared, entry, asked, Outcome::Hit, now);
+                if !self.shared.engine.is_due(entry, now) {
+                    tell(cell.as_ref(), told(entry, Outcome::Hit));
+                    return ResponseFuture::ready(response);
+                }
+                Some((entry.clone(), Outcome::Hit, response))
             }
-            State::Present(entry, Usability::Stale) if admits(entry, &lookup) => Some((
-                entry.clone(),
-                hit(&self.shared, entry, asked, Outcome::Stale, now),
-            )),
+            State::Present(entry, Usability::Stale) if admits(entry, &lookup) => {
+                let response = hit(&self.shared, entry, asked, Outcome::Stale, now);
+                Some((entry.clone(), Outcome::Stale, response))
+            }
             _ => None,
         };
-        if lookup.ranged && stale.is_none() {
+        if lookup.ranged && answered.is_none() {
             let note = self.bypass("range", cell);
             return self.pass(Request::from_parts(head, body), note);
         }
@@ -116,21 +159,26 @@ where
             cell,
         };
         let origin = Origin::new(self.inner.clone());
-        match stale {
-            Some((entry, response)) => {
+        match answered {
+            Some((entry, outcome, response)) => {
                 let cell = request.cell.clone();
                 let refreshes = self.refresh(&entry, &found, origin, request);
-                let told = told(&entry, Outcome::Stale).origin_calls(refreshes.into());
+                let told = told(&entry, outcome).origin_calls(refreshes.into());
                 tell(cell.as_ref(), told);
                 ResponseFuture::ready(response)
             }
-            None => Fetch::new(self.shared.clone(), origin, request, found).into_future(),
+            None => {
+                let fetch = Fetch::new(self.shared.clone(), origin, request, found);
+                fetch.ahead(ahead).into_future()
+            }
         }
     }
-}
 
-impl<S> Cache<S> {
-    fn pass<ReqBody, ResBody>(
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    pub(crate) fn pass<ReqBody, ResBody>(
         &self,
         request: Request<ReqBody>,
         note: Note,
@@ -148,9 +196,10 @@ impl<S> Cache<S> {
         ResponseFuture::passing(self.inner.clone(), request, note)
     }
 
-    fn bypass(&self, detail: &'static str, cell: Option<OutcomeCell>) -> Note {
+    pub(crate) fn bypass(&self, detail: &'static str, cell: Option<OutcomeCell>) -> Note {
         Note::Bypass {
             status: self.shared.status,
+            hidden: self.shared.hidden.clone(),
             report: Report::Forward {
                 why: Forward::Bypass,
                 stored: false,
@@ -160,7 +209,7 @@ impl<S> Cache<S> {
         }
     }
 
-    /// Fetches anew in the background what was answered stale, with the request that it answered;
+    /// Fetches anew in the background what has just answered, with the request that it answered;
     /// unless somebody does, or a refresh failed just now. True if it begins.
     fn refresh<ReqBody, ResBody>(
         &self,
@@ -177,10 +226,11 @@ impl<S> Cache<S> {
         ResBody::Error: Send,
     {
         let engine = &self.shared.engine;
-        let leads =
-            !request.lookup.head && refreshes(entry, &request) && entry.may_refresh(engine.now());
+        let leads = !request.lookup.head
+            && refreshes(entry, &request)
+            && engine.may_refresh(entry, engine.now());
         let flight = flight_key(&found.key, &request.lookup);
-        let Some(lead) = leads.then(|| engine.flights.lead(&flight)).flatten() else {
+        let Some(lead) = leads.then(|| engine.lead_refresh(entry, &flight)).flatten() else {
             return false;
         };
         let resource = found.resource().to_vec();

@@ -4,16 +4,18 @@ use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use http::{HeaderMap, request::Parts};
 use quick_cache::sync::Cache;
-use tower_keep_store::Timestamp;
+use tower_keep_store::{Consistency, Timestamp};
 
 use crate::{
     engine::{
         Engine,
         entry::{Entry, Usability},
+        timeouts::Timeouts,
     },
     http::{
         entry::{SharedWith, Stored, StoredResponse},
         key::KeyRules,
+        labels::{Hidden, LabelRules},
         request::{Identified, Lookup},
         status::CacheStatus,
         storing::StoringRules,
@@ -31,11 +33,17 @@ pub(crate) struct Shared {
     pub(crate) unshared: Arc<Cache<Box<[u8]>, Timestamp>>,
     pub(crate) keys: KeyRules,
     pub(crate) storing: StoringRules,
+    pub(crate) labels: LabelRules,
+    /// Fields that clients do not get to see.
+    pub(crate) hidden: Hidden,
     pub(crate) status: CacheStatus,
     pub(crate) bypass: Option<Arc<Predicate>>,
     pub(crate) entity_tags: bool,
     pub(crate) invalidate_on_unsafe: bool,
     pub(crate) first_level_bytes: u64,
+    pub(crate) consistency: Consistency,
+    /// Of the origin, where its class does not say otherwise.
+    pub(crate) timeouts: Timeouts,
     /// How long one request waits for another's fetch.
     pub(crate) patience: Duration,
 }
@@ -100,6 +108,11 @@ impl Shared {
         }
     }
 
+    /// Whether a request asks for the end of the log first.
+    pub(crate) fn catches_up(&self) -> bool {
+        self.consistency == Consistency::Strict && !self.engine.store().is_embedded()
+    }
+
     /// Remembers for a while that responses under this flight's key cannot be shared.
     pub(crate) fn mark_unshared(&self, flight: &[u8]) {
         self.unshared
@@ -110,6 +123,15 @@ impl Shared {
     pub(crate) fn is_unshared(&self, flight: &[u8]) -> bool {
         let until = self.unshared.get(flight);
         until.is_some_and(|until| self.engine.now() < until)
+    }
+
+    /// How long the origin may take for what is to replace this.
+    pub(crate) fn timeouts(&self, known: Option<&Entry<Stored>>) -> Timeouts {
+        let classes = &self.storing.classes;
+        let class = known.and_then(|known| classes.of(&known.meta.targets));
+        let class = class.or(self.storing.class.as_ref());
+        let timeouts = class.map(|named| named.class.timeouts);
+        timeouts.unwrap_or_default().or(self.timeouts)
     }
 
     pub(crate) fn bypasses(&self, request: &Parts) -> bool {

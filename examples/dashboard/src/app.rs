@@ -38,6 +38,7 @@ pub struct App {
     router: Router,
     page: Page,
     follower: Arc<Follower>,
+    caches: Caches,
 }
 
 /// What handlers share.
@@ -72,7 +73,7 @@ impl App {
         let follower = Follower::start(&database, store, caches.clone())?;
         let state = AppState {
             database,
-            caches,
+            caches: caches.clone(),
             _follower: follower.clone(),
         };
         // What is about this request only stands outside the cache, and is never stored.
@@ -93,6 +94,7 @@ impl App {
             router,
             page,
             follower,
+            caches,
         })
     }
 
@@ -112,6 +114,11 @@ impl App {
     /// The page that shows how the cache does.
     pub(crate) fn page(&self) -> Page {
         self.page.clone()
+    }
+
+    /// What is cached beside the pages.
+    pub(crate) fn caches(&self) -> Caches {
+        self.caches.clone()
     }
 
     /// The service to serve, with the address of the client in each request

@@ -147,6 +147,14 @@ impl Caches {
             .await
     }
 
+    /// Lets refreshes and writes come to their end before the application does.
+    pub(crate) async fn shutdown(&self) {
+        let unfinished = self.handle.shutdown(LAST_CALL).await;
+        if !unfinished.is_nothing() {
+            say(format_args!("the cache was not done: {unfinished:?}"));
+        }
+    }
+
     /// The company's configuration. It holds no secret.
     pub(crate) async fn configuration<F>(
         &self,
@@ -172,6 +180,9 @@ impl Caches {
         told.inspect_err(|error| say(format_args!("an invalidation is late: {error}")))
     }
 }
+
+/// For what is still on its way into the store when the last request is answered.
+const LAST_CALL: Duration = Duration::from_secs(5);
 
 const MINUTE: Duration = Duration::from_secs(60);
 
