@@ -150,7 +150,8 @@
 //! Through the [`CacheHandle`]: by tag, [group](Dependency::group), class, value or URI, hard or soft
 //! ([`invalidate`](CacheHandle::invalidate)); by what changed, where [`Rules`] say in one place what depends on it
 //! ([`changed`](CacheHandle::changed)); or from any stream of such events ([`follow`](CacheHandle::follow)), so that
-//! no writer can forget. What is invalidated, here or elsewhere, goes out as a stream too
+//! no writer can forget: `examples/dashboard` follows SQLite (triggers), `examples/postgres` follows PostgreSQL
+//! (`LISTEN` and `NOTIFY`). What is invalidated, here or elsewhere, goes out as a stream too
 //! ([`invalidations`](CacheHandle::invalidations)). Each call is one record, whatever it names, and one round trip
 //! (the script); calls that come while another is being written share the next record, and what they share is
 //! [counted](CacheStats::invalidation_records). What is stored of a URI, and what an invalidation did to it, can be

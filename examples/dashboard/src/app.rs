@@ -1,5 +1,7 @@
 //! The application: routes, and the layers around them.
 
+use std::sync::Arc;
+
 use axum::{
     Router,
     extract::DefaultBodyLimit,
@@ -13,6 +15,7 @@ use crate::{
     accounts::{self, Credentials, Queue},
     cache::{self, Caches},
     candidates,
+    changes::Follower,
     database::Database,
     error::StartError,
     http::{Problem, TimingLayer, ask_each_time, keep_nothing},
@@ -34,6 +37,7 @@ use crate::{
 pub struct App {
     router: Router,
     page: Page,
+    follower: Arc<Follower>,
     caches: Caches,
 }
 
@@ -42,14 +46,17 @@ pub struct App {
 pub(crate) struct AppState {
     pub(crate) database: Database,
     pub(crate) caches: Caches,
+    /// Ends with the last of them.
+    _follower: Arc<Follower>,
 }
 
 impl App {
-    /// Builds the application.
+    /// Builds the application, and follows what is changed in the database. On the runtime; blocks for about a
+    /// millisecond.
     ///
     /// # Errors
     ///
-    /// When the options of a layer do not go together, or the limits allow nothing.
+    /// When the options of a layer do not go together, the limits allow nothing, or the database cannot be read.
     pub fn new(
         database: Database,
         store: &Store,
@@ -63,9 +70,11 @@ impl App {
         let (hit_rate, watch) = monitor::build(store, monitoring)?;
         let page = watch.page();
         let sign_in = sign_in(sessions.tokens, limits::failed_logins(store)?);
+        let follower = Follower::start(&database, store, caches.clone())?;
         let state = AppState {
             database,
             caches: caches.clone(),
+            _follower: follower.clone(),
         };
         // What is about this request only stands outside the cache, and is never stored.
         let router = api(sign_in)
@@ -84,6 +93,7 @@ impl App {
         Ok(Self {
             router,
             page,
+            follower,
             caches,
         })
     }
@@ -93,6 +103,12 @@ impl App {
     pub fn prepare_model() {
         Outlook::prepare();
         Matcher::shared();
+    }
+
+    /// Waits until the cache knows what was changed while nobody told it: before that, what an earlier process
+    /// left in a shared store may be older than the database.
+    pub async fn ready(&self) {
+        self.follower.has_caught_up().await;
     }
 
     /// The page that shows how the cache does.

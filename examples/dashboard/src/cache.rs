@@ -3,7 +3,8 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use tower_keep::{
-    CacheDirective, CacheHandle, CacheLayer, Class, Classes, Mode, ObjectCache, Store, Tag,
+    CacheDirective, CacheHandle, CacheLayer, Changed, Class, Classes, Dependency, ObjectCache,
+    Rules, Store, StoreError, Tag,
 };
 
 use crate::{
@@ -30,7 +31,7 @@ pub(crate) fn build(store: &Store) -> Result<(CacheLayer, Caches), StartError> {
         .bypass_when(|parts: &http::request::Parts| Bypass::of(parts).is_asked())
         .build()
         .map_err(failed)?;
-    let handle = layer.handle();
+    let handle = layer.handle().with_rules(rules()).map_err(failed)?;
     let caches = Caches {
         candidates: handle.objects("user-profile").map_err(failed)?,
         configurations: handle.objects("merchant-config").map_err(failed)?,
@@ -62,14 +63,16 @@ pub(crate) fn dashboard(recruiter: i64, company: i64) -> CacheDirective {
     CacheDirective::class("dashboard-statistics")
         .tag(Tag::of("recruiter", recruiter))
         .tag(Tag::of("company", company))
+        .tags(named(["companies", "interviewers", "jobs", "recruiters"]))
 }
 
 pub(crate) fn recruiters() -> CacheDirective {
-    CacheDirective::class("catalog").tag(Tag::new("recruiters"))
+    CacheDirective::class("catalog").tags(named(["companies", "recruiters"]))
 }
 
+/// Shows of each job how many applied, how good they are, and how many were invited.
 pub(crate) fn catalog() -> CacheDirective {
-    CacheDirective::class("catalog").tag(Tag::new("jobs"))
+    CacheDirective::class("catalog").tags(named(["companies", "demand", "jobs"]))
 }
 
 /// Depends on everyone's profile, but only the candidate's own is worth an
@@ -77,29 +80,56 @@ pub(crate) fn catalog() -> CacheDirective {
 pub(crate) fn recommendations(candidate: i64) -> CacheDirective {
     CacheDirective::class("recommendations")
         .tag(Tag::of("candidate", candidate))
-        .tag(Tag::new("jobs"))
+        .tags(named(["companies", "jobs"]))
 }
 
 pub(crate) fn candidate(id: i64) -> CacheDirective {
-    CacheDirective::class("user-profile").tag(Tag::of("candidate", id))
+    CacheDirective::class("user-profile").tags(shown_of_candidate(id))
 }
 
 pub(crate) fn candidate_list() -> CacheDirective {
-    CacheDirective::class("search").tag(Tag::new("candidates"))
+    CacheDirective::class("search").tags(named(["candidates", "jobs"]))
 }
 
-/// What shows a candidate's status, beside the candidate.
-pub(crate) fn touched_by_candidate(candidate: &Candidate) -> Vec<Tag> {
-    vec![
-        Tag::new("candidates"),
-        Tag::of("company", candidate.company_id),
-        Tag::of("recruiter", candidate.recruiter_id),
-    ]
+/// Of company, job and recruiter the names are shown, and who they are is not known before the candidate is
+/// loaded: they change so rarely that it is not worth knowing.
+fn shown_of_candidate(id: i64) -> [Tag; 4] {
+    let [companies, jobs, recruiters] = named(["companies", "jobs", "recruiters"]);
+    [Tag::of("candidate", id), companies, jobs, recruiters]
 }
 
-/// What shows a company's interviews.
-pub(crate) fn touched_by_interview(company: i64) -> Vec<Tag> {
-    vec![Tag::of("company", company)]
+/// What shows a row that was changed, or showed it: the other side of the tags above. The kinds are those of
+/// `database/triggers.rs`.
+fn rules() -> Rules {
+    Rules::new()
+        .on("company", |_| named(["companies"]))
+        .on("interviewer", |_| named(["interviewers"]))
+        .on("recruiter", |_| named(["recruiters"]))
+        .on("job", |_| named(["jobs"]))
+        .on("configuration", |of| [Tag::of("configuration", of.id())])
+        .on("candidate", |it| [Tag::of("candidate", it.id())])
+        .on("candidate", |_| named(["candidates"]))
+        .on("candidate", owners)
+        .on("skill", |of| [Tag::of("candidate", of.id())])
+        .on("skill", owners)
+        .on("score", |_| named(["candidates", "demand"]))
+        .on("score", owners)
+        .on("interview", |_| named(["demand"]))
+        .on("interview", owners)
+        .on("application", |_| named(["demand"]))
+        .otherwise(|_| [Dependency::everything()])
+}
+
+/// Whose dashboards show it.
+fn owners(changed: &Changed) -> Vec<Tag> {
+    ["company", "recruiter"]
+        .into_iter()
+        .flat_map(|owner| changed.values(owner).map(move |id| Tag::of(owner, id)))
+        .collect()
+}
+
+fn named<const N: usize>(names: [&str; N]) -> [Tag; N] {
+    names.map(Tag::new)
 }
 
 impl Caches {
@@ -112,9 +142,8 @@ impl Caches {
     where
         F: Future<Output = Result<Candidate, Problem>>,
     {
-        let tags = [Tag::of("candidate", id)];
         self.candidates
-            .get_or_load(("candidate", id), &tags, load)
+            .get_or_load(("candidate", id), &shown_of_candidate(id), load)
             .await
     }
 
@@ -124,16 +153,6 @@ impl Caches {
         if !unfinished.is_nothing() {
             say(format_args!("the cache was not done: {unfinished:?}"));
         }
-    }
-
-    /// Runs `write` and keeps what it returns, in the place of anything older.
-    pub(crate) async fn write_candidate(
-        &self,
-        id: i64,
-        write: impl Future<Output = Result<Candidate, Problem>>,
-    ) -> Result<Arc<Candidate>, Problem> {
-        let tags = [Tag::of("candidate", id)];
-        self.candidates.write(("candidate", id), &tags, write).await
     }
 
     /// The company's configuration. It holds no secret.
@@ -151,14 +170,14 @@ impl Caches {
             .await
     }
 
-    /// Invalidates at once here, and everywhere as soon as the store can be told.
+    /// Rows were changed: in force here at once, and everywhere when this returns `Ok`.
     ///
-    /// That the store cannot be told now is no failure of the request: the
-    /// change is committed, and telling goes on in the background.
-    pub(crate) async fn invalidate(&self, tags: Vec<Tag>) {
-        if let Err(error) = self.handle.invalidate(tags, Mode::Hard).await {
-            say(format_args!("an invalidation is late: {error}"));
-        }
+    /// # Errors
+    ///
+    /// The store cannot be told now. It will be; that is no failure of whoever made the changes.
+    pub(crate) async fn changed(&self, rows: Vec<Changed>) -> Result<(), StoreError> {
+        let told = self.handle.changes(rows).await;
+        told.inspect_err(|error| say(format_args!("an invalidation is late: {error}")))
     }
 }
 

@@ -7,7 +7,7 @@
 //! - `GET /api/dashboard/{recruiter}`, `/api/jobs`,
 //!   `/api/recommendations/{candidate}`, `/api/candidates`,
 //!   `/api/candidates/{id}` are the pages behind it.
-//! - `PATCH /api/candidates/{id}/status` writes through the cache.
+//! - `PATCH /api/candidates/{id}/status` changes a row; every page that shows it is new from then on.
 //! - `POST /webhooks/calendar` inserts an interview, with the company's
 //!   configuration from the cache.
 //! - `POST /api/login`, `GET /api/me`, `POST /api/logout` and the like sign
@@ -17,7 +17,8 @@
 //! - `GET /keep` shows how the cache does; `GET /metrics` tells Prometheus.
 //!
 //! What is cached, for how long, and what invalidates it stands in one file,
-//! `cache.rs`; who may ask how often, in `limits.rs`; who stays signed in, and
+//! `cache.rs`: no handler invalidates anything. What is changed in the database, by whatever program, tells the
+//! cache itself (`changes/`); who may ask how often, in `limits.rs`; who stays signed in, and
 //! how long, in `sessions.rs`; how the cache is judged, in `monitor.rs`. Everything else is an application as it would be
 //! without them.
 
@@ -25,6 +26,7 @@ mod accounts;
 mod app;
 mod cache;
 mod candidates;
+mod changes;
 mod cli;
 mod database;
 mod error;

@@ -39,6 +39,7 @@ async fn serve(options: &Options) -> Result<(), StartError> {
         options.sessions(),
         options.monitoring(),
     )?;
+    app.ready().await;
     say(format_args!("database {}", path.display()));
     let address = listener.local_addr().unwrap_or(options.listen);
     say(format_args!("open http://{address}/"));

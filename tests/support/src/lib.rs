@@ -7,6 +7,7 @@
 //!
 //! - [`RedisServer`]: a `redis-server` process on a free port, which can be killed, paused and
 //!   restarted, and says which commands it ran.
+//! - [`PostgresServer`]: a `postgres` process, where PostgreSQL is installed.
 //! - [`TcpProxy`]: stands in front of an address and breaks the connections through it.
 //! - [`Origin`]: a service that counts, records, and answers as scripted.
 //! - [`ScriptedBody`]: a body made of frames, trailers, errors and gates; `Send`, not `Sync`.
@@ -21,6 +22,7 @@ mod eventually;
 mod gate;
 mod heard;
 mod origin;
+mod postgres_server;
 mod random;
 mod redis_server;
 mod seed;
@@ -32,6 +34,7 @@ pub use self::{
     gate::Gate,
     heard::Heard,
     origin::{InFlight, InFlightGuard, Origin, OriginError, OriginFuture, Seen},
+    postgres_server::PostgresServer,
     random::Random,
     redis_server::{Builder as RedisServerBuilder, RedisServer, Reply},
     seed::seed,

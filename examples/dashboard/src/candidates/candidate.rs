@@ -31,7 +31,7 @@ impl Candidate {
     pub(crate) fn load(sql: &Queries<'_>, id: i64) -> Result<Self, Problem> {
         let mut candidate = sql
             .first(ROW, [id], Self::from_row)?
-            .ok_or_else(|| Problem::not_found(format!("there is no candidate {id}")))?;
+            .ok_or_else(|| nobody(id))?;
         let skills = sql.all(SKILLS, [id], |row| row.get::<_, usize>(0))?;
         let names = skills
             .into_iter()
@@ -40,10 +40,12 @@ impl Candidate {
         Ok(candidate)
     }
 
-    /// Changes the status and loads what came of it.
-    pub(super) fn change(sql: &Queries<'_>, id: i64, status: Status) -> Result<Self, Problem> {
-        sql.change(CHANGE, (id, status))?;
-        Self::load(sql, id)
+    /// Changes the status.
+    pub(super) fn change(sql: &Queries<'_>, id: i64, status: Status) -> Result<(), Problem> {
+        match sql.change(CHANGE, (id, status))? {
+            0 => Err(nobody(id)),
+            _ => Ok(()),
+        }
     }
 
     fn from_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
@@ -66,6 +68,10 @@ impl Candidate {
             skills: Vec::new(),
         })
     }
+}
+
+fn nobody(id: i64) -> Problem {
+    Problem::not_found(format!("there is no candidate {id}"))
 }
 
 const ROW: &str = "

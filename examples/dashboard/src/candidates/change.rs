@@ -1,7 +1,5 @@
 //! `PATCH /api/candidates/{id}/status`.
 
-use std::sync::Arc;
-
 use axum::{
     Json,
     extract::State,
@@ -12,8 +10,7 @@ use serde::Deserialize;
 use super::{Candidate, status::Status};
 use crate::{
     app::AppState,
-    cache,
-    http::{Id, Problem, QueryCount, RawBody, json, to_the_end},
+    http::{Id, Problem, QueryCount, RawBody, json},
 };
 
 #[derive(Debug, Deserialize)]
@@ -22,8 +19,9 @@ struct Change {
     status: Status,
 }
 
-/// Writes through: the row in a transaction, then the cached value. The list and
-/// the dashboards of the company are invalid before the answer goes out, so
+/// Changes the row, then loads what is cached of it anew.
+///
+/// Of the cache nothing is said here: the write returns when everybody who shows the row has been told, so
 /// whoever has the answer reads nothing older.
 pub(crate) async fn change(
     State(app): State<AppState>,
@@ -32,22 +30,13 @@ pub(crate) async fn change(
     RawBody(body): RawBody,
 ) -> Result<Response, Problem> {
     let Change { status } = json(&body)?;
-    let candidate = to_the_end(write(app, count, id, status)).await?;
+    app.database
+        .write(&count, move |sql| Candidate::change(sql, id, status))
+        .await?;
+    let load = || {
+        app.database
+            .read(&count, move |sql| Candidate::load(sql, id))
+    };
+    let candidate = app.caches.candidate(id, load).await?;
     Ok(Json(&*candidate).into_response())
-}
-
-async fn write(
-    app: AppState,
-    count: QueryCount,
-    id: i64,
-    status: Status,
-) -> Result<Arc<Candidate>, Problem> {
-    let change = app
-        .database
-        .write(&count, move |sql| Candidate::change(sql, id, status));
-    let candidate = app.caches.write_candidate(id, change).await?;
-    app.caches
-        .invalidate(cache::touched_by_candidate(&candidate))
-        .await;
-    Ok(candidate)
 }

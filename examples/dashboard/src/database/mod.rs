@@ -5,20 +5,30 @@
 //! a hundred cached answers in the meantime. Readers and the one writer are
 //! separate: in WAL mode a reader never waits for a writer.
 
+pub(crate) mod changes;
 mod connection;
 mod open;
 mod queries;
 mod schema;
+mod triggers;
 
-use std::{fmt, path::Path, sync::Arc, sync::Mutex};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::{http::Problem, http::QueryCount, seed::Volume};
+use crate::{
+    changes::Follower,
+    http::{Problem, QueryCount},
+    seed::Volume,
+};
 
 pub use self::open::OpenError;
-pub(crate) use self::queries::Queries;
+pub(crate) use self::{changes::Changes, queries::Queries};
 
 /// A cloneable handle on the database.
 #[derive(Clone)]
@@ -27,9 +37,12 @@ pub struct Database {
 }
 
 struct Inner {
+    path: PathBuf,
     readers: Mutex<Vec<Connection>>,
     free: Arc<Semaphore>,
     writer: Arc<tokio::sync::Mutex<Connection>>,
+    /// Those who tell what is changed.
+    followers: Mutex<Vec<Weak<Follower>>>,
 }
 
 impl Database {
@@ -50,9 +63,11 @@ impl Database {
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             inner: Arc::new(Inner {
+                path: path.to_owned(),
                 readers: Mutex::new(readers),
                 free: Arc::new(Semaphore::new(READERS)),
                 writer: Arc::new(tokio::sync::Mutex::new(writer)),
+                followers: Mutex::default(),
             }),
         })
     }
@@ -69,7 +84,8 @@ impl Database {
     }
 
     /// Runs `work` in a transaction that is committed when it returns `Ok` and
-    /// rolled back otherwise.
+    /// rolled back otherwise. When this returns, whoever follows has been told
+    /// of the changes: of these, and of all that were committed before.
     ///
     /// The transaction takes the write lock at its start: one that began as a
     /// reader could find on its first write that it has read an old snapshot.
@@ -80,13 +96,36 @@ impl Database {
     {
         let mut writer = Arc::clone(&self.inner.writer).lock_owned().await;
         let count = count.clone();
-        blocking(move || {
+        let (value, last) = blocking(move || {
             let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let value = work(&Queries::new(&transaction, &count))?;
+            let last = changes::last(&transaction)?;
             transaction.commit()?;
-            Ok(value)
+            Ok((value, last))
         })
-        .await
+        .await?;
+        for follower in self.followers() {
+            follower.has_told(last).await;
+        }
+        Ok(value)
+    }
+
+    /// A connection to watch the file with.
+    pub(crate) fn watcher(&self) -> Result<Connection, OpenError> {
+        let path = &self.inner.path;
+        connection::reader(path).map_err(|error| OpenError::new(path, error))
+    }
+
+    /// From now on whoever writes waits for this one's telling.
+    pub(crate) fn is_followed_by(&self, follower: &Arc<Follower>) {
+        let mut followers = lock(&self.inner.followers);
+        followers.retain(|follower| follower.strong_count() > 0);
+        followers.push(Arc::downgrade(follower));
+    }
+
+    fn followers(&self) -> Vec<Arc<Follower>> {
+        let followers = lock(&self.inner.followers);
+        followers.iter().filter_map(Weak::upgrade).collect()
     }
 }
 
@@ -111,7 +150,7 @@ impl Reader {
             .await
             .map_err(|_| Problem::internal("the database is closing"))?;
         Ok(Self {
-            connection: inner.idle().pop(),
+            connection: lock(&inner.readers).pop(),
             inner: Arc::clone(inner),
             _permit: permit,
         })
@@ -126,17 +165,13 @@ impl Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        self.inner.idle().extend(self.connection.take());
+        lock(&self.inner.readers).extend(self.connection.take());
     }
 }
 
-impl Inner {
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
-        // A push or pop cannot leave the list half done, so a poisoned lock is sound.
-        self.readers
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
+/// A push or pop cannot leave a list half done, so a poisoned lock is sound.
+fn lock<T>(list: &Mutex<T>) -> MutexGuard<'_, T> {
+    list.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Runs `work` where it may block. A panic in it becomes an error of this request.

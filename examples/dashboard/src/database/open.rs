@@ -8,7 +8,7 @@ use std::{
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{connection, schema};
+use super::{connection, schema, triggers};
 use crate::seed::{self, Volume};
 
 /// Why a database could not be opened.
@@ -99,6 +99,7 @@ fn fill(connection: &mut Connection, volume: &Volume) -> Result<(), Cause> {
     }
     transaction.execute_batch(schema::TABLES)?;
     seed::fill(&transaction, volume)?;
+    transaction.execute_batch(&triggers::all())?;
     transaction.pragma_update(None, "application_id", schema::APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", schema::VERSION)?;
     transaction.commit()?;

@@ -9,8 +9,8 @@
 /// and not written to (`PRAGMA application_id`).
 pub(super) const APPLICATION_ID: i32 = 0x7464_6b70;
 
-/// Grows with every change of [`TABLES`] or of the seed.
-pub(super) const VERSION: i32 = 2;
+/// Grows with every change of [`TABLES`], of the triggers, or of the seed.
+pub(super) const VERSION: i32 = 3;
 
 /// Every table and index, created in the transaction that fills them.
 pub(super) const TABLES: &str = "

@@ -6,7 +6,6 @@ mod input;
 mod problem;
 mod query_count;
 mod timing;
-mod to_the_end;
 
 pub(crate) use self::{
     bypass::{BYPASS, Bypass},
@@ -15,5 +14,4 @@ pub(crate) use self::{
     problem::Problem,
     query_count::QueryCount,
     timing::TimingLayer,
-    to_the_end::to_the_end,
 };

@@ -1,4 +1,4 @@
-//! The endpoint: authenticate, recognise a repeat, check, insert, invalidate.
+//! The endpoint: authenticate, recognise a repeat, check, insert.
 
 use axum::{
     extract::State,
@@ -16,9 +16,8 @@ use super::{
 };
 use crate::{
     app::AppState,
-    cache,
     database::Queries,
-    http::{Bypass, Problem, QueryCount, RawBody, json, to_the_end},
+    http::{Bypass, Problem, QueryCount, RawBody, json},
 };
 
 /// Which company's calendar speaks.
@@ -53,15 +52,7 @@ pub(crate) async fn receive(
         app.caches.configuration(company, load).await?
     };
     let work = move |sql: &Queries<'_>| book(sql, &delivery, &booking, &configuration);
-    to_the_end(async move {
-        let answer = app.database.write(&count, work).await?;
-        // Also after a repeat: the first delivery may have died before this line.
-        app.caches
-            .invalidate(cache::touched_by_interview(company))
-            .await;
-        Ok(answer)
-    })
-    .await
+    app.database.write(&count, work).await
 }
 
 /// An unknown company and a wrong signature get the same answer.

@@ -2,7 +2,12 @@
 
 #![allow(clippy::unwrap_used, dead_code)]
 
-use std::{net::SocketAddr, path::Path};
+pub(crate) mod process;
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use axum::{Router, body::Body, extract::ConnectInfo};
 use bytes::Bytes;
@@ -51,6 +56,27 @@ impl Site {
     /// The same, its cache judged differently.
     pub(crate) fn judged(self, monitoring: Monitoring) -> Self {
         self.again(Sessions::default(), monitoring)
+    }
+
+    /// The same, for as many requests as there are.
+    pub(crate) fn unlimited(self) -> Self {
+        let limits = Limits {
+            address_per_second: u32::MAX,
+        };
+        let app = App::new(
+            self.database.clone(),
+            &self.store,
+            limits,
+            Sessions::default(),
+            Monitoring::default(),
+        );
+        let router = app.unwrap().into_router();
+        Self { router, ..self }
+    }
+
+    /// Where its database is.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.directory.as_ref().unwrap().path().join("test.db")
     }
 
     fn again(self, sessions: Sessions, monitoring: Monitoring) -> Self {
