@@ -8,6 +8,7 @@
 //! - [`RedisServer`]: a `redis-server` process on a free port, which can be killed, paused and
 //!   restarted, and says which commands it ran.
 //! - [`TcpProxy`]: stands in front of an address and breaks the connections through it.
+//! - [`Program`]: a process of its own that can be heard, told, paused and killed.
 //! - [`Origin`]: a service that counts, records, and answers as scripted.
 //! - [`ScriptedBody`]: a body made of frames, trailers, errors and gates; `Send`, not `Sync`.
 //! - [`Gate`] and [`eventually`]: waiting without sleeping.
@@ -21,6 +22,7 @@ mod eventually;
 mod gate;
 mod heard;
 mod origin;
+mod program;
 mod random;
 mod redis_server;
 mod seed;
@@ -32,6 +34,7 @@ pub use self::{
     gate::Gate,
     heard::Heard,
     origin::{InFlight, InFlightGuard, Origin, OriginError, OriginFuture, Seen},
+    program::{Builder as ProgramBuilder, Program},
     random::Random,
     redis_server::{Builder as RedisServerBuilder, RedisServer, Reply},
     seed::seed,
