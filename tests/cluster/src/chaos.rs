@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use tokio::time::sleep;
-use tower_keep_test_support::{Direction, Random, RedisServer};
+use tower_keep_test_support::{Direction, Random, RedisServer, Reply};
 
 use crate::Node;
 
@@ -77,7 +77,7 @@ impl Chaos {
             Self::TrimLog => run(redis, &["XTRIM", LOG, "MAXLEN", "0"]),
             Self::HalveLog => {
                 let length = redis.command(&["XLEN", LOG]);
-                if let tower_keep_test_support::Reply::Integer(length) = length {
+                if let Reply::Integer(length) = length {
                     let half = (length / 2).to_string();
                     run(redis, &["XTRIM", LOG, "MAXLEN", &half]);
                 }

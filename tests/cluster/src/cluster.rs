@@ -1,7 +1,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use tokio::task::block_in_place;
-use tower_keep_test_support::{RedisServer, TcpProxy, eventually};
+use tower_keep_test_support::{RedisServer, Reply, TcpProxy, eventually};
 
 use crate::{Client, Database, LONG, Node};
 
@@ -54,8 +54,8 @@ impl Setup {
 
     /// An option of the application.
     #[must_use]
-    pub fn option(mut self, name: &str, value: impl ToString) -> Self {
-        self.args.extend([name.to_owned(), value.to_string()]);
+    pub fn option(mut self, name: &str, value: impl std::fmt::Display) -> Self {
+        self.args.extend([name.to_owned(), format!("{value}")]);
         self
     }
 
@@ -114,13 +114,33 @@ impl Cluster {
         }
     }
 
+    /// How many requests for pages and values each process has got.
+    ///
+    /// # Panics
+    ///
+    /// If one does not say.
+    pub async fn begun(&self) -> Vec<usize> {
+        let mut begun = Vec::new();
+        for client in &mut self.clients().await {
+            let number = client.get("/begun").await.body.parse();
+            begun.push(number.expect("a number"));
+        }
+        begun
+    }
+
+    /// How many entries are in Redis, of either kind.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        let keys = self.keys().into_iter();
+        let is_entry = |key: &String| key.starts_with("keep:c:") || key.starts_with("keep:o:");
+        keys.filter(is_entry).count()
+    }
+
     /// The names of what is in Redis.
     #[must_use]
     pub fn keys(&self) -> Vec<String> {
         match self.redis.command(&["KEYS", "*"]) {
-            tower_keep_test_support::Reply::Array(Some(names)) => {
-                names.iter().filter_map(|name| name.text()).collect()
-            }
+            Reply::Array(Some(names)) => names.iter().filter_map(Reply::text).collect(),
             other => panic!("KEYS answers with a list, not {other:?}"),
         }
     }

@@ -188,7 +188,7 @@ impl Scene {
     fn target(&self, item: u64, random: &mut Random) -> (String, Vec<Subject>) {
         let group = item % GROUPS;
         match random.below(40) {
-            0 => ("everything".to_owned(), self.such(|_| true)),
+            0 => ("everything/".to_owned(), self.such(|_| true)),
             1 => {
                 let colour = random.index(COLOURS.len());
                 let is_so = |subject: Subject| {

@@ -6,7 +6,7 @@
 //! | `GET /second/{item}` | the same, of a class that has no first level |
 //! | `GET /tagged/{item}?tag=…` | the same, with these tags besides; `tags=n` gives it `n` more |
 //! | `GET /object/{item}` | the item's version, from the cache of values |
-//! | `POST /invalidate/{kind}/{name}` | 204 once everybody will know, 503 if that is not sure |
+//! | `POST /invalidate/{kind}/{name}` (the name may be empty) | 204 once everybody will know, 503 if that is not sure |
 //! | `GET /begun` | how many requests for pages and values have come |
 //!
 //! A page depends on its item, on the item's group and on one of three colours, which are classes.
@@ -111,7 +111,7 @@ fn router(options: &Options) -> Router {
         .merge(objects)
         .route_layer(middleware::from_fn_with_state(app.clone(), count))
         .route("/invalidate/{kind}/{name}", post(invalidate::invalidate))
-        .route("/invalidate/{kind}", post(invalidate::invalidate_all))
+        .route("/invalidate/{kind}/", post(invalidate::invalidate_all))
         .route("/begun", get(begun))
         .with_state(app)
 }

@@ -1,5 +1,9 @@
 //! Several processes of one application on one Redis.
 
+mod bad_input;
+mod cold;
+mod cost;
+mod loss;
 mod random;
 
 use tower_keep_cluster::Setup;
