@@ -9,7 +9,7 @@ use std::{
 };
 
 use tokio::{sync::watch, task::JoinSet, time::sleep};
-use tower_keep_test_support::{Random, RedisServer};
+use tower_keep_test_support::{Random, RedisServer, holds_within};
 
 use crate::{
     Chaos, Client, Cluster, Database, Ledger, Life, Node, Report, Subject,
@@ -122,17 +122,29 @@ impl Scene {
     ) -> BTreeMap<Chaos, usize> {
         let mut events = BTreeMap::<_, usize>::new();
         loop {
+            let happened = events.values().sum::<usize>();
             sleep(Duration::from_millis(random.below(LONGEST_REST_MILLIS))).await;
+            self.reaches(happened).await;
             let seen = self.ledger.seen();
-            let is_enough = seen.answers >= self.plan.answers
-                && events.values().sum::<usize>() >= self.plan.events;
-            if is_enough || seen.wrong > 0 {
+            if seen.answers >= self.plan.answers && happened >= self.plan.events || seen.wrong > 0 {
                 return events;
             }
             let (chaos, node) = (random.pick(&Chaos::ALL), random.index(nodes.len()));
             chaos.happens(&mut nodes[node], redis, &mut random).await;
             *events.entry(chaos).or_default() += 1;
         }
+    }
+
+    /// Waits until as large a part of the answers has come as of the events has happened: a slow machine
+    /// sees no more of these. Not long: perhaps nobody can answer before something else happens.
+    async fn reaches(&self, happened: usize) {
+        let part = happened.min(self.plan.events) as u64;
+        let answers = self.plan.answers * part / self.plan.events as u64;
+        let reaches = async || {
+            let seen = self.ledger.seen();
+            seen.answers >= answers || seen.wrong > 0
+        };
+        holds_within(Duration::from_secs(1), reaches).await;
     }
 
     /// One client of one process.
