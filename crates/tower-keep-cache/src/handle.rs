@@ -92,12 +92,13 @@ impl CacheHandle {
             .get(class)
             .ok_or_else(|| unknown_class(class))?;
         let store = shared.engine.store().clone();
-        Ok(ObjectCache::new(
+        let objects = ObjectCache::new(
             store,
             class.clone(),
             shared.first_level_bytes,
             shared.patience,
-        ))
+        );
+        Ok(objects.consistency(shared.consistency))
     }
 
     /// Counters since the layer was built.

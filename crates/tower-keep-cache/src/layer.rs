@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use http::{HeaderName, request::Parts};
 use quick_cache::sync::Cache;
-use tower_keep_store::{ConfigError, Store};
+use tower_keep_store::{ConfigError, Consistency, Store};
 use tower_layer::Layer;
 
 use crate::{
@@ -51,6 +51,7 @@ impl CacheLayer {
             invalidate_on_unsafe: true,
             strip_set_cookie: false,
             first_level_bytes: 64 << 20,
+            consistency: Consistency::default(),
             keep: Duration::from_secs(3600),
             patience: Duration::from_secs(10),
         }
@@ -99,6 +100,7 @@ pub struct CacheLayerBuilder {
     invalidate_on_unsafe: bool,
     strip_set_cookie: bool,
     first_level_bytes: u64,
+    consistency: Consistency,
     keep: Duration,
     patience: Duration,
 }
@@ -211,6 +213,14 @@ impl CacheLayerBuilder {
         self
     }
 
+    /// How much of what was invalidated a hit takes account of. Default: [`Consistency::Eventual`]. With
+    /// [`Consistency::Strict`] each hit costs a round trip, and while the log cannot be read each request goes
+    /// to the origin for itself.
+    pub fn consistency(mut self, consistency: Consistency) -> Self {
+        self.consistency = consistency;
+        self
+    }
+
     /// How long past its lifetime a response with a validator of the origin (`ETag`, `Last-Modified`) is kept,
     /// so that the origin need only confirm it (304). Default: 1 h. Zero: nothing is validated, and `no-cache`
     /// is not stored.
@@ -269,6 +279,7 @@ impl CacheLayerBuilder {
                 entity_tags: self.entity_tags,
                 invalidate_on_unsafe: self.invalidate_on_unsafe,
                 first_level_bytes: self.first_level_bytes,
+                consistency: self.consistency,
                 patience: self.patience,
             }),
         }

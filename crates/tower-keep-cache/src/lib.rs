@@ -125,7 +125,7 @@
 //! |---|---|---|---|
 //! | `namespace:c:{digest}` | string: a response, or the fields by which a resource varies | until nothing can use it | `GET` for a request that the first level does not answer; `SET` for a stored one |
 //! | `namespace:o:{digest}` | string: a value of an [`ObjectCache`] | the same | the same |
-//! | `namespace:log` | stream: see [`InvalidationLog`](tower_keep_store::InvalidationLog) | a day, renewed | one script for an invalidation, or several that come together |
+//! | `namespace:log` | stream: see [`InvalidationLog`](tower_keep_store::InvalidationLog) | a day, renewed | one script for an invalidation, or several that come together; `XREVRANGE` for a strict request |
 //!
 //! Records are versioned, checked by a sum and compared with the full key; what is not readable is a
 //! miss and is [counted](CacheStats::unreadable). A resource with variants costs a process one `GET`
@@ -138,6 +138,17 @@
 //! until the invalidation log has not been heard for the staleness bound (5 s); then it cannot know what
 //! others invalidated, and waits. (Those who follow a fetch may be answered by it for as long as the
 //! [patience](CacheLayerBuilder::patience) lasts.) Invalidations made meanwhile are in force here and are written later.
+//!
+//! # How new a hit is
+//!
+//! By default ([`Consistency::Eventual`]) a hit goes by what this process knows of the log: about a millisecond
+//! ago, at the latest the staleness bound. With [`Consistency::Strict`], chosen for a [layer](CacheLayerBuilder::consistency)
+//! or an [`ObjectCache`](ObjectCache::consistency), a request first reads the end of the log (`XREVRANGE … COUNT
+//! 1`) and waits until this process has come to it. What was invalidated anywhere before the request began, and
+//! is known to stand in the log, is then never an answer; nor is what another request is fetching since before
+//! it. A hit of either level costs that one round trip: what the first level does not have is read from the
+//! store in the same one. If the log cannot be read within the store's deadline, the request goes to the origin
+//! for itself (`detail=log-unread`), and nothing of it is stored. On the embedded store both are the same.
 //!
 //! # What is atomic, and what may race
 //!
@@ -188,6 +199,7 @@ mod personal;
 mod policy;
 mod service;
 mod shared;
+mod strict;
 mod tee;
 mod unsafe_method;
 
@@ -204,4 +216,4 @@ pub use self::{
     policy::CachePolicy,
     service::Cache,
 };
-pub use tower_keep_store::ConfigError;
+pub use tower_keep_store::{ConfigError, Consistency};

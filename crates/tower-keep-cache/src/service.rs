@@ -12,7 +12,10 @@ use tower_service::Service;
 
 use crate::{
     body::ResponseBody,
-    engine::entry::{Entry, Usability},
+    engine::{
+        entry::{Entry, Usability},
+        strict::Ahead,
+    },
     fetch::{Fetch, Origin, Pending, Refresh, tell},
     future::{Note, ResponseFuture},
     http::{
@@ -24,6 +27,7 @@ use crate::{
     nesting::Within,
     personal::is_looked_at,
     shared::{Found, Shared, State, flight_key},
+    strict::strict,
     unsafe_method::invalidating,
 };
 
@@ -91,6 +95,41 @@ where
             let note = self.bypass("no-key", cell);
             return self.pass(Request::from_parts(head, body), note);
         };
+        let request = Pending {
+            head,
+            body,
+            lookup,
+            cell,
+        };
+        if self.shared.catches_up() {
+            return strict(self.clone(), request, key);
+        }
+        self.look_up(request, key, None)
+    }
+}
+
+impl<S> Cache<S> {
+    /// Answers from the first level on the spot, or begins to look further.
+    pub(crate) fn look_up<ReqBody, ResBody>(
+        &self,
+        request: Pending<ReqBody>,
+        key: Vec<u8>,
+        ahead: Option<Ahead>,
+    ) -> ResponseFuture<S, ReqBody, ResBody>
+    where
+        S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
+        S::Future: Send,
+        S::Error: Send,
+        ReqBody: Body + Send + 'static,
+        ResBody: Body + Send + 'static,
+        ResBody::Error: Send,
+    {
+        let Pending {
+            head,
+            body,
+            lookup,
+            cell,
+        } = request;
         let now = self.shared.engine.now();
         let found = self.shared.find(key, &head.headers, now);
         let asked = Asked::of(&lookup, &head.headers);
@@ -124,13 +163,18 @@ where
                 tell(cell.as_ref(), told);
                 ResponseFuture::ready(response)
             }
-            None => Fetch::new(self.shared.clone(), origin, request, found).into_future(),
+            None => {
+                let fetch = Fetch::new(self.shared.clone(), origin, request, found);
+                fetch.ahead(ahead).into_future()
+            }
         }
     }
-}
 
-impl<S> Cache<S> {
-    fn pass<ReqBody, ResBody>(
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    pub(crate) fn pass<ReqBody, ResBody>(
         &self,
         request: Request<ReqBody>,
         note: Note,
@@ -148,7 +192,7 @@ impl<S> Cache<S> {
         ResponseFuture::passing(self.inner.clone(), request, note)
     }
 
-    fn bypass(&self, detail: &'static str, cell: Option<OutcomeCell>) -> Note {
+    pub(crate) fn bypass(&self, detail: &'static str, cell: Option<OutcomeCell>) -> Note {
         Note::Bypass {
             status: self.shared.status,
             report: Report::Forward {

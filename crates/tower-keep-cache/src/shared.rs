@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use http::{HeaderMap, request::Parts};
 use quick_cache::sync::Cache;
-use tower_keep_store::Timestamp;
+use tower_keep_store::{Consistency, Timestamp};
 
 use crate::{
     engine::{
@@ -36,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) entity_tags: bool,
     pub(crate) invalidate_on_unsafe: bool,
     pub(crate) first_level_bytes: u64,
+    pub(crate) consistency: Consistency,
     /// How long one request waits for another's fetch.
     pub(crate) patience: Duration,
 }
@@ -98,6 +99,11 @@ impl Shared {
                 }
             }
         }
+    }
+
+    /// Whether a request asks for the end of the log first.
+    pub(crate) fn catches_up(&self) -> bool {
+        self.consistency == Consistency::Strict && !self.engine.store().is_embedded()
     }
 
     /// Remembers for a while that responses under this flight's key cannot be shared.

@@ -32,10 +32,15 @@ impl StoreError {
         self.kind == Kind::Unavailable
     }
 
-    /// The server answered, and its answer was a refusal (wrong type, out of memory, no permission).
+    /// The server answered, and its answer was a refusal (wrong type, out of memory, no permission); or a
+    /// bound of this library is reached.
     #[must_use]
     pub fn is_rejected(&self) -> bool {
         self.kind == Kind::Rejected
+    }
+
+    pub(crate) fn refused() -> Self {
+        Self::of(Kind::Rejected)
     }
 
     pub(crate) fn timeout() -> Self {

@@ -43,6 +43,7 @@
 //! | `namespace:kind:{digest}` | string | as its writer says |
 //! | `namespace:p:{digest}` | sorted set, see [`Processes`] | 3 s, renewed each second |
 //! | `namespace:log` | stream, see [`InvalidationLog`] | a day, renewed by every process |
+//! | `namespace:log:checkpoint` | string: the log, folded | the same |
 //!
 //! # Features
 //!
@@ -71,7 +72,7 @@ pub use self::{
     error::{ConfigError, ConnectError, StoreError},
     evictions::{Evictions, Level},
     key::{Key, PersonalKey, push_part},
-    log::{InvalidationLog, Mode, Moment, Stamp, Target, Verdict},
+    log::{Consistency, Doubt, InvalidationLog, Mode, Moment, Stamp, Target, Verdict},
     observer::{Lookup, LookupKind, Observer, Watch},
     outcome::{Outcome, OutcomeCell, Told},
     processes::Processes,

@@ -18,5 +18,5 @@ pub use tower_keep_store::{
 /// The types that only bounds and signatures name.
 pub mod types {
     pub use tower_keep_cache::{ResponseBody, ResponseFuture};
-    pub use tower_keep_store::{InvalidationLog, Key, Moment, Stamp, Target, Verdict};
+    pub use tower_keep_store::{Consistency, Doubt, InvalidationLog, Key, Moment, Stamp, Target, Verdict};
 }

@@ -59,6 +59,13 @@ impl Setup {
         self
     }
 
+    /// An option of the application that is on or off.
+    #[must_use]
+    pub fn flag(mut self, name: &str) -> Self {
+        self.args.push(name.to_owned());
+        self
+    }
+
     /// Starts them all.
     pub async fn start(self) -> Cluster {
         self.start_on(block_in_place(RedisServer::start)).await

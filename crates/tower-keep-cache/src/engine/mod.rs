@@ -8,9 +8,10 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter, sync::Cache};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tower_keep_store::{InvalidationLog, Key, Level, Stamp, Store, Timestamp};
+use tower_keep_store::{InvalidationLog, Key, Level, Stamp, Store, StoreError, Timestamp};
 
 use self::{
     departing::Departing,
@@ -24,6 +25,7 @@ mod departing;
 pub(crate) mod entry;
 pub(crate) mod envelope;
 pub(crate) mod flight;
+pub(crate) mod strict;
 
 /// The levels and the flights of one kind of value.
 #[derive(Debug)]
@@ -140,7 +142,21 @@ impl<V: Value> Engine<V> {
 
     /// Looks into the store, and keeps what it finds in the first level. One round trip.
     pub(crate) async fn second(&self, key: &[u8]) -> Option<(Arc<Entry<V>>, Usability)> {
-        let record = match self.store.get(&self.name(key)).await {
+        let record = self.read(key).await;
+        self.take_in(key, record)
+    }
+
+    pub(crate) async fn read(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        self.store.get(&self.name(key)).await
+    }
+
+    /// Judges what the store had under `key`, and keeps it in the first level.
+    pub(crate) fn take_in(
+        &self,
+        key: &[u8],
+        record: Result<Option<Bytes>, StoreError>,
+    ) -> Option<(Arc<Entry<V>>, Usability)> {
+        let record = match record {
             Ok(record) => record?,
             Err(_) => {
                 self.counts.failed_reads.fetch_add(1, Ordering::Relaxed);

@@ -16,6 +16,7 @@ use crate::{
     engine::{
         entry::{Entry, Usability},
         flight::{Ending, Follow, Joined, Lead, Source},
+        strict::Ahead,
     },
     future::{Led, ResponseFuture, Running},
     http::{
@@ -69,6 +70,8 @@ pub(crate) struct Fetch<S, ReqBody> {
     fallback: Option<Arc<Entry<Stored>>>,
     /// What is past its time, and may be confirmed by the origin.
     known: Option<Arc<Entry<Stored>>>,
+    /// What the store was asked for while the request caught up with the log.
+    ahead: Option<Ahead>,
 }
 
 /// How a request goes on after the cache was asked.
@@ -108,7 +111,13 @@ where
             led: Led::default(),
             fallback: None,
             known: None,
+            ahead: None,
         }
+    }
+
+    pub(crate) fn ahead(mut self, ahead: Option<Ahead>) -> Self {
+        self.ahead = ahead;
+        self
     }
 
     pub(crate) fn into_future(self) -> ResponseFuture<S, ReqBody, ResBody> {
@@ -252,8 +261,12 @@ where
 
     /// Nothing means: look again.
     async fn ask_store(&mut self, lead: Option<Lead<Stored>>) -> Option<Way> {
-        let asked = self.shared.engine.log().moment();
-        match self.shared.engine.second(&self.found.key).await {
+        let engine = &self.shared.engine;
+        let (asked, found) = match Ahead::take(&mut self.ahead, &self.found.key) {
+            Some(ahead) => (ahead.asked, engine.take_in(&self.found.key, ahead.record)),
+            None => (engine.log().moment(), engine.second(&self.found.key).await),
+        };
+        match found {
             Some((entry, usability)) => match (&entry.value, usability) {
                 (Stored::Response(_), _) if !admits(&entry, &self.request.lookup) => {
                     Some(Way::Alone(Forward::Bypass))

@@ -4,8 +4,8 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 use tower_keep_store::{
-    ConfigError, LookupKind, Mode, Outcome, Stamp, Store, StoreError, Target, Told, Verdict, Watch,
-    push_part,
+    ConfigError, Consistency, LookupKind, Mode, Outcome, Stamp, Store, StoreError, Target, Told,
+    Verdict, Watch, push_part,
 };
 
 pub use self::key::CacheKey;
@@ -19,6 +19,7 @@ use crate::{
         change::Change,
         entry::{Entry, Meta, Usability},
         flight::{Ending, Joined, Lead, Source},
+        strict::Ahead,
     },
 };
 
@@ -56,6 +57,7 @@ mod value;
 pub struct ObjectCache<T> {
     engine: Arc<Engine<Object<T>>>,
     class: Arc<NamedClass>,
+    consistency: Consistency,
 }
 
 /// A moment before a change or a read, from which on nothing may have been invalidated if a value made
@@ -90,7 +92,17 @@ where
         Self {
             engine: Arc::new(Engine::new(store, "o", first_level_bytes, patience)),
             class,
+            consistency: Consistency::default(),
         }
+    }
+
+    /// How much of what was invalidated a hit takes account of. Default: [`Consistency::Eventual`], or that
+    /// of the layer whose handle made this cache. With [`Consistency::Strict`] each hit costs a round trip,
+    /// and while the log cannot be read each caller loads for itself.
+    #[must_use]
+    pub fn consistency(mut self, consistency: Consistency) -> Self {
+        self.consistency = consistency;
+        self
     }
 
     /// The value under `key`, loaded if it is not there. `tags` are what a loaded value depends on.
@@ -229,7 +241,7 @@ where
         let store = self.engine.store();
         let mut watch = store.watch(LookupKind::Objects, &self.class.name, &key);
         let mut fallback = None;
-        let lead = match self.find_way(&key, &mut fallback).await {
+        let lead = match self.find_strictly(&key, &mut fallback).await {
             Way::Answer(entry, outcome) => {
                 tell(watch, told(&entry, outcome));
                 return Ok(entry.value.value.clone());
@@ -289,7 +301,29 @@ where
         }
     }
 
-    async fn find_way(&self, key: &[u8], fallback: &mut Option<Arc<Entry<Object<T>>>>) -> Way<T> {
+    async fn find_strictly(
+        &self,
+        key: &[u8],
+        fallback: &mut Option<Arc<Entry<Object<T>>>>,
+    ) -> Way<T> {
+        let is_embedded = self.engine.store().is_embedded();
+        if self.consistency == Consistency::Eventual || is_embedded {
+            return self.find_way(key, fallback, None).await;
+        }
+        let is_absent = self.engine.first(key, self.engine.now()).is_none();
+        match self.engine.catch_up(is_absent.then(|| key.to_vec())).await {
+            Ok(ahead) => self.find_way(key, fallback, ahead).await,
+            // Nobody can tell what is still valid, nor who else's load may be waited for.
+            Err(_) => Way::Load(None),
+        }
+    }
+
+    async fn find_way(
+        &self,
+        key: &[u8],
+        fallback: &mut Option<Arc<Entry<Object<T>>>>,
+        mut ahead: Option<Ahead>,
+    ) -> Way<T> {
         let engine = &self.engine;
         let asked = engine.log().moment();
         for _ in 0..MOST_ROUNDS {
@@ -303,7 +337,7 @@ where
                             return Way::Answer(entry, Outcome::Stale);
                         };
                         *fallback = Some(entry);
-                        return self.ask_store(key, lead, fallback).await;
+                        return self.ask_store(key, lead, fallback, ahead.take()).await;
                     }
                     // The loader failed a moment ago: it is left alone for a while.
                     Usability::OnError if !entry.may_refresh(engine.now()) => {
@@ -316,7 +350,9 @@ where
             let follow = match engine.flights.join(key) {
                 // Since the last look another may have led, and landed.
                 Joined::Leading(_) if self.is_there(key) => continue,
-                Joined::Leading(lead) => return self.ask_store(key, lead, fallback).await,
+                Joined::Leading(lead) => {
+                    return self.ask_store(key, lead, fallback, ahead.take()).await;
+                }
                 Joined::Following(follow) => follow,
             };
             match follow.wait().await {
@@ -340,9 +376,14 @@ where
         key: &[u8],
         lead: Lead<Object<T>>,
         fallback: &mut Option<Arc<Entry<Object<T>>>>,
+        mut ahead: Option<Ahead>,
     ) -> Way<T> {
-        let asked = self.engine.log().moment();
-        match self.engine.second(key).await {
+        let engine = &self.engine;
+        let (asked, found) = match Ahead::take(&mut ahead, key) {
+            Some(ahead) => (ahead.asked, engine.take_in(key, ahead.record)),
+            None => (engine.log().moment(), engine.second(key).await),
+        };
+        match found {
             Some((entry, Usability::Fresh)) => {
                 lead.land(entry.clone(), Source::Store(asked));
                 Way::Answer(entry, Outcome::Hit)
@@ -404,6 +445,7 @@ impl<T> Clone for ObjectCache<T> {
         Self {
             engine: self.engine.clone(),
             class: self.class.clone(),
+            consistency: self.consistency,
         }
     }
 }

@@ -10,8 +10,8 @@
 //!
 //! ## On Redis
 //!
-//! The log is one stream, `namespace:log`, at most about 65 000 records long, with a time to live of
-//! a day that every process renews. Records count from 1 without a hole, and each repeats a random
+//! The log is one stream, `namespace:log`, mostly a few minutes and at most about 65 000 records long, with a
+//! time to live of a day that every process renews. Records count from 1 without a hole, and each repeats a random
 //! number of the one before: a process that missed something, or whose server came back with another
 //! history, notices at the next record or the next heartbeat (four a second) and starts a new *epoch*,
 //! in which no older entry is usable. A lost log costs misses.
@@ -21,11 +21,49 @@
 //! Other processes go on with their first level for at most the staleness bound (5 s unless set),
 //! because for that long they may not have noticed.
 //!
+//! ## Checkpoints
+//!
+//! Now and then (after 1024 records and a minute, or 16 384 records, both with jitter) a process writes its folded
+//! table down, under `namespace:log:checkpoint` (17 bytes a target, at most about 1.2 MB), and cuts the log to what
+//! came after the checkpoint before. Others see that it was done and wait for their turn. A checkpoint never
+//! replaces one of the same epoch that is newer. Who comes new begins with the checkpoint, if it is of the log's epoch
+//! and not past its end, and reads on from there; it is believed when the next record repeats its nonce, or its
+//! nonce is that of the last record. Any other checkpoint (cut, altered, foreign, of another history) is
+//! passed over, and entries older than the log itself are refused then: misses.
+//!
+//! A process that falls so far behind that the log was cut before it could read on does the same, and
+//! does not judge entries from before that any more. The others are not concerned.
+//!
+//! ## Catching up
+//!
+//! What the log says reaches a process about a millisecond after it was written; until then it goes by what
+//! it knew. [`InvalidationLog::catch_up`] closes that gap for who asks ([`Consistency::Strict`]): it reads the
+//! last record of the log (`XREVRANGE … COUNT 1`) on a connection that requests share, and waits until the
+//! table has come to it; after 2 ms without news from the reader it reads on by itself, within the epoch.
+//! Whatever else it finds (no log, another epoch, a position that was passed already, another nonce) is an
+//! error, and nothing stored is used.
+//!
+//! ## Doubts
+//!
+//! Between the commit of a change and its record others may be served the state before. Who cannot have
+//! that puts the targets *in doubt* before the change ([`InvalidationLog::doubt`]): a record makes every
+//! process refuse them, another, after the commit, ends the doubt and hits them hard. Only a record ends a
+//! doubt. If its writer is lost, each process that has waited for the lease, by its own monotonic clock and
+//! with some jitter, writes the end in its place (twice is harmless). A doubt outlives a lost log in the
+//! processes that know it, and its writer announces it again in the new epoch. A begin that reaches the
+//! server late, after its own end (a time-out, then a second try), is a doubt that nobody ends: the lease
+//! does.
+//!
+//! ## Versions side by side
+//!
+//! A word of a record that a process does not know counts as an invalidation of everything, in that process.
+//! The version before doubts takes a record with one for a gap, and begins a new epoch: during a rolling
+//! deploy each doubt costs all entries, and the processes of the old version do not hold it.
+//!
 //! ## What remains
 //!
-//! Between the commit of a change and its record others may be served the state before: the record
-//! must be awaited before the change is reported as done. A process that dies between the two takes
-//! the record with it.
+//! Without a doubt: between the commit of a change and its record. The record must be awaited before the
+//! change is reported as done; a process that dies between the two takes the record with it.
 //!
 //! A record that waited for Redis to come back reaches the others only then: between their reading the
 //! log again and its being written (about a tenth of a second) they may use what it will retire.
@@ -41,17 +79,24 @@ use std::{
 
 use tokio::{sync::Notify, time::Instant};
 
-use self::{
-    record::{Change, Record},
-    shared::{Shared, Tasks},
-    table::{Gap, Table},
-};
 pub use self::{
+    consistency::Consistency,
+    doubt::Doubt,
     table::{Moment, Stamp, Verdict},
     target::{Mode, Target},
 };
+use self::{
+    doubts::Begun,
+    record::{Change, Content, Record},
+    shared::{Shared, Tasks},
+    table::{Gap, Table},
+};
 use crate::{error::StoreError, redis::Redis};
 
+mod checkpoint;
+mod consistency;
+mod doubt;
+mod doubts;
 mod outbox;
 mod record;
 pub(crate) mod shared;
@@ -79,7 +124,7 @@ impl InvalidationLog {
                 epoch: random(),
                 previous: 0,
                 nonce: 0,
-                changes: Vec::new(),
+                content: Content::default(),
             })
             .expect("the first record follows nothing");
         Self {
@@ -161,6 +206,23 @@ impl InvalidationLog {
             .is_none_or(|shared| shared.log().is_current_at(now))
     }
 
+    /// Waits until this process has applied all that stood in the log when this was called: what was appended
+    /// elsewhere before, and told to stand there, is in every verdict afterwards. For
+    /// [`Consistency::Strict`].
+    ///
+    /// One round trip on a connection that requests share, together with theirs; one more if the process
+    /// lags, or several if it lags far. None on an embedded store.
+    ///
+    /// # Errors
+    ///
+    /// That could not be brought about within `deadline`: nothing stored should be used.
+    pub async fn catch_up(&self, deadline: Duration) -> Result<(), StoreError> {
+        match &self.shared {
+            Some(shared) => shared.log().catch_up(deadline).await,
+            None => Ok(()),
+        }
+    }
+
     /// Invalidates `targets`: at once in this process, and everywhere once this returns `Ok` and the
     /// record has travelled (about a millisecond). `deadline` bounds the wait.
     ///
@@ -177,15 +239,41 @@ impl InvalidationLog {
         mode: Mode,
         deadline: Duration,
     ) -> Result<Stamp, StoreError> {
-        let changes: Vec<_> = targets
-            .iter()
-            .map(|&target| Change { target, mode })
-            .collect();
+        let changes = targets.iter().map(|&target| Change { target, mode });
+        let content = Content {
+            changes: changes.collect(),
+            doubts: Vec::new(),
+        };
         match &self.shared {
-            _ if changes.is_empty() => Ok(self.stamp()),
-            Some(shared) => shared.log().append(changes, deadline).await,
-            None => Ok(self.folded.append_here(changes)),
+            _ if content.is_empty() => Ok(self.stamp()),
+            Some(shared) => shared.log().append(content, deadline).await,
+            None => Ok(self.folded.append_here(content)),
         }
+    }
+
+    /// Announces that what these targets stand for is being changed. From when this returns `Ok` until the
+    /// [`Doubt`] ends, no entry that depends on one of them is used in any process that follows the log, and
+    /// what is fetched meanwhile answers who asked for it and nobody else, for ever. So nobody is served
+    /// the state before the change after it was committed: begin the doubt, commit, then
+    /// [resolve](Doubt::resolve) it.
+    ///
+    /// One record for the beginning, one for the end. `deadline` bounds the wait for each. `lease`, at most
+    /// an hour, is how long the others wait for the end if this process dies; let it be longer than the
+    /// change can take: after it the doubt is over, and only its end makes up for what was read too early.
+    /// (On an embedded store the doubt lasts as long as its guard.)
+    ///
+    /// # Errors
+    ///
+    /// The record is not known to stand in the log, or 1024 doubts are open, or 16 384 targets in doubt: a
+    /// doubt of everything in their place would switch the cache off for all, and the caller, who has changed
+    /// nothing yet, can wait or go on without. Nothing is in doubt then.
+    pub async fn doubt(
+        &self,
+        targets: &[Target],
+        lease: Duration,
+        deadline: Duration,
+    ) -> Result<Doubt, StoreError> {
+        Doubt::begin(self, Begun::new(random(), lease, targets), deadline).await
     }
 
     /// Whether since `before` the record at `at` was the only one that invalidated these targets, so
@@ -235,7 +323,7 @@ impl Folded {
     }
 
     /// The embedded log: record and table are one step.
-    fn append_here(&self, changes: Vec<Change>) -> Stamp {
+    fn append_here(&self, content: Content) -> Stamp {
         self.change(|table| {
             let stamp = table.stamp();
             let next = Record {
@@ -243,7 +331,7 @@ impl Folded {
                 epoch: stamp.epoch,
                 previous: table.nonce(),
                 nonce: 0,
-                changes,
+                content,
             };
             table
                 .apply(&next)

@@ -1,9 +1,13 @@
 //! Invalidations on their way into the log.
 
-use std::{collections::VecDeque, mem};
+use std::{
+    collections::{HashSet, VecDeque},
+    mem,
+};
 
 use super::{
-    record::Change,
+    doubts::DoubtChange,
+    record::{Change, Content},
     table::Stamp,
     target::{Mode, Target},
 };
@@ -14,9 +18,11 @@ use super::{
 /// coming; they are written and settled in that order.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
-    queue: Vec<Change>,
+    queue: Content,
     tickets: u64,
     written: VecDeque<Written>,
+    /// Doubts of this process that others may have heard of.
+    sent: HashSet<u64>,
 }
 
 /// A batch that stands in the log.
@@ -31,28 +37,33 @@ struct Written {
 /// Changes that go into one record.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Batch {
-    pub(super) changes: Vec<Change>,
+    pub(super) content: Content,
     /// The ticket of the last of them.
     pub(super) ticket: u64,
 }
 
 impl Outbox {
-    /// Queues changes; returns their ticket and what was in doubt until now and need not be any more.
-    pub(super) fn push(&mut self, changes: Vec<Change>) -> (u64, Queued) {
+    /// Queues what is to be written; returns its ticket, and what was in doubt until now and need not be any
+    /// more.
+    pub(super) fn push(&mut self, content: Content) -> (u64, Queued) {
         self.tickets += 1;
-        if self.queue.len() + changes.len() > CAPACITY {
+        let Content { changes, doubts } = content;
+        // There are no more of these than the table has room for.
+        self.queue.doubts.extend(doubts);
+        let waiting = &mut self.queue.changes;
+        if waiting.len() + changes.len() > CAPACITY {
             let everything = Change {
                 target: Target::EVERYTHING,
                 mode: Mode::Hard,
             };
-            let replaced = mem::replace(&mut self.queue, vec![everything]);
+            let replaced = mem::replace(waiting, vec![everything]);
             let queued = Queued {
                 doubted: vec![everything],
                 replaced,
             };
             return (self.tickets, queued);
         }
-        self.queue.extend_from_slice(&changes);
+        waiting.extend_from_slice(&changes);
         let queued = Queued {
             doubted: changes,
             replaced: Vec::new(),
@@ -60,14 +71,22 @@ impl Outbox {
         (self.tickets, queued)
     }
 
+    /// Takes back that a doubt begins; not if anything of that was ever sent.
+    pub(super) fn withdraw(&mut self, id: u64) -> bool {
+        let begins = |doubt: &DoubtChange| matches!(doubt, DoubtChange::Begins(b) if b.id == id);
+        self.queue.doubts.retain(|doubt| !begins(doubt));
+        !self.sent.remove(&id)
+    }
+
     /// Takes what is to be written next.
     pub(super) fn next_batch(&mut self) -> Option<Batch> {
         if self.queue.is_empty() {
             return None;
         }
-        let changes = mem::take(&mut self.queue);
+        let content = mem::take(&mut self.queue);
+        self.sent.extend(content.begun().map(|begun| begun.id));
         Some(Batch {
-            changes,
+            content,
             ticket: self.tickets,
         })
     }
@@ -108,13 +127,22 @@ const CAPACITY: usize = 4096;
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
+
+    use super::{super::doubts::Begun, *};
 
     fn change(name: &[u8]) -> Change {
         Change {
             target: Target::new("tag", name),
             mode: Mode::Hard,
         }
+    }
+
+    fn push(outbox: &mut Outbox, changes: Vec<Change>) -> (u64, Queued) {
+        outbox.push(Content {
+            changes,
+            doubts: vec![],
+        })
     }
 
     fn stamp(epoch: u64, position: u64) -> Stamp {
@@ -124,7 +152,7 @@ mod tests {
     #[test]
     fn a_batch_settles_when_its_record_was_applied() {
         let mut outbox = Outbox::default();
-        let (ticket, _) = outbox.push(vec![change(b"a")]);
+        let (ticket, _) = push(&mut outbox, vec![change(b"a")]);
         let batch = outbox.next_batch().expect("one change waits");
         assert_eq!(batch.ticket, ticket);
         outbox.written(batch, 1, stamp(1, 7));
@@ -136,7 +164,7 @@ mod tests {
     #[test]
     fn a_record_that_founded_an_epoch_is_not_settled_by_the_old_one() {
         let mut outbox = Outbox::default();
-        outbox.push(vec![change(b"a")]);
+        push(&mut outbox, vec![change(b"a")]);
         let batch = outbox.next_batch().expect("one change waits");
         outbox.written(batch, 1, stamp(2, 1));
         assert!(outbox.next_settled(stamp(1, 900)).is_none());
@@ -144,7 +172,7 @@ mod tests {
             outbox.next_settled(stamp(3, 1)).is_none(),
             "before it or after?"
         );
-        outbox.push(vec![change(b"b")]);
+        push(&mut outbox, vec![change(b"b")]);
         let batch = outbox.next_batch().expect("one change waits");
         outbox.written(batch, 3, stamp(3, 2));
         assert!(outbox.next_settled(stamp(3, 2)).is_some(), "after it");
@@ -155,12 +183,28 @@ mod tests {
     fn what_cannot_wait_one_by_one_becomes_everything() {
         let mut outbox = Outbox::default();
         let many: Vec<_> = (0..CAPACITY).map(|i| change(&i.to_be_bytes())).collect();
-        outbox.push(many.clone());
-        let (ticket, queued) = outbox.push(vec![change(b"one more")]);
+        push(&mut outbox, many.clone());
+        let (ticket, queued) = push(&mut outbox, vec![change(b"one more")]);
         assert_eq!(queued.replaced, many);
         let batch = outbox.next_batch().expect("something waits");
         assert_eq!(batch.ticket, ticket);
-        assert_eq!(batch.changes.len(), 1);
-        assert_eq!(batch.changes[0].target, Target::EVERYTHING);
+        assert_eq!(batch.content.changes.len(), 1);
+        assert_eq!(batch.content.changes[0].target, Target::EVERYTHING);
+    }
+
+    #[test]
+    fn a_doubt_can_be_taken_back_until_it_is_on_its_way() {
+        let mut outbox = Outbox::default();
+        let begun = Begun::new(7, Duration::from_secs(1), &[]);
+        let begins = || Content {
+            changes: vec![],
+            doubts: vec![DoubtChange::Begins(begun.clone())],
+        };
+        outbox.push(begins());
+        assert!(outbox.withdraw(7));
+        assert!(outbox.next_batch().is_none());
+        outbox.push(begins());
+        assert!(outbox.next_batch().is_some());
+        assert!(!outbox.withdraw(7));
     }
 }

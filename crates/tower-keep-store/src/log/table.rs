@@ -5,6 +5,8 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::{
+    checkpoint::Checkpoint,
+    doubts::{Begun, DoubtChange, Doubts},
     record::{Change, Record},
     target::{ByTarget, Mode, Target},
 };
@@ -54,17 +56,18 @@ pub(super) struct Table {
     /// Targets in the order of their invalidation, the oldest first, with repetitions.
     order: VecDeque<(u64, Target)>,
     capacity: usize,
-    /// Invalidated here, not yet known to stand in the log.
-    in_doubt: HashMap<Change, u32>,
+    /// Invalidated here and not yet known to stand in the log, or announced in the log as being changed.
+    /// Outlives the epoch: what ends it is a record.
+    in_doubt: Doubts,
 }
 
 /// Last positions of one target; 0 for never.
-#[derive(Clone, Copy, Debug, Default)]
-struct Last {
-    hard: u64,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Last {
+    pub(super) hard: u64,
     /// The hard one before, which is the same position if one record names the target twice.
-    hard_before: u64,
-    soft: u64,
+    pub(super) hard_before: u64,
+    pub(super) soft: u64,
 }
 
 impl Last {
@@ -112,7 +115,7 @@ impl Table {
             targets: HashMap::default(),
             order: VecDeque::new(),
             capacity,
-            in_doubt: HashMap::new(),
+            in_doubt: Doubts::default(),
         }
     }
 
@@ -143,7 +146,7 @@ impl Table {
         let mut verdict = self
             .everything
             .verdict(stamp.position)
-            .or(self.doubt(Target::EVERYTHING));
+            .or(self.in_doubt.verdict(Target::EVERYTHING));
         for target in targets {
             if verdict == Verdict::Invalid {
                 break;
@@ -151,7 +154,7 @@ impl Table {
             let last = self.targets.get(target).copied().unwrap_or_default();
             verdict = verdict
                 .or(last.verdict(stamp.position))
-                .or(self.doubt(*target));
+                .or(self.in_doubt.verdict(*target));
         }
         verdict
     }
@@ -194,7 +197,8 @@ impl Table {
             && targets.iter().map(last).all(not_between)
     }
 
-    /// Takes the next record in.
+    /// Takes the next record in. One that was taken in already changes nothing: it may come by two ways.
+    /// (Should it be another one at that place, the next record or heartbeat shows it.)
     ///
     /// # Errors
     ///
@@ -202,35 +206,93 @@ impl Table {
     pub(super) fn apply(&mut self, record: &Record) -> Result<(), Gap> {
         if record.epoch != self.stamp.epoch {
             self.begin_epoch(record);
+        } else if self.has_taken(record) {
+            return Ok(());
         } else if record.position != self.stamp.position + 1 || record.previous != self.nonce {
             return Err(Gap);
         }
         self.stamp.position = record.position;
         self.nonce = record.nonce;
-        for change in &record.changes {
+        for change in &record.content.changes {
             self.raise(*change, record.position);
+        }
+        for doubt in &record.content.doubts {
+            match doubt {
+                DoubtChange::Begins(begun) => self.in_doubt.begin(begun),
+                DoubtChange::Ends(id) => self.in_doubt.end(*id),
+            }
         }
         self.forget_oldest();
         Ok(())
     }
 
+    /// All that a process needs that begins here.
+    pub(super) fn checkpoint(&self) -> Checkpoint {
+        Checkpoint {
+            at: self.stamp,
+            nonce: self.nonce,
+            floor: self.floor,
+            everything: self.everything,
+            targets: self.targets.iter().map(|(&t, &last)| (t, last)).collect(),
+            doubts: self.in_doubt.open().cloned().collect(),
+        }
+    }
+
+    /// Begins with a checkpoint. What was known so far may have been another history, so entries from that
+    /// far back are not judged any more.
+    pub(super) fn restore(&mut self, checkpoint: &Checkpoint) {
+        let known = match self.stamp.epoch {
+            epoch if epoch == checkpoint.at.epoch => self.stamp.position + 1,
+            _ => 0,
+        };
+        self.stamp = checkpoint.at;
+        self.nonce = checkpoint.nonce;
+        self.floor = checkpoint.floor.max(known);
+        self.everything = checkpoint.everything;
+        self.targets = checkpoint.targets.iter().copied().collect();
+        let newest = |(target, last): &(Target, Last)| (last.newest(), *target);
+        let mut order: Vec<_> = checkpoint.targets.iter().map(newest).collect();
+        order.sort_unstable();
+        self.order = order.into();
+        for begun in &checkpoint.doubts {
+            self.in_doubt.begin(begun);
+        }
+        self.forget_oldest();
+    }
+
+    /// Knows no log any more; the next record is a first one. What is in doubt stays so.
+    pub(super) fn forget(&mut self) {
+        self.stamp = Stamp::default();
+        self.nonce = 0;
+    }
+
     /// From now until [settled](Self::settle), entries with these targets are refused.
     pub(super) fn doubt_all(&mut self, changes: &[Change]) {
-        for change in changes {
-            *self.in_doubt.entry(*change).or_default() += 1;
-        }
+        self.in_doubt.add(changes);
     }
 
     /// The log now says itself what [`doubt_all`](Self::doubt_all) said for it.
     pub(super) fn settle(&mut self, changes: &[Change]) {
-        for change in changes {
-            if let Some(count) = self.in_doubt.get_mut(change) {
-                *count -= 1;
-                if *count == 0 {
-                    self.in_doubt.remove(change);
-                }
-            }
-        }
+        self.in_doubt.settle(changes);
+    }
+
+    /// What is in doubt. A doubt of this process begins here before its record stands.
+    pub(super) fn doubts(&mut self) -> &mut Doubts {
+        &mut self.in_doubt
+    }
+
+    pub(super) fn has_room_for(&self, begun: &Begun) -> bool {
+        self.in_doubt.has_room_for(begun)
+    }
+
+    /// The doubts that end by a record.
+    pub(super) fn open_doubts(&self) -> impl Iterator<Item = &Begun> {
+        self.in_doubt.open()
+    }
+
+    fn has_taken(&self, record: &Record) -> bool {
+        let is_last = record.position == self.stamp.position;
+        record.position < self.stamp.position || (is_last && record.nonce == self.nonce)
     }
 
     /// Before any record was seen, all that is known is what this process invalidated itself; nothing
@@ -284,20 +346,6 @@ impl Table {
             .get(&target)
             .is_some_and(|last| last.newest() == position)
     }
-
-    fn doubt(&self, target: Target) -> Verdict {
-        if self.in_doubt.is_empty() {
-            return Verdict::Valid;
-        }
-        let doubted = |mode| self.in_doubt.contains_key(&Change { target, mode });
-        if doubted(Mode::Hard) {
-            Verdict::Invalid
-        } else if doubted(Mode::Soft) {
-            Verdict::Soft
-        } else {
-            Verdict::Valid
-        }
-    }
 }
 
 impl Verdict {
@@ -315,7 +363,7 @@ impl Verdict {
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{super::record::Content, *};
 
     fn tag(name: u32) -> Target {
         Target::new("tag", &name.to_be_bytes())
@@ -336,7 +384,10 @@ mod tests {
             epoch,
             previous: table.nonce(),
             nonce: position * 7 + epoch,
-            changes,
+            content: Content {
+                changes,
+                doubts: vec![],
+            },
         };
         table.apply(&record).expect("the next record");
         table.stamp()
@@ -473,7 +524,7 @@ mod tests {
             epoch: 1,
             previous: table.nonce(),
             nonce: 5,
-            changes: vec![],
+            content: Content::default(),
         };
         let skipped = Record {
             position: 4,
@@ -510,7 +561,7 @@ mod tests {
             epoch: 1,
             previous: 3,
             nonce: 4,
-            changes: vec![],
+            content: Content::default(),
         };
         table
             .apply(&first_kept)

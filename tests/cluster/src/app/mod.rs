@@ -34,7 +34,7 @@ use axum::{
 use clap::Parser;
 use tokio::net::TcpListener;
 use tower_keep_cache::{CacheHandle, CacheLayer, Class, Classes, ObjectCache};
-use tower_keep_store::Store;
+use tower_keep_store::{Consistency, Store};
 
 use self::origin::Origin;
 
@@ -53,6 +53,9 @@ pub struct Options {
     /// How long one request waits for another's fetch, in milliseconds.
     #[arg(long, default_value_t = 10_000)]
     pub patience: u64,
+    /// Look at the log's end before anything stored is used.
+    #[arg(long)]
+    pub strict: bool,
     /// The deadline of a step of the store, in milliseconds.
     #[arg(long, default_value_t = 250)]
     pub deadline: u64,
@@ -92,6 +95,10 @@ fn router(options: &Options) -> Router {
     let layer = CacheLayer::builder(store)
         .classes(classes())
         .patience(Duration::from_millis(options.patience))
+        .consistency(match options.strict {
+            true => Consistency::Strict,
+            false => Consistency::Eventual,
+        })
         .build()
         .expect("options that go together");
     let handle = layer.handle();

@@ -34,6 +34,22 @@ async fn nothing_older_than_an_invalidation_is_served_beyond_the_bound() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn strictly_nothing_older_than_an_invalidation_is_served_at_all() {
+    let seed = seed();
+    let plan = Plan {
+        answers: 40_000,
+        events: 60,
+        bound: Duration::ZERO,
+        ..PLAN
+    };
+    let mut cluster = patient().flag("--strict").start().await;
+    let schedule = Schedule::run(&mut cluster, plan, seed).await;
+    say("strict", &schedule);
+    assert_eq!(schedule.report.wrong, 0, "{schedule}");
+    assert!(schedule.report.hits > plan.answers / 10, "{schedule}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_the_look_at_positions_the_same_schedule_finds_stale_answers() {
     let seed = seed();
     let mut cluster = patient().start().await;

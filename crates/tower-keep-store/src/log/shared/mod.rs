@@ -1,6 +1,7 @@
 //! The log on Redis: one task writes, one reads.
 
 use std::{
+    collections::HashSet,
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -20,11 +21,15 @@ use self::{reader::read, writer::write};
 use super::{
     Folded,
     outbox::Outbox,
-    record::{Change, Record},
+    record::{Content, Record},
     table::{Gap, Stamp},
 };
 use crate::{error::StoreError, redis::Redis};
 
+mod catch_up;
+mod checkpoints;
+mod doubting;
+mod leases;
 mod reader;
 mod script;
 mod writer;
@@ -32,6 +37,8 @@ mod writer;
 pub(super) struct Shared {
     redis: Arc<Redis>,
     name: String,
+    /// The key of the checkpoint; on a Cluster, in a slot of its own.
+    checkpoint: String,
     folded: Arc<Folded>,
     outbox: Mutex<Outbox>,
     queued: Notify,
@@ -43,6 +50,10 @@ pub(super) struct Shared {
     started: Instant,
     staleness_bound: Duration,
     closing: AtomicBool,
+    /// Doubts of this process.
+    doubted: Mutex<HashSet<u64>>,
+    /// Held by whoever reads in the reader's place.
+    reading_on: tokio::sync::Mutex<()>,
 }
 
 /// Ends the two tasks when the log is not in use any more.
@@ -83,6 +94,7 @@ impl Shared {
         let shared = Arc::new(Self {
             redis,
             name: format!("{namespace}:log"),
+            checkpoint: format!("{namespace}:log:checkpoint"),
             folded,
             outbox: Mutex::default(),
             queued: Notify::new(),
@@ -92,6 +104,8 @@ impl Shared {
             started: Instant::now(),
             staleness_bound,
             closing: AtomicBool::new(false),
+            doubted: Mutex::default(),
+            reading_on: tokio::sync::Mutex::default(),
         });
         let runtime = shared.redis.runtime();
         runtime.spawn(write(shared.clone()));
@@ -111,10 +125,15 @@ impl Shared {
 
     pub(super) async fn append(
         &self,
-        changes: Vec<Change>,
+        content: Content,
         deadline: Duration,
     ) -> Result<Stamp, StoreError> {
-        let ticket = self.queue(changes);
+        let ticket = self.queue(content);
+        self.stands(ticket, deadline).await
+    }
+
+    /// Waits until what was queued stands in the log, better still until it came back.
+    async fn stands(&self, ticket: u64, deadline: Duration) -> Result<Stamp, StoreError> {
         if self.redis.is_suspended() {
             return Err(StoreError::unavailable());
         }
@@ -131,17 +150,24 @@ impl Shared {
         }
     }
 
-    fn queue(&self, changes: Vec<Change>) -> u64 {
+    fn queue(&self, content: Content) -> u64 {
         let ticket = {
             let mut outbox = self.outbox();
-            let (ticket, queued) = outbox.push(changes);
-            self.folded.change(|table| {
-                table.doubt_all(&queued.doubted);
-                table.settle(&queued.replaced);
-            });
-            ticket
+            self.queue_in(&mut outbox, content)
         };
         self.queued.notify_one();
+        ticket
+    }
+
+    /// Under the lock of the outbox, so that nothing can be settled before it is in doubt.
+    fn queue_in(&self, outbox: &mut Outbox, content: Content) -> u64 {
+        let begun: Vec<_> = content.begun().cloned().collect();
+        let (ticket, queued) = outbox.push(content);
+        self.folded.change(|table| {
+            table.doubt_all(&queued.doubted);
+            table.settle(&queued.replaced);
+            begun.iter().for_each(|begun| table.doubts().begin(begun));
+        });
         ticket
     }
 
@@ -150,7 +176,8 @@ impl Shared {
         let mut outbox = self.outbox();
         let applied = self.folded.read().stamp();
         while let Some((batch, at)) = outbox.next_settled(applied) {
-            self.folded.change(|table| table.settle(&batch.changes));
+            self.folded
+                .change(|table| table.settle(&batch.content.changes));
             let ticket = batch.ticket;
             self.settled.send_replace(Reached { ticket, at });
         }
@@ -165,9 +192,13 @@ impl Shared {
         if records.is_empty() {
             return Ok(());
         }
+        let epoch = self.folded.read().stamp().epoch;
         let result = records
             .iter()
             .try_for_each(|record| self.folded.apply(record));
+        if self.folded.read().stamp().epoch != epoch {
+            self.announce_again();
+        }
         self.settle();
         result
     }

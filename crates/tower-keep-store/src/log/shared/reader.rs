@@ -14,21 +14,37 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     Shared,
-    script::{Append, TIME_TO_LIVE, number},
+    checkpoints::Checkpoints,
+    leases::Leases,
+    script::{Append, NO_CONTENT, RECORDS_AT_ONCE, TIME_TO_LIVE, number},
 };
 use crate::log::{
-    record::{self, Record},
-    table::Gap,
+    record::{Content, Record},
+    table::{Gap, Table},
 };
+
+/// What outlives a connection.
+struct State {
+    leases: Leases,
+    checkpoints: Checkpoints,
+    /// The table comes from a checkpoint that is not believed yet: the next record must follow it, or its
+    /// nonce be that of the last one.
+    is_provisional: bool,
+}
 
 /// Follows the log on a connection of its own, for as long as the log is in use.
 pub(super) async fn read(log: Arc<Shared>) {
     let mut was_told = false;
+    let mut state = State {
+        leases: Leases::default(),
+        checkpoints: Checkpoints::new(),
+        is_provisional: false,
+    };
     loop {
         let connection = log.redis.dedicated().await;
         let is_connected = connection.is_ok();
         let end = match connection {
-            Ok(connection) => follow(&log, connection).await,
+            Ok(connection) => follow(&log, &mut state, connection).await,
             Err(error) => Err(error),
         };
         if let Err(error) = end
@@ -42,29 +58,71 @@ pub(super) async fn read(log: Arc<Shared>) {
 }
 
 /// Reads on one connection until it breaks.
-async fn follow(log: &Shared, mut connection: MultiplexedConnection) -> RedisResult<()> {
+async fn follow(
+    log: &Shared,
+    state: &mut State,
+    mut connection: MultiplexedConnection,
+) -> RedisResult<()> {
     let mut cursor = 0;
     let mut compared: Option<Instant> = None;
     let mut renewed: Option<Instant> = None;
     let mut idle = true;
+    if log.folded.read().stamp().epoch == 0 {
+        let head = in_time(Append::NOTHING.send(&log.name, &mut connection)).await?;
+        if let Some(position) = log.restore(head.at, &mut connection).await? {
+            (cursor, state.is_provisional) = (position, true);
+        }
+    }
     loop {
         if idle || !log.is_current() || is_due(compared, HEARTBEAT) {
             compared = Some(Instant::now());
-            cursor = compare_ends(log, cursor, &mut connection).await?;
+            match compare_ends(log, cursor, &mut connection).await? {
+                Ends::Meet(position) => (cursor, state.is_provisional) = (position, false),
+                Ends::ReadFrom(position) => cursor = position,
+                Ends::Apart if state.is_provisional => {
+                    (cursor, state.is_provisional) = (start_over(log), false);
+                }
+                Ends::Apart => {
+                    tracing::warn!("the invalidation log lost records: a new epoch begins");
+                    let epoch = log.folded.read().stamp().epoch;
+                    cursor = begin_epoch(log, epoch, &mut connection).await?;
+                }
+            }
         }
         if is_due(renewed, RENEW_INTERVAL) {
             renewed = Some(Instant::now());
-            in_time(renew(&log.name, &mut connection)).await?;
+            in_time(renew(log, &mut connection)).await?;
         }
         let lines = next_lines(&log.name, cursor, &mut connection).await?;
         idle = lines.is_empty();
         match take_in(log, &lines) {
-            Ok(last) => cursor = last.unwrap_or(cursor),
+            Ok(Some(last)) => (cursor, state.is_provisional) = (last, false),
+            Ok(None) => {}
+            Err(Gap) if state.is_provisional => {
+                tracing::warn!(
+                    "a checkpoint does not belong to the invalidation log: it is not used"
+                );
+                (cursor, state.is_provisional) = (start_over(log), false);
+            }
+            Err(Gap) if is_cut(log, &lines) => {
+                tracing::warn!("the invalidation log was cut before it was read: it is read anew");
+                let head = in_time(Append::NOTHING.send(&log.name, &mut connection)).await?;
+                log.current.store(0, Ordering::Release);
+                match log.restore(head.at, &mut connection).await? {
+                    Some(position) => (cursor, state.is_provisional) = (position, true),
+                    None => cursor = start_over(log),
+                }
+            }
             Err(Gap) => {
                 tracing::warn!("the invalidation log has a gap: a new epoch begins");
                 let epoch = log.folded.read().stamp().epoch;
                 cursor = begin_epoch(log, epoch, &mut connection).await?;
             }
+        }
+        log.end_overdue(&mut state.leases);
+        if !state.is_provisional {
+            log.keep_checkpoint(&mut state.checkpoints, &mut connection)
+                .await?;
         }
     }
 }
@@ -78,12 +136,36 @@ fn take_in(log: &Shared, lines: &[StreamId]) -> Result<Option<u64>, Gap> {
     Ok(records.last().map(|record| record.position))
 }
 
-/// Holds the end of the server's log against what was applied; returns where to read on.
+/// Whether records are missing that once stood before the first of these lines, and nothing else is wrong.
+fn is_cut(log: &Shared, lines: &[StreamId]) -> bool {
+    let applied = log.folded.read().stamp();
+    let first = lines.first().and_then(parse);
+    first.is_some_and(|first| first.epoch == applied.epoch && first.position > applied.position + 1)
+}
+
+/// Forgets what was read, to read the log from its start; until that is done nothing is used.
+fn start_over(log: &Shared) -> u64 {
+    log.current.store(0, Ordering::Release);
+    log.folded.change(Table::forget);
+    0
+}
+
+/// How the end of the server's log stands to what was applied.
+enum Ends {
+    /// At this position.
+    Meet(u64),
+    /// There is more to be read behind this one.
+    ReadFrom(u64),
+    /// They have different histories.
+    Apart,
+}
+
+/// Holds the end of the server's log against what was applied.
 async fn compare_ends(
     log: &Shared,
     cursor: u64,
     connection: &mut MultiplexedConnection,
-) -> RedisResult<u64> {
+) -> RedisResult<Ends> {
     let sent = Instant::now();
     let head = in_time(Append::NOTHING.send(&log.name, connection)).await?;
     let (applied, nonce) = {
@@ -92,22 +174,21 @@ async fn compare_ends(
     };
     if applied == head.at && nonce == head.nonce {
         log.was_current_at(sent);
-        return Ok(applied.position);
+        return Ok(Ends::Meet(applied.position));
     }
     if applied.epoch == head.at.epoch {
-        if applied.position < head.at.position {
-            return Ok(applied.position);
-        }
-        tracing::warn!("the invalidation log lost records: a new epoch begins");
-        return begin_epoch(log, applied.epoch, connection).await;
+        return Ok(match applied.position < head.at.position {
+            true => Ends::ReadFrom(applied.position),
+            false => Ends::Apart,
+        });
     }
     if cursor >= head.at.position {
         // Another life of the log, shorter than the one that was followed: read it from the start.
         // Until that is done the table knows less than it did.
         log.current.store(0, Ordering::Release);
-        return Ok(0);
+        return Ok(Ends::ReadFrom(0));
     }
-    Ok(cursor)
+    Ok(Ends::ReadFrom(cursor))
 }
 
 fn is_due(last: Option<Instant>, interval: Duration) -> bool {
@@ -121,7 +202,7 @@ async fn begin_epoch(
     connection: &mut MultiplexedConnection,
 ) -> RedisResult<u64> {
     let request = Append {
-        changes: &[],
+        content: NO_CONTENT,
         end_epoch: epoch,
         only_if_absent: false,
     };
@@ -144,20 +225,25 @@ async fn next_lines(
     Ok(streams.into_iter().flat_map(|stream| stream.ids).collect())
 }
 
-async fn renew(name: &str, connection: &mut MultiplexedConnection) -> RedisResult<()> {
-    let mut expire = redis::cmd("PEXPIRE");
-    expire.arg(name).arg(TIME_TO_LIVE.as_millis() as u64);
-    expire.query_async(connection).await
+async fn renew(log: &Shared, connection: &mut MultiplexedConnection) -> RedisResult<()> {
+    let mut both = redis::pipe();
+    for name in [&log.name, &log.checkpoint] {
+        both.cmd("PEXPIRE")
+            .arg(name)
+            .arg(TIME_TO_LIVE.as_millis() as u64)
+            .ignore();
+    }
+    both.query_async(connection).await
 }
 
 /// A server that hangs says nothing: an answer that is overdue is a lost connection.
-async fn in_time<T>(answer: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
+pub(super) async fn in_time<T>(answer: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
     timeout(HEARTBEAT + OVERDUE, answer)
         .await
         .unwrap_or_else(|_| Err((ErrorKind::Io, "the log's connection hangs").into()))
 }
 
-fn parse(line: &StreamId) -> Option<Record> {
+pub(super) fn parse(line: &StreamId) -> Option<Record> {
     let bytes = |field: &str| match line.map.get(field) {
         Some(Value::BulkString(bytes)) => Some(bytes.as_slice()),
         _ => None,
@@ -167,7 +253,7 @@ fn parse(line: &StreamId) -> Option<Record> {
         epoch: number(bytes("e")?)?,
         previous: number(bytes("p")?)?,
         nonce: number(bytes("n")?)?,
-        changes: record::decode(bytes("c")?)?,
+        content: Content::decode(bytes("c")?)?,
     })
 }
 
@@ -182,5 +268,3 @@ const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
 /// How often each process renews it.
 const RENEW_INTERVAL: Duration = Duration::from_secs(60);
-
-const RECORDS_AT_ONCE: usize = 512;

@@ -4,15 +4,11 @@ use std::{sync::LazyLock, time::Duration};
 
 use redis::{FromRedisValue, RedisResult, Script, Value, aio::MultiplexedConnection};
 
-use crate::log::{
-    random,
-    record::{self, Change},
-    table::Stamp,
-};
+use crate::log::{random, record::Content, table::Stamp};
 
 /// What the script is asked to do.
 pub(super) struct Append<'a> {
-    pub(super) changes: &'a [Change],
+    pub(super) content: &'a Content,
     /// Begin a new epoch if the last record is of this one; 0 for none.
     pub(super) end_epoch: u64,
     /// Write only if the log does not exist.
@@ -22,7 +18,7 @@ pub(super) struct Append<'a> {
 impl Append<'_> {
     /// Only makes sure that there is a log, and tells its end.
     pub(super) const NOTHING: Self = Self {
-        changes: &[],
+        content: NO_CONTENT,
         end_epoch: 0,
         only_if_absent: true,
     };
@@ -34,7 +30,7 @@ impl Append<'_> {
     ) -> RedisResult<Head> {
         APPEND
             .key(name)
-            .arg(record::encode(self.changes))
+            .arg(self.content.encode())
             .arg(&random().to_be_bytes()[..])
             .arg(&random().to_be_bytes()[..])
             .arg(&self.end_epoch.to_be_bytes()[..])
@@ -45,6 +41,11 @@ impl Append<'_> {
             .await
     }
 }
+
+pub(super) const NO_CONTENT: &Content = &Content {
+    changes: Vec::new(),
+    doubts: Vec::new(),
+};
 
 /// The last record of the log.
 pub(super) struct Head {
@@ -80,3 +81,6 @@ pub(super) const TIME_TO_LIVE: Duration = Duration::from_secs(24 * 3600);
 
 /// What a process may fall behind without losing its entries, about 10 MB at the most.
 const RECORDS_KEPT: usize = 1 << 16;
+
+/// Records that one read asks for.
+pub(super) const RECORDS_AT_ONCE: usize = 512;

@@ -42,7 +42,7 @@ impl Shared {
     async fn write_batch(&self, batch: Batch) -> Result<(), (Batch, StoreError)> {
         let sent_in = self.folded.read().stamp().epoch;
         let request = Append {
-            changes: &batch.changes,
+            content: &batch.content,
             end_epoch: 0,
             only_if_absent: false,
         };
