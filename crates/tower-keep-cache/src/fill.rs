@@ -19,6 +19,7 @@ use crate::{
     http::{
         entry::{Stored, StoredResponse, Variants, add_entity_tag, kept_headers, promised_length},
         freshness::Times,
+        labels::hide,
         said::Said,
         storing::StoragePlan,
         validation::tag_of,
@@ -79,6 +80,8 @@ impl Fill {
         head: &response::Parts,
     ) -> Self {
         let times = request.times;
+        let mut headers = kept_headers(head, times.received);
+        hide(&shared.hidden, &mut headers);
         let meta = Meta {
             stamp: request.fetched.stamp(),
             targets: plan.targets.drain(..).chain(request.target).collect(),
@@ -104,7 +107,7 @@ impl Fill {
             fetched: request.fetched,
             meta,
             status: head.status,
-            headers: kept_headers(head, times.received),
+            headers,
             promised_length: promised_length(&head.headers),
             variant,
             plan,

@@ -24,6 +24,7 @@ use crate::{
     fetch::tell,
     http::{
         entry::Stored,
+        labels::{Hidden, hide},
         status::{CacheStatus, Report},
     },
     nesting::RouteClass,
@@ -189,6 +190,7 @@ pub(crate) enum Note {
     /// In the response's fields, and in the request's cell.
     Bypass {
         status: CacheStatus,
+        hidden: Hidden,
         report: Report,
         cell: Option<OutcomeCell>,
     },
@@ -201,11 +203,13 @@ impl Note {
         match self {
             Self::Bypass {
                 status,
+                hidden,
                 report,
                 cell,
             } => {
                 tell(cell.as_ref(), passed(result).into());
                 if let Ok(response) = result {
+                    hide(hidden, response.headers_mut());
                     status.write(*report, response.headers_mut());
                 }
             }

@@ -2,43 +2,79 @@
 
 use std::{fmt, sync::Arc};
 
+use futures_core::Stream;
 use http::Uri;
 use serde::{Serialize, de::DeserializeOwned};
-use tower_keep_store::{ConfigError, Mode, StoreError, Target};
+use tower_keep_store::{ConfigError, Invalidations, Mode, StoreError, Target};
 
 use crate::{
-    class::unknown_class, directive::Tag, engine::CacheStats, object::ObjectCache, shared::Shared,
+    class::unknown_class,
+    dependency::Dependency,
+    engine::CacheStats,
+    events::{Changed, Follower, Following, Rules, effects},
+    object::ObjectCache,
+    shared::Shared,
 };
 
-/// Invalidates, looks in, and makes caches for values; independent of the layer's services, and never
-/// reachable through them. Clones share everything.
+/// Tells the cache of changes, looks in, and makes caches for values; independent of the layer's services,
+/// and never reachable through them. Clones share everything.
 ///
 /// An invalidation is in force in this process when the call begins, and everywhere about a millisecond
 /// after it returned `Ok`. If it returns an error, the store could not be reached in time; the
 /// invalidation stays in force here and is written when the store is back, if this process lives until
-/// then.
+/// then. Each call is one record in the log, whatever it names; calls that come together share one.
 #[derive(Clone)]
 pub struct CacheHandle {
     shared: Arc<Shared>,
+    rules: Arc<Rules>,
 }
 
 impl CacheHandle {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+        Self {
+            shared,
+            rules: Arc::default(),
+        }
     }
 
-    /// Invalidates all that carries one of these tags, in one write, however much that is.
+    /// The same handle with rules for what [`changed`](Self::changed). Clones made from it have them too.
+    ///
+    /// # Errors
+    ///
+    /// Rules that contradict each other; the error names the fault.
+    pub fn with_rules(self, rules: Rules) -> Result<Self, ConfigError> {
+        Ok(Self {
+            rules: Arc::new(rules.checked()?),
+            ..self
+        })
+    }
+
+    /// Invalidates all that depends on one of these, in one write, however much that is.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use tower_keep_cache::{CacheLayer, Dependency, Tag};
+    /// # use tower_keep_store::{Mode, Store};
+    /// let cache = CacheLayer::new(Store::memory()).handle();
+    /// cache.invalidate([Tag::of("candidate", 42)], Mode::Hard).await?;
+    /// cache.invalidate([Dependency::group("example.com", "scripts")], Mode::Soft).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
     /// The store did not take it in time.
-    pub async fn invalidate(
-        &self,
-        tags: impl IntoIterator<Item = Tag>,
-        mode: Mode,
-    ) -> Result<(), StoreError> {
-        let targets: Vec<_> = tags.into_iter().map(Target::from).collect();
-        self.append(&targets, mode).await
+    pub async fn invalidate<D>(&self, dependencies: D, mode: Mode) -> Result<(), StoreError>
+    where
+        D: IntoIterator,
+        D::Item: Into<Dependency>,
+    {
+        let keys = &self.shared.keys;
+        let target = |it: D::Item| (it.into().target(keys), mode);
+        let changes: Vec<_> = dependencies.into_iter().map(target).collect();
+        self.shared.engine.append(&changes).await
     }
 
     /// Invalidates all entries of a class.
@@ -47,8 +83,7 @@ impl CacheHandle {
     ///
     /// The store did not take it in time.
     pub async fn invalidate_class(&self, name: &str, mode: Mode) -> Result<(), StoreError> {
-        self.append(&[Target::new("class", name.as_bytes())], mode)
-            .await
+        self.invalidate([Dependency::class(name)], mode).await
     }
 
     /// Invalidates all entries of the store's namespace, those of other layers and processes too.
@@ -57,7 +92,7 @@ impl CacheHandle {
     ///
     /// The store did not take it in time.
     pub async fn invalidate_everything(&self, mode: Mode) -> Result<(), StoreError> {
-        self.append(&[Target::EVERYTHING], mode).await
+        self.invalidate([Dependency::everything()], mode).await
     }
 
     /// Purges what is stored for one URI, with all its variants. `authority` is what clients send as
@@ -67,9 +102,101 @@ impl CacheHandle {
     ///
     /// The store did not take it in time.
     pub async fn purge(&self, authority: &str, uri: &Uri) -> Result<(), StoreError> {
-        let authority = uri.authority().map_or(authority, |own| own.as_str());
-        let target = self.shared.keys.target_of(uri, authority.as_bytes());
-        self.append(&[target], Mode::Hard).await
+        let uri = Dependency::uri(authority, uri.clone());
+        self.invalidate([uri], Mode::Hard).await
+    }
+
+    /// Something changed: invalidates what the [rules](Self::with_rules) say depends on it.
+    ///
+    /// Await it after the commit and before the change is reported as done: then no read that begins after
+    /// the report is answered with what was before.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use tower_keep_cache::{CacheLayer, Changed, Rules, Tag};
+    /// # use tower_keep_store::Store;
+    /// let rules = Rules::new().on("candidate", |it| [Tag::of("candidate", it.id())]);
+    /// let cache = CacheLayer::new(Store::memory()).handle().with_rules(rules)?;
+    /// cache.changed(Changed::new("candidate", 42)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The store did not take it in time.
+    pub async fn changed(&self, event: Changed) -> Result<(), StoreError> {
+        self.changes([event]).await
+    }
+
+    /// The same for several at once, such as those of one transaction: one write.
+    ///
+    /// # Errors
+    ///
+    /// The store did not take it in time.
+    pub async fn changes(
+        &self,
+        events: impl IntoIterator<Item = Changed>,
+    ) -> Result<(), StoreError> {
+        let Shared { engine, keys, .. } = &*self.shared;
+        let events: Vec<_> = events.into_iter().collect();
+        let effects = effects(engine, &self.rules, keys, &events);
+        engine.append(&effects).await
+    }
+
+    /// Follows a stream of changes in a task of its own, until the stream ends or the cache is gone (its
+    /// layers, services and handles; the task does not keep it alive).
+    ///
+    /// What comes together is written together. While the store takes nothing, the changes are in force
+    /// here, and wait; should they become too many, all of them become one: everything. A stream that may have
+    /// lost something says so with [`Changed::missed`].
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn follow<S>(&self, stream: S) -> Following
+    where
+        S: Stream<Item = Changed> + Send + 'static,
+    {
+        let follower = Follower {
+            engine: Arc::downgrade(&self.shared.engine),
+            rules: self.rules.clone(),
+            keys: self.shared.keys.clone(),
+        };
+        follower.follow(stream)
+    }
+
+    /// What is invalidated from now on in the store's namespace, by whichever layer, cache or process: for
+    /// others who keep copies. See [`InvalidationLog::invalidations`](tower_keep_store::InvalidationLog::invalidations);
+    /// a reader that is 1024 records behind is told that it missed some, which is to be treated as
+    /// everything.
+    ///
+    /// The log knows targets by their digests only. Who follows it asks of what he keeps whether it is
+    /// concerned:
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use tower_keep_cache::{CacheLayer, Tag};
+    /// # use tower_keep_store::{Mode, Store};
+    /// # let cache = CacheLayer::new(Store::memory()).handle();
+    /// let mut invalidations = cache.invalidations();
+    /// cache.invalidate([Tag::of("candidate", 42)], Mode::Hard).await?;
+    /// let told = invalidations.next().await.expect("the cache is there");
+    /// assert_eq!(told.mode_of(cache.target(Tag::of("candidate", 42))), Some(Mode::Hard));
+    /// assert_eq!(told.mode_of(cache.target(Tag::of("candidate", 43))), None);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn invalidations(&self) -> Invalidations {
+        self.shared.engine.log().invalidations()
+    }
+
+    /// What stands for it in the log.
+    #[must_use]
+    pub fn target(&self, dependency: impl Into<Dependency>) -> Target {
+        dependency.into().target(&self.shared.keys)
     }
 
     /// A cache for values of one class, on the same store and log.
@@ -105,13 +232,6 @@ impl CacheHandle {
     #[must_use]
     pub fn stats(&self) -> CacheStats {
         self.shared.engine.stats()
-    }
-
-    async fn append(&self, targets: &[Target], mode: Mode) -> Result<(), StoreError> {
-        let engine = &self.shared.engine;
-        let deadline = engine.store().step_deadline();
-        engine.log().append(targets, mode, deadline).await?;
-        Ok(())
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
     handle::CacheHandle,
     http::{
         key::{KeyRules, QueryRules},
+        labels::{LabelRules, TagField},
         status::CacheStatus,
         storing::StoringRules,
     },
@@ -45,6 +46,7 @@ impl CacheLayer {
             class: None,
             policy: CachePolicy::default(),
             keys: KeyRules::default(),
+            labels: LabelRules::default(),
             status: CacheStatus::On,
             bypass: None,
             entity_tags: true,
@@ -94,6 +96,7 @@ pub struct CacheLayerBuilder {
     class: Option<Arc<str>>,
     policy: CachePolicy,
     keys: KeyRules,
+    labels: LabelRules,
     status: CacheStatus,
     bypass: Option<Arc<Predicate>>,
     entity_tags: bool,
@@ -206,6 +209,22 @@ impl CacheLayerBuilder {
         self
     }
 
+    /// Takes the members of a response field as tags, such as `Surrogate-Key` or `Cache-Tag`. Default: none. These
+    /// fields are written for another cache, further out: with more than 64 members, which such caches may
+    /// take, a response would not be stored here. (`Cache-Groups` is a standard, and is always followed.)
+    pub fn tag_field(mut self, field: TagField) -> Self {
+        self.labels.add(field);
+        self
+    }
+
+    /// Takes those fields off responses, whether they come from the origin or from the cache. For the outermost
+    /// cache: they tell clients how things are named within, and are long. Default: they are passed on, for a
+    /// cache further out may follow them too.
+    pub fn hide_tag_fields(mut self) -> Self {
+        self.labels.hide();
+        self
+    }
+
     /// Bytes that the first level, in this process, may hold. Default: 64 MiB. The largest entry is an
     /// eighth of it.
     pub fn first_level_bytes(mut self, bytes: u64) -> Self {
@@ -251,6 +270,7 @@ impl CacheLayerBuilder {
         if self.patience.is_zero() {
             return Err(ConfigError::new("patience: zero would collapse nothing"));
         }
+        self.labels.check()?;
         if let Some(name) = &self.class {
             find_class(&self.classes, name)?;
         }
@@ -274,6 +294,8 @@ impl CacheLayerBuilder {
                 unshared: Arc::new(Cache::new(MOST_UNSHARED)),
                 keys: self.keys,
                 storing,
+                hidden: self.labels.hidden(),
+                labels: self.labels,
                 status: self.status,
                 bypass: self.bypass,
                 entity_tags: self.entity_tags,

@@ -76,6 +76,12 @@
 //! one for all, and is served to visitors who have a session too. What looks at the session for *every*
 //! request, outside of the cache, leaves it nothing to store.
 //!
+//! A response depends on its URI, its class, the tags of its [`CacheDirective`], the groups in its `Cache-Groups`
+//! (RFC 9875; they are those of its host), and, where the [builder says](CacheLayerBuilder::tag_field), the members
+//! of its `Surrogate-Key` or `Cache-Tag`. With more than 64 tags and groups, or a `Cache-Groups` that is no list of
+//! strings, it is not stored, and is [counted](CacheStats::unlabelled): what cannot be invalidated as its origin
+//! meant must not answer. Names are of any length and may contain anything; only their digests are kept.
+//!
 //! [`Identity`]: tower_keep_store::Identity
 //! [`PersonalCell`]: tower_keep_store::PersonalCell
 //!
@@ -118,6 +124,26 @@
 //! its time, is [counted](tower_keep_store::Evictions).
 //!
 //! [`OutcomeCell`]: tower_keep_store::OutcomeCell
+//!
+//! # How it is told of changes
+//!
+//! Through the [`CacheHandle`]: by tag, [group](Dependency::group), class, value or URI, hard or soft
+//! ([`invalidate`](CacheHandle::invalidate)); by what changed, where [`Rules`] say in one place what depends on it
+//! ([`changed`](CacheHandle::changed)); or from any stream of such events ([`follow`](CacheHandle::follow)), so that
+//! no writer can forget. What is invalidated, here or elsewhere, goes out as a stream too
+//! ([`invalidations`](CacheHandle::invalidations)). Each call is one record, whatever it names, and one round trip (the script); calls that
+//! come while another is being written share the next record.
+//!
+//! The answer to an unsafe request tells of changes too: it invalidates the request's URI, those that `Location` and
+//! `Content-Location` name on the same host, hard, unless it is a refusal; and the groups in
+//! `Cache-Group-Invalidation`, whatever its status. All that is one record, which is awaited before the client hears
+//! of the change. On a response to a safe request that field means nothing.
+//!
+//! A call is over when its record stands in the log and has come back to this process. Between the commit of a
+//! change and that moment others may be served what was before: await it before the change is reported as done.
+//! While the store is down, slow or hung the call fails after the store's deadline, or at once; what it named is refused
+//! in this process all the same, and is written when the store takes it, however late; over 4096 that wait become
+//! one: everything. A process that ends before loses what it has not written.
 //!
 //! # In the store
 //!
@@ -185,8 +211,10 @@
 
 mod body;
 mod class;
+mod dependency;
 mod directive;
 mod engine;
+mod events;
 mod fetch;
 mod fill;
 mod future;
@@ -206,11 +234,13 @@ mod unsafe_method;
 pub use self::{
     body::ResponseBody,
     class::{Class, Classes},
+    dependency::Dependency,
     directive::{CacheDirective, Tag},
     engine::CacheStats,
+    events::{Changed, Following, FollowingEnd, Rules},
     future::ResponseFuture,
     handle::CacheHandle,
-    http::{key::QueryRules, status::CacheStatus},
+    http::{key::QueryRules, labels::TagField, status::CacheStatus},
     layer::{CacheLayer, CacheLayerBuilder},
     object::{CacheKey, Fence, ObjectCache},
     policy::CachePolicy,

@@ -195,6 +195,7 @@ impl<S> Cache<S> {
     pub(crate) fn bypass(&self, detail: &'static str, cell: Option<OutcomeCell>) -> Note {
         Note::Bypass {
             status: self.shared.status,
+            hidden: self.shared.hidden.clone(),
             report: Report::Forward {
                 why: Forward::Bypass,
                 stored: false,

@@ -14,6 +14,7 @@ use crate::{
     http::{
         entry::{SharedWith, Stored, StoredResponse},
         key::KeyRules,
+        labels::{Hidden, LabelRules},
         request::{Identified, Lookup},
         status::CacheStatus,
         storing::StoringRules,
@@ -31,6 +32,9 @@ pub(crate) struct Shared {
     pub(crate) unshared: Arc<Cache<Box<[u8]>, Timestamp>>,
     pub(crate) keys: KeyRules,
     pub(crate) storing: StoringRules,
+    pub(crate) labels: LabelRules,
+    /// Fields that clients do not get to see.
+    pub(crate) hidden: Hidden,
     pub(crate) status: CacheStatus,
     pub(crate) bypass: Option<Arc<Predicate>>,
     pub(crate) entity_tags: bool,

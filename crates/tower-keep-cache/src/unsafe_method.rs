@@ -17,7 +17,12 @@ use crate::{
     engine::change::Change,
     fetch::{calls_origin, tell},
     future::{Led, ResponseFuture, passed},
-    http::status::{Forward, Report},
+    http::{
+        groups::{CACHE_GROUP_INVALIDATION, groups},
+        key::authorities,
+        labels::hide,
+        status::{Forward, Report},
+    },
     nesting::Within,
     shared::Shared,
 };
@@ -40,6 +45,7 @@ where
     let (mut head, body) = request.into_parts();
     let targets = shared.keys.targets(&head);
     let base = base(&head);
+    let hosts: Vec<Box<[u8]>> = authorities(&head).into_iter().map(Into::into).collect();
     let patience = shared.patience;
     Within::enter(&shared.engine, &mut head.extensions);
     let request = Request::from_parts(head, body);
@@ -51,6 +57,8 @@ where
         let result = inner.call(request).await;
         tell(cell.as_ref(), passed(&result).into());
         judge(&mut change, &shared, result.as_ref().ok(), base.as_ref());
+        let headers = result.as_ref().ok().map(Response::headers);
+        change.concerns(headers.into_iter().flat_map(|it| named_groups(it, &hosts)));
         let _written_or_waiting = change.ends().await;
         let mut response = result?.map(ResponseBody::passing);
         let report = Report::Forward {
@@ -58,6 +66,7 @@ where
             stored: false,
             detail: None,
         };
+        hide(&shared.hidden, response.headers_mut());
         shared.status.write(report, response.headers_mut());
         Ok(response)
     };
@@ -117,6 +126,17 @@ fn named_targets(shared: &Shared, headers: &HeaderMap, base: Option<&Url>) -> Ve
             Some(shared.keys.target_of(&uri, authority.as_bytes()))
         })
         .collect()
+}
+
+/// The groups of this host that the response says were changed, whatever its status says of the change
+/// (RFC 9875 §3). A field that nobody can read is none.
+fn named_groups(headers: &HeaderMap, hosts: &[Box<[u8]>]) -> Vec<Target> {
+    let of = |host: &Box<[u8]>| groups(headers, &CACHE_GROUP_INVALIDATION, host);
+    let named: Result<Vec<_>, _> = hosts.iter().map(of).collect();
+    if named.is_err() {
+        tracing::warn!("a Cache-Group-Invalidation field is no list of strings: ignored");
+    }
+    named.unwrap_or_default().concat()
 }
 
 /// gRPC says nothing by its method, and a record for every call would be the larger harm. The answer says

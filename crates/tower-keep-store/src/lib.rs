@@ -5,7 +5,9 @@
 //! 1. An open circuit breaker refuses it at once.
 //! 2. A multiplexed connection is checked out of a [bb8](bb8_redis::bb8) pool, cloned and given back: the
 //!    guard never lives over a command, so concurrent steps share round trips.
-//! 3. The command goes out. Checkout and answer together have the store's deadline (50 ms).
+//! 3. The command goes out, with those of all requests that are ready in the same turn of the runtime: one
+//!    write, one read of the server, one answer (not through TLS). Checkout and answer together have the
+//!    store's deadline (50 ms).
 //! 4. An answer, whatever it says, is a sign of life. Three time-outs in a row, a broken connection or a
 //!    demoted master condemn the connection, and bb8 replaces it in the background. Five failures in a
 //!    row open the breaker; a probe, ten times a second, closes it when the server answers.
@@ -72,7 +74,10 @@ pub use self::{
     error::{ConfigError, ConnectError, StoreError},
     evictions::{Evictions, Level},
     key::{Key, PersonalKey, push_part},
-    log::{Consistency, Doubt, InvalidationLog, Mode, Moment, Stamp, Target, Verdict},
+    log::{
+        Consistency, Doubt, Invalidation, InvalidationLog, Invalidations, Mode, Moment, Stamp,
+        Target, Verdict,
+    },
     observer::{Lookup, LookupKind, Observer, Watch},
     outcome::{Outcome, OutcomeCell, Told},
     processes::Processes,

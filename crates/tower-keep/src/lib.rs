@@ -2,7 +2,8 @@
 
 pub use tower_keep_cache::{
     Cache, CacheDirective, CacheHandle, CacheKey, CacheLayer, CacheLayerBuilder, CachePolicy,
-    CacheStats, CacheStatus, Class, Classes, Fence, ObjectCache, QueryRules, Tag,
+    CacheStats, CacheStatus, Changed, Class, Classes, Dependency, Fence, Following, FollowingEnd,
+    ObjectCache, QueryRules, Rules, Tag, TagField,
 };
 pub use tower_keep_hit_rate as hit_rate;
 pub use tower_keep_hit_rate::{HitRateHandle, HitRateLayer};
@@ -18,5 +19,8 @@ pub use tower_keep_store::{
 /// The types that only bounds and signatures name.
 pub mod types {
     pub use tower_keep_cache::{ResponseBody, ResponseFuture};
-    pub use tower_keep_store::{Consistency, Doubt, InvalidationLog, Key, Moment, Stamp, Target, Verdict};
+    pub use tower_keep_store::{
+        Consistency, Doubt, Invalidation, InvalidationLog, Invalidations, Key, Moment, Stamp,
+        Target, Verdict,
+    };
 }

@@ -11,15 +11,19 @@ use std::{
 use bytes::Bytes;
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter, sync::Cache};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tower_keep_store::{InvalidationLog, Key, Level, Stamp, Store, StoreError, Timestamp};
+use tower_keep_store::{
+    InvalidationLog, Key, Level, Mode, Stamp, Store, StoreError, Target, Timestamp,
+};
 
 use self::{
+    alive::Alive,
     departing::Departing,
     entry::{Entry, Usability},
     envelope::Value,
     flight::Flights,
 };
 
+mod alive;
 pub(crate) mod change;
 mod departing;
 pub(crate) mod entry;
@@ -38,6 +42,7 @@ pub(crate) struct Engine<V> {
     counts: Counts,
     writes: Arc<Semaphore>,
     refreshes: Arc<Semaphore>,
+    alive: Alive,
 }
 
 type First<V> = Cache<Box<[u8]>, Arc<Entry<V>>, ByWeight, DefaultHashBuilder, Departing>;
@@ -48,6 +53,8 @@ struct Counts {
     unreadable: AtomicU64,
     unwritten: AtomicU64,
     failed_reads: AtomicU64,
+    unknown_events: AtomicU64,
+    unlabelled: AtomicU64,
 }
 
 /// Counters of a cache since it was built.
@@ -67,6 +74,11 @@ pub struct CacheStats {
     pub unwritten: u64,
     /// Reads that the store did not answer. Each was a miss.
     pub failed_reads: u64,
+    /// [Changes](crate::Changed) of a kind that no [rule](crate::Rules) names. They invalidated nothing.
+    pub unknown_events: u64,
+    /// Responses that were not stored because they named more than 64 tags and groups, or had a `Cache-Groups`
+    /// that cannot be read: they could not have been invalidated reliably.
+    pub unlabelled: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -105,6 +117,7 @@ impl<V: Value> Engine<V> {
             counts: Counts::default(),
             writes: Arc::new(Semaphore::new(MOST_WRITES)),
             refreshes: Arc::new(Semaphore::new(MOST_REFRESHES)),
+            alive: Alive::default(),
         }
     }
 
@@ -215,7 +228,30 @@ impl<V: Value> Engine<V> {
             unreadable: read(&self.counts.unreadable),
             unwritten: read(&self.counts.unwritten),
             failed_reads: read(&self.counts.failed_reads),
+            unknown_events: read(&self.counts.unknown_events),
+            unlabelled: read(&self.counts.unlabelled),
         }
+    }
+
+    /// Invalidates all of these together: in force here at once, everywhere soon after this is `Ok`.
+    pub(crate) async fn append(&self, changes: &[(Target, Mode)]) -> Result<(), StoreError> {
+        let deadline = self.store.step_deadline();
+        self.log().append_each(changes, deadline).await?;
+        Ok(())
+    }
+
+    /// Resolves when the engine is gone.
+    pub(crate) fn ends(&self) -> impl Future<Output = ()> + Send + use<V> {
+        self.alive.ends()
+    }
+
+    /// Returns how many there have been.
+    pub(crate) fn count_unknown_event(&self) -> u64 {
+        self.counts.unknown_events.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(crate) fn count_unlabelled(&self) {
+        self.counts.unlabelled.fetch_add(1, Ordering::Relaxed);
     }
 
     /// What was stored here a moment ago may not have reached the store yet.

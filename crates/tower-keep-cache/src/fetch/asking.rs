@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{HeaderMap, Response, StatusCode, response};
+use http::{HeaderMap, Response, StatusCode, Uri, response};
 use http_body::Body;
 use tower_keep_store::{Moment, Outcome, OutcomeCell, Target, Timestamp, Told};
 
@@ -19,6 +19,8 @@ use crate::{
         control::Control,
         entry::{Stored, StoredResponse},
         freshness::Times,
+        key::authority_of,
+        labels::hide,
         request::Lookup,
         status::{Forward, Report},
         storing::{Refusal, StoragePlan},
@@ -36,6 +38,7 @@ pub(super) struct Asking {
     pub(super) key: Vec<u8>,
     pub(super) resource: Vec<u8>,
     pub(super) target: Option<Target>,
+    pub(super) uri: Uri,
     pub(super) headers: HeaderMap,
     pub(super) lookup: Lookup,
     pub(super) cell: Option<OutcomeCell>,
@@ -116,7 +119,10 @@ impl Asking {
         if self.personal.is_marked() {
             return Err(Refusal::Personal);
         }
-        let plan = self.shared.storing.decide(&self.lookup, head, times)?;
+        let mut plan = self.shared.storing.decide(&self.lookup, head, times)?;
+        let authority = authority_of(&self.uri, &self.headers);
+        let labels = &self.shared.labels;
+        labels.add_to(&mut plan.targets, &head.headers, authority)?;
         if self.personal.refuses(plan.shared_with) {
             return Err(Refusal::Personal);
         }
@@ -142,6 +148,9 @@ impl Asking {
     }
 
     pub(super) fn refuse(&mut self, refusal: Refusal) {
+        if matches!(refusal, Refusal::TooManyTags | Refusal::Groups) {
+            self.shared.engine.count_unlabelled();
+        }
         if refusal == Refusal::UnknownClass {
             tracing::warn!("a response names a class that is not registered: not stored");
         }
@@ -170,6 +179,7 @@ impl Asking {
             stored: refusal.is_none(),
             detail: refusal.map(Refusal::as_str),
         };
+        hide(&self.shared.hidden, response.headers_mut());
         self.shared.status.write(report, response.headers_mut());
         // The origin was asked about our copy, and not about the client's.
         let is_known = self.validates

@@ -355,6 +355,7 @@ where
         } = self.request;
         let mut asking = Asking {
             target: self.shared.keys.target(&head),
+            uri: head.uri.clone(),
             headers: head.headers.clone(),
             fetched: self.shared.engine.log().moment(),
             sent: self.shared.engine.now(),

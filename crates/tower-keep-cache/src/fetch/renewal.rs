@@ -19,6 +19,7 @@ use crate::{
         entry::{Stored, StoredResponse, kept_headers},
         freshening::freshened,
         freshness::{Times, initial_age},
+        labels::{check_number, hide},
         said::Said,
         status::Report,
         storing::Refusal,
@@ -45,8 +46,10 @@ impl Asking {
         if let Some(refusal) = refusal {
             self.refuse(refusal);
         }
+        let mut headers = kept_headers(&head, times.received);
+        hide(&self.shared.hidden, &mut headers);
         let renewed = StoredResponse {
-            headers: kept_headers(&head, times.received),
+            headers,
             initial_age: initial_age(&head.headers, times),
             said: Said::default(),
             ..stored.clone()
@@ -89,6 +92,7 @@ impl Asking {
         plan.targets.extend(depends_on.copied());
         plan.targets.sort_unstable_by_key(|target| target.to_bits());
         plan.targets.dedup();
+        check_number(&mut plan.targets)?;
         let mut fill = self.fill(plan, head, times);
         fill.took_to_the_head(took);
         fill.complete(stored.body.clone(), stored.trailers.clone());

@@ -148,20 +148,8 @@ impl KeyRules {
     /// What an unsafe request may have changed: the resource on each host that it names. An ambiguous
     /// one is not stored, but it does its work all the same.
     pub(crate) fn targets(&self, request: &Parts) -> Vec<Target> {
-        let own = request.uri.authority().map(|own| own.as_str().as_bytes());
-        let hosts = request
-            .headers
-            .get_all(HOST)
-            .iter()
-            .map(HeaderValue::as_bytes);
-        let mut targets: Vec<_> = own
-            .into_iter()
-            .chain(hosts)
-            .map(|authority| self.target_of(&request.uri, authority))
-            .collect();
-        if targets.is_empty() {
-            targets.push(self.target_of(&request.uri, b""));
-        }
+        let of = |authority| self.target_of(&request.uri, authority);
+        let mut targets: Vec<_> = authorities(request).into_iter().map(of).collect();
         targets.dedup();
         targets
     }
@@ -237,8 +225,13 @@ static FORWARDED_FIELDS: [HeaderName; 4] = [
 /// The one host that the request is for. Two that differ, or user information, make it ambiguous: the
 /// cache and the handler might not mean the same.
 pub(crate) fn authority(request: &Parts) -> Option<&[u8]> {
-    let host = only_host(&request.headers)?;
-    let authority = match (request.uri.authority(), host) {
+    authority_of(&request.uri, &request.headers)
+}
+
+/// The same of a request's URI and fields.
+pub(crate) fn authority_of<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a [u8]> {
+    let host = only_host(headers)?;
+    let authority = match (uri.authority(), host) {
         (Some(authority), None) => authority.as_str().as_bytes(),
         (Some(authority), Some(host)) => {
             let authority = authority.as_str().as_bytes();
@@ -251,6 +244,20 @@ pub(crate) fn authority(request: &Parts) -> Option<&[u8]> {
         (None, None) => b"",
     };
     (!authority.contains(&b'@')).then_some(authority)
+}
+
+/// Every host that a request names; the empty one if it names none.
+pub(crate) fn authorities(request: &Parts) -> Vec<&[u8]> {
+    let own = request.uri.authority().map(|own| own.as_str().as_bytes());
+    let hosts = request.headers.get_all(HOST).iter();
+    let mut named: Vec<_> = own
+        .into_iter()
+        .chain(hosts.map(HeaderValue::as_bytes))
+        .collect();
+    if named.is_empty() {
+        named.push(b"");
+    }
+    named
 }
 
 /// `Some(None)` without a `Host` field, `None` with more than one.

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     class::{Class, Classes, DEFAULT_LARGEST_BODY, DEFAULT_VARIANTS, NamedClass},
+    dependency::class_target,
     directive::{CacheDirective, MOST_TAGS},
     nesting::RouteClass,
     policy::CachePolicy,
@@ -76,6 +77,7 @@ pub(crate) enum Refusal {
     NoLifetime,
     TooLarge,
     TooManyTags,
+    Groups,
     UnknownClass,
     Directive,
 }
@@ -98,6 +100,7 @@ impl Refusal {
             Self::NoLifetime => "no-lifetime",
             Self::TooLarge => "too-large",
             Self::TooManyTags => "too-many-tags",
+            Self::Groups => "cache-groups",
             Self::UnknownClass => "unknown-class",
             Self::Directive => "directive",
         }
@@ -366,7 +369,7 @@ fn targets(
     if tags.len() > MOST_TAGS {
         return Err(Refusal::TooManyTags);
     }
-    let class = class.map(|named| Target::new("class", named.name.as_bytes()));
+    let class = class.map(|named| class_target(&named.name));
     Ok(tags
         .iter()
         .map(|tag| Target::from(*tag))

@@ -13,6 +13,7 @@ use self::value::Object;
 
 use crate::{
     class::{Class, Classes, NamedClass},
+    dependency::class_target,
     directive::Tag,
     engine::{
         CacheStats, Engine,
@@ -427,16 +428,13 @@ where
     }
 
     fn class_target(&self) -> Target {
-        Target::new("class", self.class.name.as_bytes())
+        class_target(&self.class.name)
     }
 
     /// Values of one class and key may be of another type elsewhere: then they do not decode, and are
     /// misses.
     fn key(&self, key: &CacheKey) -> Vec<u8> {
-        let mut full = vec![FORMAT];
-        push_part(&mut full, self.class.name.as_bytes());
-        full.extend_from_slice(&key.0);
-        full
+        full_key(&self.class.name, key)
     }
 }
 
@@ -477,6 +475,18 @@ fn told<T>(entry: &Entry<Object<T>>, outcome: Outcome) -> Told {
 fn targets(key: &[u8], tags: &[Tag]) -> Vec<Target> {
     let tags = tags.iter().map(|tag| Target::from(*tag));
     std::iter::once(key_target(key)).chain(tags).collect()
+}
+
+fn full_key(class: &str, key: &CacheKey) -> Vec<u8> {
+    let mut full = vec![FORMAT];
+    push_part(&mut full, class.as_bytes());
+    full.extend_from_slice(&key.0);
+    full
+}
+
+/// What stands for one value of a class.
+pub(crate) fn object_target(class: &str, key: &CacheKey) -> Target {
+    key_target(&full_key(class, key))
 }
 
 fn key_target(key: &[u8]) -> Target {

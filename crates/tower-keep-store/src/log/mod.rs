@@ -82,11 +82,13 @@ use tokio::{sync::Notify, time::Instant};
 pub use self::{
     consistency::Consistency,
     doubt::Doubt,
+    feed::{Invalidation, Invalidations},
     table::{Moment, Stamp, Verdict},
     target::{Mode, Target},
 };
 use self::{
     doubts::Begun,
+    feed::Feed,
     record::{Change, Content, Record},
     shared::{Shared, Tasks},
     table::{Gap, Table},
@@ -97,6 +99,7 @@ mod checkpoint;
 mod consistency;
 mod doubt;
 mod doubts;
+mod feed;
 mod outbox;
 mod record;
 pub(crate) mod shared;
@@ -240,8 +243,27 @@ impl InvalidationLog {
         deadline: Duration,
     ) -> Result<Stamp, StoreError> {
         let changes = targets.iter().map(|&target| Change { target, mode });
+        self.write(changes.collect(), deadline).await
+    }
+
+    /// As [`append`](Self::append), each target in a mode of its own; still one record.
+    ///
+    /// # Errors
+    ///
+    /// The record is not known to stand in the log yet.
+    pub async fn append_each(
+        &self,
+        changes: &[(Target, Mode)],
+        deadline: Duration,
+    ) -> Result<Stamp, StoreError> {
+        let change = |&(target, mode): &(Target, Mode)| Change { target, mode };
+        self.write(changes.iter().map(change).collect(), deadline)
+            .await
+    }
+
+    async fn write(&self, changes: Vec<Change>, deadline: Duration) -> Result<Stamp, StoreError> {
         let content = Content {
-            changes: changes.collect(),
+            changes,
             doubts: Vec::new(),
         };
         match &self.shared {
@@ -276,6 +298,16 @@ impl InvalidationLog {
         Doubt::begin(self, Begun::new(random(), lease, targets), deadline).await
     }
 
+    /// What is invalidated from now on, in whichever process, once this one has heard of it. Doubts that
+    /// begin are not told; their ends are.
+    ///
+    /// Bounded: a reader that is 1024 records behind [misses](Invalidation::is_missed) what comes then, and
+    /// is told so. So it is when the log begins anew. While the log cannot be read nothing is told: what came
+    /// meanwhile is, late.
+    pub fn invalidations(&self) -> Invalidations {
+        self.folded.feed.listen()
+    }
+
     /// Whether since `before` the record at `at` was the only one that invalidated these targets, so
     /// that its writer's own value is the newest there is.
     #[must_use]
@@ -300,6 +332,7 @@ struct Folded {
     generation: AtomicU64,
     /// Tells those who wait for a change.
     changed: Notify,
+    feed: Feed,
 }
 
 impl Folded {
@@ -311,15 +344,27 @@ impl Folded {
     fn change<T>(&self, change: impl FnOnce(&mut Table) -> T) -> T {
         let mut table: RwLockWriteGuard<'_, _> =
             self.table.write().unwrap_or_else(PoisonError::into_inner);
+        let before = table.stamp();
         let result = change(&mut table);
         self.generation.fetch_add(1, Ordering::AcqRel);
+        self.feed.tell_jump(before, table.stamp());
         drop(table);
         self.changed.notify_waiters();
         result
     }
 
     fn apply(&self, record: &Record) -> Result<(), Gap> {
-        self.change(|table| table.apply(record))
+        self.change(|table| self.apply_to(table, record))
+    }
+
+    fn apply_to(&self, table: &mut Table, record: &Record) -> Result<(), Gap> {
+        let before = table.stamp();
+        table.apply(record)?;
+        // What was known already was told already.
+        if table.stamp() != before {
+            self.feed.tell(table.stamp(), &record.content.changes);
+        }
+        Ok(())
     }
 
     /// The embedded log: record and table are one step.
@@ -333,8 +378,7 @@ impl Folded {
                 nonce: 0,
                 content,
             };
-            table
-                .apply(&next)
+            self.apply_to(table, &next)
                 .expect("made from the table's own state, under its lock");
             table.stamp()
         })
@@ -347,6 +391,7 @@ impl Default for Folded {
             table: RwLock::new(Table::new(TABLE_CAPACITY)),
             generation: AtomicU64::new(0),
             changed: Notify::new(),
+            feed: Feed::default(),
         }
     }
 }

@@ -6,15 +6,27 @@ use std::sync::{
 };
 
 use redis::{RedisError, ServerErrorKind, aio::MultiplexedConnection};
-use tokio::time::Instant;
+use tokio::{task::AbortHandle, time::Instant};
 
 use super::failures::Failures;
 
 /// A multiplexed connection and its health. Clones share both.
 #[derive(Clone)]
 pub(crate) struct Link {
-    pub(super) connection: MultiplexedConnection,
+    pub(crate) connection: MultiplexedConnection,
     pub(super) health: Arc<Health>,
+    /// What runs it, where that is a task of ours.
+    pub(super) driver: Option<Arc<Driver>>,
+}
+
+/// The task of a connection, which ends with its last clone, whatever the server still owes.
+#[derive(Debug)]
+pub(super) struct Driver(pub(super) AbortHandle);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// What is known of a connection without asking it.

@@ -7,12 +7,21 @@ use std::{
 
 use bb8_redis::bb8::{ErrorSink, ManageConnection};
 use redis::{
-    AsyncConnectionConfig, Client, ErrorKind, ProtocolVersion, PushInfo, PushKind, RedisError,
-    Script, aio::MultiplexedConnection, io::tcp::TcpSettings,
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, ProtocolVersion,
+    PushInfo, PushKind, RedisError, Script, aio::MultiplexedConnection, io::tcp::TcpSettings,
 };
-use tokio::task::JoinSet;
+#[cfg(unix)]
+use tokio::net::UnixStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    task::JoinSet,
+};
 
-use super::link::{Health, Link};
+use super::{
+    gather::Gathering,
+    link::{Driver, Health, Link},
+};
 use crate::error::ConnectError;
 
 /// Makes [`Link`]s. Judging one reads a flag: no `PING`, no I/O on the way of a request.
@@ -43,6 +52,31 @@ impl Manager {
 }
 
 impl Manager {
+    /// Connects. Writes are [gathered](Gathering), except through TLS, where redis-rs makes the stream.
+    async fn open(
+        &self,
+        config: AsyncConnectionConfig,
+    ) -> Result<(MultiplexedConnection, Option<Arc<Driver>>), RedisError> {
+        let info = self.client.get_connection_info();
+        match info.addr() {
+            ConnectionAddr::Tcp(host, port) => {
+                let stream = TcpStream::connect((host.as_str(), *port)).await?;
+                stream.set_nodelay(true)?;
+                drive(info, stream, config).await
+            }
+            #[cfg(unix)]
+            ConnectionAddr::Unix(path) => {
+                drive(info, UnixStream::connect(path).await?, config).await
+            }
+            _ => {
+                let connecting = self
+                    .client
+                    .get_multiplexed_async_connection_with_config(&config);
+                Ok((connecting.await?, None))
+            }
+        }
+    }
+
     /// Gives the server the scripts that it does not know. One that is not there in time is sent in full with
     /// its first use: a server far away need not take in all of them before it is of any use.
     ///
@@ -89,6 +123,20 @@ impl Manager {
     }
 }
 
+/// Sets up a connection on this stream, and runs it.
+async fn drive(
+    info: &ConnectionInfo,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    config: AsyncConnectionConfig,
+) -> Result<(MultiplexedConnection, Option<Arc<Driver>>), RedisError> {
+    let stream = Gathering::new(stream);
+    let settings = info.redis_settings();
+    let (connection, driver) =
+        MultiplexedConnection::new_with_config(settings, stream, config).await?;
+    let driver = Driver(tokio::spawn(driver).abort_handle());
+    Ok((connection, Some(Arc::new(driver))))
+}
+
 impl ManageConnection for Manager {
     type Connection = Link;
     type Error = RedisError;
@@ -97,7 +145,6 @@ impl ManageConnection for Manager {
         let health = Arc::<Health>::default();
         let witness = health.clone();
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
             // Each command has the deadline of the layer that sent it.
             .set_response_timeout(None)
             .set_push_sender(move |push: PushInfo| -> Result<(), Unheard> {
@@ -106,12 +153,17 @@ impl ManageConnection for Manager {
                 }
                 Ok(())
             });
-        let connection = self
-            .client
-            .get_multiplexed_async_connection_with_config(&config)
-            .await?;
+        let open = self.open(config);
+        let (connection, driver) = match tokio::time::timeout(CONNECT_TIMEOUT, open).await {
+            Ok(opened) => opened?,
+            Err(_) => return Err((ErrorKind::Io, "connecting timed out").into()),
+        };
         self.prepare(&connection).await?;
-        Ok(Link { connection, health })
+        Ok(Link {
+            connection,
+            health,
+            driver,
+        })
     }
 
     async fn is_valid(&self, link: &mut Link) -> Result<(), RedisError> {

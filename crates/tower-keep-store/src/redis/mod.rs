@@ -28,6 +28,7 @@ use crate::error::{ConnectError, StoreError};
 
 mod breaker;
 mod failures;
+mod gather;
 mod link;
 mod manager;
 
@@ -135,9 +136,9 @@ impl Redis {
         self.attempt(Instant::now(), deadline, step).await
     }
 
-    /// A connection of one's own, for commands that block.
-    pub(crate) async fn dedicated(&self) -> RedisResult<MultiplexedConnection> {
-        Ok(self.pool.dedicated_connection().await?.connection)
+    /// A connection of one's own, for commands that block. It lives as long as the link.
+    pub(crate) async fn dedicated(&self) -> RedisResult<Link> {
+        self.pool.dedicated_connection().await
     }
 
     pub(crate) fn runtime(&self) -> &Handle {
@@ -158,7 +159,11 @@ impl Redis {
         F: Future<Output = RedisResult<T>>,
     {
         let end = sent + deadline.min(LONGEST_DEADLINE);
-        let Link { connection, health } = timeout_at(end, self.checkout())
+        let Link {
+            connection,
+            health,
+            driver: _alive,
+        } = timeout_at(end, self.checkout())
             .await
             .unwrap_or_else(|_| Err(StoreError::unavailable()))?;
         match timeout_at(end, step(connection)).await {

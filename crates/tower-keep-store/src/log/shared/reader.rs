@@ -41,11 +41,11 @@ pub(super) async fn read(log: Arc<Shared>) {
         is_provisional: false,
     };
     loop {
-        let connection = log.redis.dedicated().await;
-        let is_connected = connection.is_ok();
-        let end = match connection {
-            Ok(connection) => follow(&log, &mut state, connection).await,
-            Err(error) => Err(error),
+        let link = log.redis.dedicated().await;
+        let is_connected = link.is_ok();
+        let end = match &link {
+            Ok(link) => follow(&log, &mut state, link.connection.clone()).await,
+            Err(error) => Err(error.clone()),
         };
         if let Err(error) = end
             && !was_told
