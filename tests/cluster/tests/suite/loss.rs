@@ -118,7 +118,6 @@ async fn a_fail_over_to_an_empty_replica_costs_only_misses() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the log takes an older history for a new one: what was invalidated meanwhile comes back"]
 async fn a_fail_back_to_a_master_that_slept_meanwhile_costs_only_misses() {
     let cluster = setup().nodes(2).items(ITEMS as usize).start().await;
     let mut clients = cluster.clients().await;
