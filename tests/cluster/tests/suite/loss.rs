@@ -1,7 +1,10 @@
 //! What Redis may lose, or lose all of: it costs misses, and never brings back what was invalidated.
 
-use tower_keep_cluster::{Client, Cluster};
-use tower_keep_test_support::RedisServer;
+use tokio::task::JoinSet;
+use tower_keep_cache::{CacheLayer, Tag};
+use tower_keep_cluster::{Client, Cluster, LONG};
+use tower_keep_store::{Mode, Store};
+use tower_keep_test_support::{RedisServer, eventually};
 
 use crate::setup;
 
@@ -98,6 +101,50 @@ async fn all_metadata_lost_at_once_and_everything_lost_cost_only_misses() {
     costs_only_misses(&cluster, "FLUSHALL").await;
     cluster.redis.command(&["XTRIM", "keep:log", "MAXLEN", "0"]);
     costs_only_misses(&cluster, "the log was emptied").await;
+}
+
+/// Writes records until a process has written a checkpoint.
+async fn write_a_checkpoint(cluster: &Cluster) {
+    let mut writers = JoinSet::new();
+    // Invalidations that come together are one record: several who each wait for their own.
+    for writer in 0..4 {
+        let store = Store::builder().deadline(LONG);
+        let store = store.connect(&cluster.redis.url()).expect("a good URL");
+        writers.spawn(async move {
+            let handle = CacheLayer::new(store).handle();
+            for number in 0..5_000 {
+                let tag = Tag::of("nobody's", format!("{writer} {number}"));
+                let told = handle.invalidate([tag], Mode::Hard).await;
+                told.expect("a server that answers");
+            }
+        });
+    }
+    while let Some(ended) = writers.join_next().await {
+        ended.expect("all is told");
+    }
+    let is_there = async || cluster.keys().iter().any(|key| key == CHECKPOINT);
+    eventually(LONG, is_there).await;
+}
+
+const CHECKPOINT: &str = "keep:log:checkpoint";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_begin_with_a_checkpoint_and_one_that_is_evicted_or_outlives_its_log_costs_only_misses()
+ {
+    let mut cluster = setup().nodes(2).items(ITEMS as usize).start().await;
+    let mut clients = cluster.clients().await;
+    prepare(&cluster, &mut clients).await;
+    write_a_checkpoint(&cluster).await;
+    let evictions: [&[&str]; 3] = [&[], &["keep:log"], &[CHECKPOINT]];
+    for evicted in evictions {
+        prepare(&cluster, &mut cluster.clients().await).await;
+        for key in evicted {
+            cluster.redis.command(&["DEL", key]);
+        }
+        cluster.nodes[0].restart();
+        let after = format!("{evicted:?} was lost and a process began");
+        costs_only_misses(&cluster, &after).await;
+    }
 }
 
 /// All processes' connections end, and lead to another server.
