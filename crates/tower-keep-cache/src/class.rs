@@ -2,7 +2,9 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use tower_keep_store::{ConfigError, Timestamp};
+use tower_keep_store::{ConfigError, Target, Timestamp};
+
+use crate::{dependency::class_target, engine::timeouts::Timeouts};
 
 /// How one class of data is kept.
 ///
@@ -22,6 +24,8 @@ pub struct Class {
     pub(crate) stale_while_revalidate: Duration,
     pub(crate) stale_if_error: Duration,
     pub(crate) jitter: f64,
+    pub(crate) early_refresh: f64,
+    pub(crate) timeouts: Timeouts,
     pub(crate) largest_body: usize,
     pub(crate) variants: usize,
     pub(crate) first_level: bool,
@@ -38,6 +42,8 @@ impl Class {
             stale_while_revalidate: Duration::ZERO,
             stale_if_error: Duration::ZERO,
             jitter: 0.0,
+            early_refresh: 1.0,
+            timeouts: Timeouts::default(),
             largest_body: DEFAULT_LARGEST_BODY,
             variants: DEFAULT_VARIANTS,
             first_level: true,
@@ -65,6 +71,41 @@ impl Class {
     /// together do not end together. Default: 0; at most 0.9.
     pub fn jitter(mut self, fraction: f64) -> Self {
         self.jitter = fraction;
+        self
+    }
+
+    /// How early an entry that is still fresh is refreshed in the background: by one of those who ask for it,
+    /// drawn by lot, about as long before its end as it took to fetch, times `beta`; the busier, the earlier
+    /// (XFetch), but never in the first half of its lifetime. So nobody waits at its end. Default: 1, which is
+    /// best if a refresh takes as long as the fetch before it. Zero: not at all; more than 1: earlier.
+    ///
+    /// What was measured counts, so an origin that is fast is asked hardly more often. Values that were
+    /// [put](crate::ObjectCache::put) have no cost, and are not refreshed early.
+    pub fn early_refresh(mut self, beta: f64) -> Self {
+        self.early_refresh = beta;
+        self
+    }
+
+    /// How long the origin may take where something stale could answer, within
+    /// [`stale_if_error`](Self::stale_if_error): after that it does, and the fetch goes on in the background.
+    /// Default: that of the [layer](crate::CacheLayerBuilder::soft_timeout), which is none.
+    ///
+    /// Of responses it holds for what is stored with this class already. In an [`ObjectCache`](crate::ObjectCache), for loads that can
+    /// [go on alone](crate::ObjectCache::get_or_refresh).
+    pub fn soft_timeout(mut self, time: Duration) -> Self {
+        self.timeouts.soft = Some(time);
+        self
+    }
+
+    /// How long the origin may take to the head of its response: then the fetch ends. What is stale answers,
+    /// within [`stale_if_error`](Self::stale_if_error); else the client gets 504, and so do those who waited for
+    /// it. Default: that of the [layer](crate::CacheLayerBuilder::hard_timeout), which is none. Where nothing is
+    /// stored yet, it holds if the class is that of the layer.
+    ///
+    /// In an [`ObjectCache`](crate::ObjectCache) it ends a load only if something stale can answer: what error
+    /// it would be else, only the loader knows. Put a time-out into the loader for that.
+    pub fn hard_timeout(mut self, time: Duration) -> Self {
+        self.timeouts.hard = Some(time);
         self
     }
 
@@ -128,6 +169,10 @@ impl Class {
         if !(0.0..=0.9).contains(&self.jitter) {
             return Err("its jitter is not between 0 and 0.9");
         }
+        if !self.early_refresh.is_finite() || self.early_refresh < 0.0 {
+            return Err("its early refresh is negative, or no number");
+        }
+        self.timeouts.check()?;
         if self.largest_body == 0 {
             return Err("its largest body is empty");
         }
@@ -170,6 +215,8 @@ pub struct Classes {
 pub(crate) struct NamedClass {
     pub(crate) name: Arc<str>,
     pub(crate) class: Class,
+    /// What all its entries depend on.
+    pub(crate) target: Target,
 }
 
 impl Classes {
@@ -182,6 +229,7 @@ impl Classes {
     pub fn class(mut self, name: impl Into<Arc<str>>, class: Class) -> Self {
         let name = name.into();
         let named = NamedClass {
+            target: class_target(&name),
             name: name.clone(),
             class,
         };
@@ -195,13 +243,19 @@ impl Classes {
         self.named.get(name)
     }
 
+    /// The class of what depends on these.
+    pub(crate) fn of(&self, targets: &[Target]) -> Option<&Arc<NamedClass>> {
+        let mut classes = self.named.values();
+        classes.find(|class| targets.contains(&class.target))
+    }
+
     pub(crate) fn check(&self, first_level_bytes: u64) -> Result<(), ConfigError> {
         if let Some(name) = &self.twice {
             return Err(ConfigError::new(format!(
                 "the class {name:?} is given twice"
             )));
         }
-        for NamedClass { name, class } in self.named.values().map(|class| &**class) {
+        for NamedClass { name, class, .. } in self.named.values().map(|class| &**class) {
             class
                 .check()
                 .map_err(|fault| ConfigError::new(format!("the class {name:?}: {fault}")))?;
@@ -234,6 +288,15 @@ mod tests {
             (Class::fresh_for(Duration::ZERO), "never fresh"),
             (hour().jitter(f64::NAN), "jitter"),
             (hour().jitter(0.95), "jitter"),
+            (hour().early_refresh(-1.0), "early refresh"),
+            (hour().early_refresh(f64::NAN), "early refresh"),
+            (hour().hard_timeout(Duration::ZERO), "hard time-out is zero"),
+            (
+                hour()
+                    .soft_timeout(Duration::from_secs(2))
+                    .hard_timeout(Duration::from_secs(2)),
+                "not shorter",
+            ),
             (hour().largest_body(0), "empty"),
             (hour().largest_body(64 << 20), "eighth"),
             (hour().variants(0), "no variant"),

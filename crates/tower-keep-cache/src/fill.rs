@@ -13,6 +13,8 @@ use tower_keep_store::{Moment, OutcomeCell, Target};
 
 use crate::{
     engine::{
+        background::Background,
+        early,
         entry::{Entry, Meta},
         flight::{Flight, Lead, Source},
     },
@@ -91,6 +93,7 @@ impl Fill {
             error_until: plan.fresh_until + plan.stale_if_error,
             kept_until: plan.fresh_until + plan.keep,
             cost: Duration::ZERO,
+            early: Duration::ZERO,
             first_level: plan.first_level,
             store: plan.store,
         };
@@ -147,6 +150,10 @@ impl Fill {
         self.plan.largest_body
     }
 
+    pub(crate) fn background(&self) -> &Background {
+        &self.shared.engine.background
+    }
+
     /// How long the rest of a body may take once others wait for it or the client has gone.
     pub(crate) fn patience(&self) -> Duration {
         self.shared.patience
@@ -194,6 +201,7 @@ impl Fill {
         if let Some(cell) = &self.cell {
             cell.took(self.meta.cost);
         }
+        self.meta.early = early::mean_lead(self.meta.cost, self.plan.early_refresh);
         let key = match self.variant.take() {
             None => std::mem::take(&mut self.key),
             Some(variant) => self.place_variant(variant),
@@ -240,6 +248,8 @@ impl Fill {
         let meta = Meta {
             // Without it no request would know its variant's key.
             first_level: true,
+            // Nobody refreshes it but with a variant.
+            early: Duration::ZERO,
             ..self.meta.clone()
         };
         let marker = Entry::new(self.key.clone().into(), meta, Stored::Variants(variants));

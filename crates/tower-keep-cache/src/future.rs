@@ -20,7 +20,10 @@ use tower_service::Service;
 use crate::{
     body::ResponseBody,
     class::NamedClass,
-    engine::{flight::Flight, spawn},
+    engine::{
+        background::{Background, Task},
+        flight::Flight,
+    },
     fetch::tell,
     http::{
         entry::Stored,
@@ -88,7 +91,12 @@ where
         }
     }
 
-    pub(crate) fn running(work: Running<ResBody, S::Error>, led: Led, patience: Duration) -> Self
+    pub(crate) fn running(
+        work: Running<ResBody, S::Error>,
+        led: Led,
+        patience: Duration,
+        background: Background,
+    ) -> Self
     where
         S: 'static,
         ReqBody: 'static,
@@ -101,6 +109,7 @@ where
                     detach: detach::<ResBody, S::Error>,
                     led,
                     patience,
+                    background,
                 },
             },
         }
@@ -148,10 +157,11 @@ where
 struct Detaching<B: Body, E> {
     work: Option<Running<B, E>>,
     /// Known to be possible where the work was made; a destructor may not ask for it.
-    detach: fn(Running<B, E>, Duration),
+    detach: fn(Running<B, E>, Duration, &Background),
     led: Led,
     /// How long it may go on without its client.
     patience: Duration,
+    background: Background,
 }
 
 impl<B: Body, E> Detaching<B, E> {
@@ -172,13 +182,17 @@ impl<B: Body, E> Drop for Detaching<B, E> {
         if let Some(work) = self.work.take()
             && is_followed
         {
-            (self.detach)(work, self.patience);
+            (self.detach)(work, self.patience, &self.background);
         }
     }
 }
 
-fn detach<B: Body + 'static, E: 'static>(work: Running<B, E>, patience: Duration) {
-    spawn(async move {
+fn detach<B: Body + 'static, E: 'static>(
+    work: Running<B, E>,
+    patience: Duration,
+    background: &Background,
+) {
+    background.spawn(Task::Refresh, async move {
         // The body, dropped, is read to its end by its own means.
         drop(timeout(patience, work).await);
     });

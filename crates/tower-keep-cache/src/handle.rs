@@ -1,6 +1,6 @@
 //! The cache from outside its service.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use futures_core::Stream;
 use http::Uri;
@@ -10,7 +10,7 @@ use tower_keep_store::{ConfigError, Invalidations, Mode, StoreError, Target};
 use crate::{
     class::unknown_class,
     dependency::Dependency,
-    engine::CacheStats,
+    engine::{CacheStats, background::Unfinished},
     events::{Changed, Follower, Following, Rules, effects},
     object::ObjectCache,
     shared::Shared,
@@ -224,8 +224,22 @@ impl CacheHandle {
             class.clone(),
             shared.first_level_bytes,
             shared.patience,
+            shared.engine.background.clone(),
         );
         Ok(objects.consistency(shared.consistency))
+    }
+
+    /// Lets no fetch begin in the background any more, and waits for those under way there, for bodies that are
+    /// read on after their client has left, for entries on their way into the store, and for invalidations on
+    /// their way into the log; at the deadline ends what is left, and says what that was. The [object
+    /// caches](Self::objects) of this handle are included.
+    ///
+    /// To be called when the server has answered its last request. Requests are answered afterwards too, from
+    /// what is stored and by the origin; what they bring is not written into the store any more.
+    /// Invalidations always are.
+    pub async fn shutdown(&self, deadline: Duration) -> Unfinished {
+        let engine = &self.shared.engine;
+        engine.background.shutdown(engine.log(), deadline).await
     }
 
     /// Counters since the layer was built.

@@ -9,7 +9,7 @@ use tower_layer::Layer;
 
 use crate::{
     class::{Classes, DEFAULT_LARGEST_BODY, NamedClass, unknown_class},
-    engine::Engine,
+    engine::{Engine, background::Background, timeouts::Timeouts},
     handle::CacheHandle,
     http::{
         key::{KeyRules, QueryRules},
@@ -55,6 +55,7 @@ impl CacheLayer {
             first_level_bytes: 64 << 20,
             consistency: Consistency::default(),
             keep: Duration::from_secs(3600),
+            timeouts: Timeouts::default(),
             patience: Duration::from_secs(10),
         }
     }
@@ -105,6 +106,7 @@ pub struct CacheLayerBuilder {
     first_level_bytes: u64,
     consistency: Consistency,
     keep: Duration,
+    timeouts: Timeouts,
     patience: Duration,
 }
 
@@ -248,6 +250,24 @@ impl CacheLayerBuilder {
         self
     }
 
+    /// How long the origin may take where something stale could answer (`stale-if-error`): after that it does,
+    /// and the fetch goes on in the background. A [class](crate::Class::soft_timeout) may say otherwise. Default: no
+    /// bound.
+    pub fn soft_timeout(mut self, time: Duration) -> Self {
+        self.timeouts.soft = Some(time);
+        self
+    }
+
+    /// How long the origin may take to the head of its response: then its future is dropped. What is stale
+    /// answers (`stale-if-error`); else the client gets 504, with `detail=timeout` in `Cache-Status`, and those
+    /// who waited for the same fetch too. A [class](crate::Class::hard_timeout) may say otherwise. Default: no bound.
+    ///
+    /// Not for what passes by the cache: unsafe methods, requests with a body and the like.
+    pub fn hard_timeout(mut self, time: Duration) -> Self {
+        self.timeouts.hard = Some(time);
+        self
+    }
+
     /// How long one request waits for another's fetch before it asks the origin itself, and how long a
     /// body is read on after its client has left. Default: 10 s.
     pub fn patience(mut self, patience: Duration) -> Self {
@@ -271,6 +291,9 @@ impl CacheLayerBuilder {
             return Err(ConfigError::new("patience: zero would collapse nothing"));
         }
         self.labels.check()?;
+        self.timeouts
+            .check()
+            .map_err(|fault| ConfigError::new(format!("the layer: {fault}")))?;
         if let Some(name) = &self.class {
             find_class(&self.classes, name)?;
         }
@@ -287,7 +310,14 @@ impl CacheLayerBuilder {
             strip_set_cookie: self.strip_set_cookie,
             keep: self.keep,
         };
-        let engine = Engine::new(self.store, "c", self.first_level_bytes, self.patience);
+        let background = Background::default();
+        let engine = Engine::new(
+            self.store,
+            "c",
+            self.first_level_bytes,
+            self.patience,
+            background,
+        );
         CacheLayer {
             shared: Arc::new(Shared {
                 engine: Arc::new(engine),
@@ -302,6 +332,7 @@ impl CacheLayerBuilder {
                 invalidate_on_unsafe: self.invalidate_on_unsafe,
                 first_level_bytes: self.first_level_bytes,
                 consistency: self.consistency,
+                timeouts: self.timeouts,
                 patience: self.patience,
             }),
         }

@@ -99,14 +99,14 @@
 //!
 //! | what answered | outcome | origin's time | calls |
 //! |---|---|---|---|
-//! | an entry of either level, or what another's look into the store brought | *hit* | the entry's | 0 |
+//! | an entry of either level, or what another's look into the store brought | *hit* | the entry's | 1 if an early refresh begins with it, else 0 |
 //! | an entry past its time | *stale* | the entry's | 1 if a refresh begins with it, else 0 |
 //! | such an entry, as the origin failed | *stale* | the entry's | 1; 0 for those who waited, and while the origin is left alone |
 //! | an entry, which the origin confirmed | *revalidated* | what the 304 took | 1; those who waited: *collapsed*, 0 |
 //! | what another was fetching | *collapsed* | the entry's | 0 |
 //! | the origin | *miss* | its own | 1 |
 //! | the origin, without a look or for this request alone | *bypass* | its own if it was looked for, else none | 1 |
-//! | nothing: the origin failed | *error* | none | 1 |
+//! | nothing: the origin failed, or took too long (504) | *error* | none | 1; 0 for those who waited |
 //! | 504, for `only-if-cached` | *rejected*: nothing could be fetched | none | 0 |
 //!
 //! An entry's time is what the origin took when it was fetched, in whichever process: from its call to the head,
@@ -176,6 +176,46 @@
 //! store in the same one. If the log cannot be read within the store's deadline, the request goes to the origin
 //! for itself (`detail=log-unread`), and nothing of it is stored. On the embedded store both are the same.
 //!
+//! # Refreshes
+//!
+//! What answers while it is fetched anew in the background: entries of a class shortly before their end
+//! ([early refresh](Class::early_refresh), by lot), those in their `stale-while-revalidate` window, and those
+//! that were invalidated softly, in that window. The answer is the same as without, at the same time; a hit with
+//! plenty of time left costs nothing more.
+//!
+//! - One refresh per key runs in a process. It first looks into the store (one `GET`), and takes what another
+//!   process has fetched meanwhile; else it asks the origin, with a validator if there is one, and stores what
+//!   comes as any miss does (one `SET`). Two processes that draw their lots at the same time both ask the origin.
+//! - It uses the request that was answered, without its preconditions and its `Range`; not one for which a session
+//!   was looked at.
+//! - An error, or no answer, leaves the entry to its time; an error never takes the place of what still answers.
+//!   For a second then, whatever the load, the entry's origin is left alone by this process. (It remembers 4096
+//!   such keys.)
+//! - At most 64 run at a time, each for at most the [patience](CacheLayerBuilder::patience); what finds no room is
+//!   [counted](CacheStats::unrefreshed), and tried again by a later request. Writes into the store are bounded
+//!   (256), and so are the fetches that others can follow (65 536: one more goes to the origin alone).
+//! - When the store is slow or down, its step is a miss after the deadline, and the origin is asked: nobody waits
+//!   for that. A record there that claims to be newer is judged by the log like any other.
+//!
+//! # When the origin is slow
+//!
+//! After the [soft time-out](CacheLayerBuilder::soft_timeout) an entry in its `stale-if-error` window answers, all who
+//! wait; the fetch goes on in the background, under the bounds above (if there is no room it ends), and is stored.
+//! Who asks meanwhile is answered stale: at once for a second, then after the same time-out. After the
+//! [hard time-out](CacheLayerBuilder::hard_timeout) the fetch is dropped; what is stale answers, else 504 with
+//! `Cache-Control: no-store` and `detail=timeout` in `Cache-Status`, and all who waited for this fetch get the same
+//! without a call of their own. Both count to the head of the response: what has begun is not taken back.
+//!
+//! Which time-outs hold is what the class of the stored entry says, else the class of the layer, else the layer: a
+//! class that a response will name is not known before it comes.
+//!
+//! # Stopping
+//!
+//! [`CacheHandle::shutdown`] waits for refreshes, bodies that are read on, and writes, and for
+//! invalidations until they stand in the log, up to a deadline. Without it a process that ends takes them with it:
+//! an entry lost is a miss, an invalidation lost is what [the log](tower_keep_store::InvalidationLog) says of a
+//! process that dies.
+//!
 //! # What is atomic, and what may race
 //!
 //! An entry is usable only if nothing that it depends on was invalidated after its fetch, or the origin's last
@@ -186,7 +226,8 @@
 //!
 //! # Cancel safety
 //!
-//! A client that leaves while others follow its fetch leaves the fetch running; if nobody follows, the
+//! A client that leaves while others follow its fetch leaves the fetch running (unless the cache is
+//! [stopping](CacheHandle::shutdown): then one of the others begins anew); if nobody follows, the
 //! fetch ends with it. A body that has begun is read on to its end in the background, for at most the
 //! [patience](CacheLayerBuilder::patience). An unsafe request that is dropped while the origin works on
 //! it invalidates all the same.
@@ -236,7 +277,7 @@ pub use self::{
     class::{Class, Classes},
     dependency::Dependency,
     directive::{CacheDirective, Tag},
-    engine::CacheStats,
+    engine::{CacheStats, background::Unfinished},
     events::{Changed, Following, FollowingEnd, Rules},
     future::ResponseFuture,
     handle::CacheHandle,

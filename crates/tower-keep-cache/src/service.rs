@@ -133,18 +133,22 @@ impl<S> Cache<S> {
         let now = self.shared.engine.now();
         let found = self.shared.find(key, &head.headers, now);
         let asked = Asked::of(&lookup, &head.headers);
-        let stale = match &found.state {
+        let answered = match &found.state {
             State::Present(entry, Usability::Fresh) if admits(entry, &lookup) => {
-                tell(cell.as_ref(), told(entry, Outcome::Hit));
-                return ResponseFuture::ready(hit(&self.shared, entry, asked, Outcome::Hit, now));
+                let response = hit(&self.shared, entry, asked, Outcome::Hit, now);
+                if !self.shared.engine.is_due(entry, now) {
+                    tell(cell.as_ref(), told(entry, Outcome::Hit));
+                    return ResponseFuture::ready(response);
+                }
+                Some((entry.clone(), Outcome::Hit, response))
             }
-            State::Present(entry, Usability::Stale) if admits(entry, &lookup) => Some((
-                entry.clone(),
-                hit(&self.shared, entry, asked, Outcome::Stale, now),
-            )),
+            State::Present(entry, Usability::Stale) if admits(entry, &lookup) => {
+                let response = hit(&self.shared, entry, asked, Outcome::Stale, now);
+                Some((entry.clone(), Outcome::Stale, response))
+            }
             _ => None,
         };
-        if lookup.ranged && stale.is_none() {
+        if lookup.ranged && answered.is_none() {
             let note = self.bypass("range", cell);
             return self.pass(Request::from_parts(head, body), note);
         }
@@ -155,11 +159,11 @@ impl<S> Cache<S> {
             cell,
         };
         let origin = Origin::new(self.inner.clone());
-        match stale {
-            Some((entry, response)) => {
+        match answered {
+            Some((entry, outcome, response)) => {
                 let cell = request.cell.clone();
                 let refreshes = self.refresh(&entry, &found, origin, request);
-                let told = told(&entry, Outcome::Stale).origin_calls(refreshes.into());
+                let told = told(&entry, outcome).origin_calls(refreshes.into());
                 tell(cell.as_ref(), told);
                 ResponseFuture::ready(response)
             }
@@ -205,7 +209,7 @@ impl<S> Cache<S> {
         }
     }
 
-    /// Fetches anew in the background what was answered stale, with the request that it answered;
+    /// Fetches anew in the background what has just answered, with the request that it answered;
     /// unless somebody does, or a refresh failed just now. True if it begins.
     fn refresh<ReqBody, ResBody>(
         &self,
@@ -222,10 +226,11 @@ impl<S> Cache<S> {
         ResBody::Error: Send,
     {
         let engine = &self.shared.engine;
-        let leads =
-            !request.lookup.head && refreshes(entry, &request) && entry.may_refresh(engine.now());
+        let leads = !request.lookup.head
+            && refreshes(entry, &request)
+            && engine.may_refresh(entry, engine.now());
         let flight = flight_key(&found.key, &request.lookup);
-        let Some(lead) = leads.then(|| engine.flights.lead(&flight)).flatten() else {
+        let Some(lead) = leads.then(|| engine.lead_refresh(entry, &flight)).flatten() else {
             return false;
         };
         let resource = found.resource().to_vec();

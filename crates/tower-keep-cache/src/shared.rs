@@ -10,6 +10,7 @@ use crate::{
     engine::{
         Engine,
         entry::{Entry, Usability},
+        timeouts::Timeouts,
     },
     http::{
         entry::{SharedWith, Stored, StoredResponse},
@@ -41,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) invalidate_on_unsafe: bool,
     pub(crate) first_level_bytes: u64,
     pub(crate) consistency: Consistency,
+    /// Of the origin, where its class does not say otherwise.
+    pub(crate) timeouts: Timeouts,
     /// How long one request waits for another's fetch.
     pub(crate) patience: Duration,
 }
@@ -120,6 +123,15 @@ impl Shared {
     pub(crate) fn is_unshared(&self, flight: &[u8]) -> bool {
         let until = self.unshared.get(flight);
         until.is_some_and(|until| self.engine.now() < until)
+    }
+
+    /// How long the origin may take for what is to replace this.
+    pub(crate) fn timeouts(&self, known: Option<&Entry<Stored>>) -> Timeouts {
+        let classes = &self.storing.classes;
+        let class = known.and_then(|known| classes.of(&known.meta.targets));
+        let class = class.or(self.storing.class.as_ref());
+        let timeouts = class.map(|named| named.class.timeouts);
+        timeouts.unwrap_or_default().or(self.timeouts)
     }
 
     pub(crate) fn bypasses(&self, request: &Parts) -> bool {

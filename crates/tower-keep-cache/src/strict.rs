@@ -29,6 +29,7 @@ where
     ResBody::Error: Send,
 {
     let patience = cache.shared().patience;
+    let background = cache.shared().engine.background.clone();
     let work = Box::pin(async move {
         let engine = &cache.shared().engine;
         let found = cache
@@ -52,5 +53,5 @@ where
         answer.await
     });
     // What is led is led by the future within, which sees to it itself when it is dropped.
-    ResponseFuture::running(work, Led::default(), patience)
+    ResponseFuture::running(work, Led::default(), patience, background)
 }

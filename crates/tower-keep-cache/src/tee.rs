@@ -17,7 +17,10 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use tower_keep_store::with_bytes;
 
-use crate::{engine::spawn, fill::Fill};
+use crate::{
+    engine::background::{Background, Task},
+    fill::Fill,
+};
 
 /// The client's end.
 pub(crate) struct Tee<B: Body> {
@@ -152,19 +155,20 @@ where
     B: Body + Send + 'static,
     B::Error: Send,
 {
-    let patience = {
+    let (background, patience): (Background, _) = {
         let mut passage = locked(passage);
         let Some(collecting) = &passage.fill else {
             return;
         };
+        let background = collecting.fill.background().clone();
         let patience = collecting.fill.patience();
         if std::mem::replace(&mut passage.is_read_ahead, true) {
             return;
         }
-        patience
+        (background, patience)
     };
     let reading = Reading(passage.clone());
-    spawn(async move {
+    background.spawn(Task::Body, async move {
         let to_the_end = std::future::poll_fn(|cx| locked(&reading.0).poll_ahead(cx));
         let _whole_or_not = tokio::time::timeout(patience, to_the_end).await;
     });

@@ -47,12 +47,17 @@ where
     let base = base(&head);
     let hosts: Vec<Box<[u8]>> = authorities(&head).into_iter().map(Into::into).collect();
     let patience = shared.patience;
+    let background = shared.engine.background.clone();
     Within::enter(&shared.engine, &mut head.extensions);
     let request = Request::from_parts(head, body);
     let work = async move {
         poll_fn(|cx| inner.poll_ready(cx)).await?;
         // From here on the request may do its work, whatever becomes of its answer.
-        let mut change = Change::begins(shared.engine.store().clone(), targets);
+        let mut change = Change::begins(
+            shared.engine.store().clone(),
+            shared.engine.background.clone(),
+            targets,
+        );
         calls_origin(cell.as_ref());
         let result = inner.call(request).await;
         tell(cell.as_ref(), passed(&result).into());
@@ -70,7 +75,7 @@ where
         shared.status.write(report, response.headers_mut());
         Ok(response)
     };
-    ResponseFuture::running(Box::pin(work), Led::default(), patience)
+    ResponseFuture::running(Box::pin(work), Led::default(), patience, background)
 }
 
 /// What the answer says of the change: that none was made, or what else it concerns. No answer says

@@ -3,7 +3,7 @@
 pub use tower_keep_cache::{
     Cache, CacheDirective, CacheHandle, CacheKey, CacheLayer, CacheLayerBuilder, CachePolicy,
     CacheStats, CacheStatus, Changed, Class, Classes, Dependency, Fence, Following, FollowingEnd,
-    ObjectCache, QueryRules, Rules, Tag, TagField,
+    ObjectCache, QueryRules, Rules, Tag, TagField, Unfinished,
 };
 pub use tower_keep_hit_rate as hit_rate;
 pub use tower_keep_hit_rate::{HitRateHandle, HitRateLayer};

@@ -34,6 +34,7 @@ use crate::{
 pub struct App {
     router: Router,
     page: Page,
+    caches: Caches,
 }
 
 /// What handlers share.
@@ -62,7 +63,10 @@ impl App {
         let (hit_rate, watch) = monitor::build(store, monitoring)?;
         let page = watch.page();
         let sign_in = sign_in(sessions.tokens, limits::failed_logins(store)?);
-        let state = AppState { database, caches };
+        let state = AppState {
+            database,
+            caches: caches.clone(),
+        };
         // What is about this request only stands outside the cache, and is never stored.
         let router = api(sign_in)
             .layer(cache.clone())
@@ -77,7 +81,11 @@ impl App {
             // Outside of everything: watching is neither counted nor limited nor cached.
             .nest_service("/keep", page.clone())
             .route_service("/metrics", page.clone());
-        Ok(Self { router, page })
+        Ok(Self {
+            router,
+            page,
+            caches,
+        })
     }
 
     /// Makes the model's weights now instead of at the first request that needs
@@ -90,6 +98,11 @@ impl App {
     /// The page that shows how the cache does.
     pub(crate) fn page(&self) -> Page {
         self.page.clone()
+    }
+
+    /// What is cached beside the pages.
+    pub(crate) fn caches(&self) -> Caches {
+        self.caches.clone()
     }
 
     /// The service to serve, with the address of the client in each request

@@ -118,6 +118,14 @@ impl Caches {
             .await
     }
 
+    /// Lets refreshes and writes come to their end before the application does.
+    pub(crate) async fn shutdown(&self) {
+        let unfinished = self.handle.shutdown(LAST_CALL).await;
+        if !unfinished.is_nothing() {
+            say(format_args!("the cache was not done: {unfinished:?}"));
+        }
+    }
+
     /// Runs `write` and keeps what it returns, in the place of anything older.
     pub(crate) async fn write_candidate(
         &self,
@@ -153,6 +161,9 @@ impl Caches {
         }
     }
 }
+
+/// For what is still on its way into the store when the last request is answered.
+const LAST_CALL: Duration = Duration::from_secs(5);
 
 const MINUTE: Duration = Duration::from_secs(60);
 

@@ -42,10 +42,10 @@ async fn serve(options: &Options) -> Result<(), StartError> {
     say(format_args!("database {}", path.display()));
     let address = listener.local_addr().unwrap_or(options.listen);
     say(format_args!("open http://{address}/"));
-    let page = app.page();
-    serve::serve(listener, app.into_router(), move || page.close())
-        .await
-        .map_err(|error| StartError::because("the server failed", error))
+    let (page, caches) = (app.page(), app.caches());
+    let served = serve::serve(listener, app.into_router(), move || page.close()).await;
+    caches.shutdown().await;
+    served.map_err(|error| StartError::because("the server failed", error))
 }
 
 async fn measure(options: &Options) -> Result<(), StartError> {

@@ -97,6 +97,8 @@ impl Gateway {
             tokio::spawn(admin.serve(listener, stopped));
         }
         let log = self.front.log.clone();
+        let cache = self.stack.handles.cache.clone();
+        let bound = self.config.timeouts.shutdown.0;
         let Stack {
             cached,
             limit,
@@ -113,6 +115,10 @@ impl Gateway {
                 let service = hit_rate.layer(cached);
                 serve(self.listener, self.front, service, &self.config, stop).await;
             }
+        }
+        let unfinished = cache.shutdown(bound).await;
+        if !unfinished.is_nothing() {
+            tracing::warn!(?unfinished, "the cache was not done when the gateway ended");
         }
         drop(stopping);
         log.flush();

@@ -2,18 +2,23 @@
 
 use tower_keep_store::{Mode, Stamp, Store, StoreError, Target};
 
-use super::spawn;
+use super::background::{Background, Task};
 
 /// A change that may have been made, and what depends on it. One whose end nobody waited for invalidates
 /// in the background.
 pub(crate) struct Change {
     store: Store,
+    background: Background,
     targets: Vec<Target>,
 }
 
 impl Change {
-    pub(crate) fn begins(store: Store, targets: Vec<Target>) -> Self {
-        Self { store, targets }
+    pub(crate) fn begins(store: Store, background: Background, targets: Vec<Target>) -> Self {
+        Self {
+            store,
+            background,
+            targets,
+        }
     }
 
     /// More depends on it.
@@ -40,7 +45,7 @@ impl Drop for Change {
         }
         // No change of its own: a runtime that ends drops what it is given, which would begin anew.
         let (store, targets) = (self.store.clone(), std::mem::take(&mut self.targets));
-        spawn(async move {
+        self.background.spawn(Task::Invalidation, async move {
             let _written_or_waiting = invalidate(&store, &targets).await;
         });
     }

@@ -24,6 +24,8 @@ pub(crate) struct Meta {
     pub(crate) kept_until: Timestamp,
     /// How long the origin took, to the end of its body; zero where nobody measured it.
     pub(crate) cost: Duration,
+    /// How long before its end it is refreshed in the mean; zero for never. See [early](super::early).
+    pub(crate) early: Duration,
     /// Whether it is kept in the process, and in the store.
     pub(crate) first_level: bool,
     pub(crate) store: bool,
@@ -33,6 +35,12 @@ impl Meta {
     /// When nothing can use it any more.
     pub(crate) fn useless_at(&self) -> Timestamp {
         self.answers_until().max(self.kept_until)
+    }
+
+    /// Whether they are of one fetch: one may have been read from the store, where a cost is rounded.
+    pub(crate) fn is_same_fetch(&self, other: &Self) -> bool {
+        (self.received, self.fresh_until, self.stamp)
+            == (other.received, other.fresh_until, other.stamp)
     }
 
     /// Until when it may answer without the origin's word.
@@ -64,8 +72,6 @@ pub(crate) struct Entry<V> {
     pub(crate) value: V,
     /// The log's generation in which the entry was last found valid.
     verified: AtomicU64,
-    /// Not before this moment should a failed refresh be tried again.
-    retry_at: AtomicU64,
 }
 
 impl<V> Entry<V> {
@@ -75,7 +81,6 @@ impl<V> Entry<V> {
             meta,
             value,
             verified: AtomicU64::new(NEVER),
-            retry_at: AtomicU64::new(0),
         }
     }
 
@@ -101,16 +106,6 @@ impl<V> Entry<V> {
     /// Whether it may still answer in place of an error.
     pub(crate) fn may_bridge(&self, log: &InvalidationLog, now: Timestamp) -> bool {
         self.verdict(log) != Verdict::Invalid && now < self.meta.answers_until()
-    }
-
-    /// Puts the next refresh off.
-    pub(crate) fn refresh_failed(&self, now: Timestamp) {
-        let retry_at = now + RETRY_PAUSE;
-        self.retry_at.store(retry_at.as_micros(), Ordering::Relaxed);
-    }
-
-    pub(crate) fn may_refresh(&self, now: Timestamp) -> bool {
-        now.as_micros() >= self.retry_at.load(Ordering::Relaxed)
     }
 
     /// The table is asked again only when it has changed.
@@ -149,9 +144,6 @@ impl<V> Entry<V> {
 
 const NEVER: u64 = u64::MAX;
 
-/// How long a dead origin is left alone by the refreshes of one entry.
-const RETRY_PAUSE: Duration = Duration::from_secs(1);
-
 #[cfg(test)]
 mod tests {
     use tower_keep_store::{Mode, Store};
@@ -168,6 +160,7 @@ mod tests {
             error_until: Timestamp::from_secs(110 + error),
             kept_until: Timestamp::from_secs(110 + kept),
             cost: Duration::ZERO,
+            early: Duration::ZERO,
             first_level: true,
             store: true,
         };

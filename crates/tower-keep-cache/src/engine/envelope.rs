@@ -3,7 +3,7 @@
 //! ```text
 //! "tk" version kind  crc32 of all that follows
 //! fresh_until stale_until error_until kept_until received epoch position   8 bytes each, big-endian
-//! cost in µs (4)  flags (1)  targets (2 + 8 each)  key (4 + bytes)
+//! cost in µs (4)  flags (1)  early in µs (4, if a flag says so)  targets (2 + 8 each)  key (4 + bytes)
 //! the value
 //! ```
 //!
@@ -51,10 +51,12 @@ pub(crate) fn encode<V: Value>(entry: &Entry<V>) -> Option<Bytes> {
     }
     out.put_u64(meta.stamp.epoch);
     out.put_u64(meta.stamp.position);
-    // Less than a microsecond is not the zero of what nobody measured.
-    let cost = meta.cost.as_nanos().div_ceil(1000);
-    out.put_u32(u32::try_from(cost).unwrap_or(u32::MAX));
-    out.put_u8(u8::from(meta.first_level));
+    out.put_u32(micros(meta.cost));
+    let is_early = !meta.early.is_zero();
+    out.put_u8(u8::from(meta.first_level) * FIRST_LEVEL + u8::from(is_early) * EARLY);
+    if is_early {
+        out.put_u32(micros(meta.early));
+    }
     out.put_u16(u16::try_from(meta.targets.len()).ok()?);
     for target in &meta.targets {
         out.put_u64(target.to_bits());
@@ -85,7 +87,12 @@ pub(crate) fn decode<V: Value>(mut bytes: Bytes, key: &[u8]) -> Option<Entry<V>>
         position: bytes.try_get_u64().ok()?,
     };
     let cost = Duration::from_micros(bytes.try_get_u32().ok()?.into());
-    let first_level = bytes.try_get_u8().ok()? == 1;
+    let flags = bytes.try_get_u8().ok()?;
+    let first_level = flags & FIRST_LEVEL != 0;
+    let early = match flags & EARLY {
+        0 => Duration::ZERO,
+        _ => Duration::from_micros(bytes.try_get_u32().ok()?.into()),
+    };
     let targets = (0..bytes.try_get_u16().ok()?)
         .map(|_| bytes.try_get_u64().ok().map(Target::from_bits))
         .collect::<Option<_>>()?;
@@ -101,10 +108,16 @@ pub(crate) fn decode<V: Value>(mut bytes: Bytes, key: &[u8]) -> Option<Entry<V>>
         error_until,
         kept_until,
         cost,
+        early,
         first_level,
         store: true,
     };
     Some(Entry::new(key.into(), meta, V::decode(bytes)?))
+}
+
+/// Rounded up: less than a microsecond is not the zero of what nobody measured.
+fn micros(duration: Duration) -> u32 {
+    u32::try_from(duration.as_nanos().div_ceil(1000)).unwrap_or(u32::MAX)
 }
 
 /// A length and so many bytes.
@@ -125,6 +138,9 @@ const MAGIC: &[u8] = b"tk\x02";
 const KIND_AT: usize = 3;
 const SUM_AT: usize = 4;
 const SUMMED_FROM: usize = 8;
+
+const FIRST_LEVEL: u8 = 1;
+const EARLY: u8 = 2;
 
 #[cfg(test)]
 pub(crate) mod tests {
@@ -165,6 +181,7 @@ pub(crate) mod tests {
             error_until: Timestamp::from_secs(8),
             kept_until: Timestamp::from_secs(10),
             cost: Duration::from_micros(9),
+            early: Duration::from_micros(11),
             first_level: true,
             store: true,
         };

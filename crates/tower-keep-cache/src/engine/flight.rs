@@ -58,6 +58,8 @@ pub(crate) enum Ending<V> {
     Abandoned,
     /// It takes too long: go on alone.
     OutOfPatience,
+    /// The origin took longer than it may: nobody else need wait for it as long.
+    TimedOut,
 }
 
 impl<V> Clone for Ending<V> {
@@ -67,6 +69,7 @@ impl<V> Clone for Ending<V> {
             Self::Released => Self::Released,
             Self::Abandoned => Self::Abandoned,
             Self::OutOfPatience => Self::OutOfPatience,
+            Self::TimedOut => Self::TimedOut,
         }
     }
 }
@@ -167,8 +170,10 @@ impl<V> Flights<V> {
             followers: AtomicUsize::new(0),
             on_follower: OnceLock::new(),
         });
-        // A flight that was taken for lost still ends for those who follow it.
-        shard.insert(key, flight.clone());
+        // A flight that was taken for lost still ends for those who follow it. One too many leads nobody.
+        if shard.len() < MOST_FLIGHTS / SHARDS || shard.contains_key(&key) {
+            shard.insert(key, flight.clone());
+        }
         Lead {
             flights: self.clone(),
             key,
@@ -259,6 +264,11 @@ impl<V> Lead<V> {
     pub(crate) fn release(self) {
         self.flights.end(self.key, &self.flight, Ending::Released);
     }
+
+    /// Tells the followers that the origin took longer than it may.
+    pub(crate) fn time_out(self) {
+        self.flights.end(self.key, &self.flight, Ending::TimedOut);
+    }
 }
 
 impl<V> Drop for Lead<V> {
@@ -298,6 +308,9 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 const SHARDS: usize = 16;
+
+/// Fetches under way that others can follow.
+const MOST_FLIGHTS: usize = 1 << 16;
 
 #[cfg(test)]
 mod tests {

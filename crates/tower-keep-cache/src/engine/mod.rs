@@ -10,26 +10,34 @@ use std::{
 
 use bytes::Bytes;
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter, sync::Cache};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tower_keep_store::{
     InvalidationLog, Key, Level, Mode, Stamp, Store, StoreError, Target, Timestamp,
 };
 
 use self::{
     alive::Alive,
+    background::{Background, Task},
     departing::Departing,
+    early::Lots,
     entry::{Entry, Usability},
     envelope::Value,
     flight::Flights,
+    throttle::Throttle,
 };
 
 mod alive;
+pub(crate) mod background;
 pub(crate) mod change;
 mod departing;
+pub(crate) mod early;
 pub(crate) mod entry;
 pub(crate) mod envelope;
 pub(crate) mod flight;
+mod refreshing;
 pub(crate) mod strict;
+mod throttle;
+pub(crate) mod timeouts;
 
 /// The levels and the flights of one kind of value.
 #[derive(Debug)]
@@ -43,6 +51,9 @@ pub(crate) struct Engine<V> {
     writes: Arc<Semaphore>,
     refreshes: Arc<Semaphore>,
     alive: Alive,
+    lots: Lots,
+    throttle: Throttle,
+    pub(crate) background: Background,
 }
 
 type First<V> = Cache<Box<[u8]>, Arc<Entry<V>>, ByWeight, DefaultHashBuilder, Departing>;
@@ -55,6 +66,7 @@ struct Counts {
     failed_reads: AtomicU64,
     unknown_events: AtomicU64,
     unlabelled: AtomicU64,
+    unrefreshed: AtomicU64,
 }
 
 /// Counters of a cache since it was built.
@@ -79,6 +91,9 @@ pub struct CacheStats {
     /// Responses that were not stored because they named more than 64 tags and groups, or had a `Cache-Groups`
     /// that cannot be read: they could not have been invalidated reliably.
     pub unlabelled: u64,
+    /// Fetches in the background that did not begin: too many were under way. What they would have refreshed
+    /// answers on for its time, and a later request tries again.
+    pub unrefreshed: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -98,6 +113,7 @@ impl<V: Value> Engine<V> {
         kind: &'static str,
         first_level_bytes: u64,
         patience: Duration,
+        background: Background,
     ) -> Self {
         let options = OptionsBuilder::new()
             .estimated_items_capacity((first_level_bytes / 4096).clamp(64, 1 << 18) as usize)
@@ -118,6 +134,9 @@ impl<V: Value> Engine<V> {
             writes: Arc::new(Semaphore::new(MOST_WRITES)),
             refreshes: Arc::new(Semaphore::new(MOST_REFRESHES)),
             alive: Alive::default(),
+            lots: Lots::new(),
+            throttle: Throttle::new(),
+            background,
         }
     }
 
@@ -204,17 +223,12 @@ impl<V: Value> Engine<V> {
         entry
     }
 
-    /// The right to fetch in the background, if not too many do.
-    pub(crate) fn refresh_permit(&self) -> Option<OwnedSemaphorePermit> {
-        self.refreshes.clone().try_acquire_owned().ok()
-    }
-
     /// Takes an entry away. Not an invalidation: others may still have it.
     pub(crate) fn remove(self: &Arc<Self>, key: &[u8]) {
         self.first.remove(key);
         let engine = self.clone();
         let name = self.name(key);
-        spawn(async move {
+        self.background.spawn(Task::Write, async move {
             let _gone_or_expires = engine.store.remove(&name).await;
         });
     }
@@ -228,6 +242,7 @@ impl<V: Value> Engine<V> {
             unreadable: read(&self.counts.unreadable),
             unwritten: read(&self.counts.unwritten),
             failed_reads: read(&self.counts.failed_reads),
+            unrefreshed: read(&self.counts.unrefreshed),
             unknown_events: read(&self.counts.unknown_events),
             unlabelled: read(&self.counts.unlabelled),
         }
@@ -254,10 +269,12 @@ impl<V: Value> Engine<V> {
         self.counts.unlabelled.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// What was stored here a moment ago may not have reached the store yet.
+    /// What was stored here a moment ago may not have reached the store yet. And what is here already need not
+    /// be there twice.
     fn newest(&self, read: Arc<Entry<V>>) -> Arc<Entry<V>> {
         match self.first.get(&*read.key) {
             Some(present) if present.meta.received > read.meta.received => present,
+            Some(present) if present.meta.is_same_fetch(&read.meta) => present,
             _ => read,
         }
     }
@@ -274,12 +291,15 @@ impl<V: Value> Engine<V> {
             return;
         };
         let engine = self.clone();
-        spawn(async move {
+        let begins = self.background.spawn(Task::Write, async move {
             let _permit = permit;
             if !engine.write_now(&entry).await {
                 engine.counts.unwritten.fetch_add(1, Ordering::Relaxed);
             }
         });
+        if !begins {
+            self.counts.unwritten.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     async fn write_now(&self, entry: &Entry<V>) -> bool {
@@ -300,18 +320,10 @@ impl<V: Value> Engine<V> {
     }
 }
 
-/// Runs work that nobody waits for, where there is a runtime to run it on.
-pub(crate) fn spawn(work: impl Future<Output = ()> + Send + 'static) {
-    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-        runtime.spawn(work);
-    }
-}
-
 /// What an entry costs beyond its key and value.
 const ENTRY_OVERHEAD: u64 = 256;
 
-/// Fetches in the background under way at one time. A stale answer that finds no room is refreshed by a
-/// later request.
+/// Fetches in the background under way at one time. What finds no room is refreshed by a later request.
 const MOST_REFRESHES: usize = 64;
 
 /// Writes into the store under way at one time.

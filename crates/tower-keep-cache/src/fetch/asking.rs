@@ -54,6 +54,8 @@ pub(super) struct Asking {
     pub(super) known: Option<Arc<Entry<Stored>>>,
     /// Whether the origin is asked to confirm that.
     pub(super) validates: bool,
+    /// Whether nobody waits for it.
+    pub(super) is_unattended: bool,
 }
 
 impl Asking {
@@ -199,7 +201,7 @@ impl Asking {
     }
 
     /// The stale response in place of the origin's error, for all who wait.
-    fn fall_back<B: Body>(&mut self) -> Option<Response<ResponseBody<B>>> {
+    pub(super) fn fall_back<B: Body>(&mut self) -> Option<Response<ResponseBody<B>>> {
         let entry = self.fallback.clone()?;
         let now = self.shared.engine.now();
         if !entry.may_bridge(self.shared.engine.log(), now) {
@@ -227,7 +229,7 @@ impl Asking {
         entry: Arc<Entry<Stored>>,
         now: Timestamp,
     ) -> Response<ResponseBody<B>> {
-        entry.refresh_failed(now);
+        self.shared.engine.pause(&entry, now);
         let asked = Asked::of(&self.lookup, &self.headers);
         let response = hit(&self.shared, &entry, asked, Outcome::Stale, now);
         // The origin was called in vain.

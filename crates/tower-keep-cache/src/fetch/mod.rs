@@ -38,6 +38,7 @@ use self::{asking::Asking, renewal::can_be_validated};
 mod asking;
 mod refresh;
 mod renewal;
+mod timed;
 
 /// A request, and what is known of it.
 #[derive(Debug)]
@@ -72,20 +73,24 @@ pub(crate) struct Fetch<S, ReqBody> {
     known: Option<Arc<Entry<Stored>>>,
     /// What the store was asked for while the request caught up with the log.
     ahead: Option<Ahead>,
+    /// Whether nobody waits for it.
+    is_unattended: bool,
 }
 
 /// How a request goes on after the cache was asked.
 enum Way {
     /// It is answered with this.
     Answer(Arc<Entry<Stored>>, Outcome),
-    /// It is answered with this, which is stale, and then refreshes it.
-    Refresh(Arc<Entry<Stored>>, Lead<Stored>),
+    /// It is answered with this, and then refreshes it.
+    Refresh(Arc<Entry<Stored>>, Outcome, Lead<Stored>),
     /// To the origin, for all who follow.
     Lead(Lead<Stored>),
     /// To the origin, for itself.
     Alone(Forward),
     /// Nowhere: it would be satisfied with the cache only.
     Nowhere,
+    /// Nowhere: the origin took too long for who was there before.
+    TimedOut,
 }
 
 impl<S, ReqBody, ResBody> Fetch<S, ReqBody>
@@ -112,6 +117,7 @@ where
             fallback: None,
             known: None,
             ahead: None,
+            is_unattended: false,
         }
     }
 
@@ -123,7 +129,8 @@ where
     pub(crate) fn into_future(self) -> ResponseFuture<S, ReqBody, ResBody> {
         let led = self.led.clone();
         let patience = self.shared.patience;
-        ResponseFuture::running(self.run(), led, patience)
+        let background = self.shared.engine.background.clone();
+        ResponseFuture::running(self.run(), led, patience, background)
     }
 
     fn run(mut self) -> Running<ResBody, S::Error> {
@@ -133,13 +140,13 @@ where
                     tell(self.request.cell.as_ref(), told(&entry, outcome));
                     Ok(self.answer(&entry, outcome))
                 }
-                Way::Refresh(stale, lead) => {
-                    let response = self.answer(&stale, Outcome::Stale);
+                Way::Refresh(entry, outcome, lead) => {
+                    let response = self.answer(&entry, outcome);
                     let cell = self.request.cell.clone();
-                    let told = told(&stale, Outcome::Stale);
+                    let told = told(&entry, outcome);
                     let refresh = Refresh {
                         fetch: self,
-                        stale,
+                        entry,
                         lead,
                         store_was_asked: true,
                     };
@@ -151,6 +158,11 @@ where
                     // Not a miss: nothing could be fetched for it.
                     tell(self.request.cell.as_ref(), Outcome::Rejected.into());
                     Ok(answer::not_cached(self.shared.status))
+                }
+                Way::TimedOut => {
+                    tell(self.request.cell.as_ref(), Outcome::Error.into());
+                    let why = self.why_missed();
+                    Ok(answer::timed_out(self.shared.status, why))
                 }
                 Way::Alone(why) => self.ask_origin(None, why).await,
                 Way::Lead(lead) => {
@@ -173,7 +185,7 @@ where
                     Usability::Fresh => return Way::Answer(entry.clone(), Outcome::Hit),
                     Usability::Stale => return Way::Answer(entry.clone(), Outcome::Stale),
                     // The origin failed a moment ago: it is left alone for a while.
-                    Usability::OnError if !entry.may_refresh(self.shared.engine.now()) => {
+                    Usability::OnError if !self.may_refresh(entry) => {
                         return Way::Answer(entry.clone(), Outcome::Stale);
                     }
                     Usability::OnError | Usability::Expired => {
@@ -247,7 +259,12 @@ where
 
     /// Nothing means: look again.
     async fn follow(&mut self, follow: Follow<Stored>) -> Option<Way> {
-        match follow.wait().await {
+        let waiting = timed::wait(&self.shared, self.fallback.as_ref(), follow);
+        let ending = match waiting.await {
+            Ok(ending) => ending,
+            Err(stale) => return Some(Way::Answer(stale, Outcome::Stale)),
+        };
+        match ending {
             Ending::Landed(entry, source) => {
                 let is_ours = entry.key[..] == self.found.key[..]
                     && source.may_answer(&entry, self.shared.engine.log(), self.asked)
@@ -255,8 +272,14 @@ where
                 is_ours.then_some(Way::Answer(entry, source.outcome()))
             }
             Ending::Released | Ending::OutOfPatience => Some(self.alone()),
+            Ending::TimedOut => Some(Way::TimedOut),
             Ending::Abandoned => None,
         }
+    }
+
+    fn may_refresh(&self, entry: &Entry<Stored>) -> bool {
+        let engine = &self.shared.engine;
+        engine.may_refresh(entry, engine.now())
     }
 
     /// Nothing means: look again.
@@ -272,15 +295,18 @@ where
                     Some(Way::Alone(Forward::Bypass))
                 }
                 (Stored::Response(_), Usability::Fresh) => {
-                    if let Some(lead) = lead {
-                        lead.land(entry.clone(), Source::Store(asked));
-                    }
-                    Some(Way::Answer(entry, Outcome::Hit))
+                    let engine = &self.shared.engine;
+                    let is_due = lead.is_some() && engine.is_due(&entry, engine.now());
+                    Some(self.answered(entry, Outcome::Hit, Source::Store(asked), lead, is_due))
                 }
-                (Stored::Response(_), Usability::Stale) => Some(match lead {
-                    Some(lead) if refreshes(&entry, &self.request) => Way::Refresh(entry, lead),
-                    _ => Way::Answer(entry, Outcome::Stale),
-                }),
+                (Stored::Response(_), Usability::Stale) => {
+                    let is_due = self.may_refresh(&entry);
+                    Some(self.answered(entry, Outcome::Stale, Source::Stale, lead, is_due))
+                }
+                // The origin failed a moment ago: it is left alone for a while.
+                (Stored::Response(_), Usability::OnError) if !self.may_refresh(&entry) => {
+                    Some(self.answered(entry, Outcome::Stale, Source::Stale, lead, false))
+                }
                 (Stored::Response(_), Usability::OnError | Usability::Expired) => {
                     self.note_past(entry, usability);
                     Some(self.lead_or_alone(lead))
@@ -290,6 +316,31 @@ where
                 _ => Some(self.lead_or_alone(lead)),
             },
             None => Some(self.lead_or_alone(lead)),
+        }
+    }
+
+    /// By what the store had, for all who wait; who led refreshes it if that is due.
+    fn answered(
+        &self,
+        entry: Arc<Entry<Stored>>,
+        outcome: Outcome,
+        source: Source,
+        lead: Option<Lead<Stored>>,
+        is_due: bool,
+    ) -> Way {
+        let Some(lead) = lead else {
+            return Way::Answer(entry, outcome);
+        };
+        lead.land(entry.clone(), source);
+        let refreshes = is_due && refreshes(&entry, &self.request);
+        let flight = flight_key(&self.found.key, &self.request.lookup);
+        let engine = &self.shared.engine;
+        match refreshes
+            .then(|| engine.lead_refresh(&entry, &flight))
+            .flatten()
+        {
+            Some(lead) => Way::Refresh(entry, outcome, lead),
+            None => Way::Answer(entry, outcome),
         }
     }
 
@@ -353,7 +404,7 @@ where
             lookup,
             cell,
         } = self.request;
-        let mut asking = Asking {
+        let asking = Asking {
             target: self.shared.keys.target(&head),
             uri: head.uri.clone(),
             headers: head.headers.clone(),
@@ -368,6 +419,7 @@ where
             fallback: self.fallback,
             known: self.known,
             validates,
+            is_unattended: self.is_unattended,
             personal: Personal::watch(&mut head.extensions),
             why,
             lead,
@@ -378,14 +430,7 @@ where
         }
         let request = Request::from_parts(head, body);
         calls_origin(asking.cell.as_ref());
-        match Oneshot::new(self.origin.0, request).await {
-            Ok(response) => Ok(asking.receive(response)),
-            Err(error) => asking.bridge().ok_or_else(|| {
-                tell(asking.cell.as_ref(), Outcome::Error.into());
-                asking.release();
-                error
-            }),
-        }
+        asking.wait_for(Oneshot::new(self.origin.0, request)).await
     }
 }
 

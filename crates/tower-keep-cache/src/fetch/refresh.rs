@@ -1,4 +1,4 @@
-//! Fetching anew, in the background, what was answered stale.
+//! Fetching anew, in the background, what was answered stale, or is about to be.
 
 use std::sync::Arc;
 
@@ -13,20 +13,20 @@ use tower_service::Service;
 use super::{Fetch, Origin, Pending};
 use crate::{
     engine::{
-        entry::{Entry, Usability},
+        background::Task,
+        entry::Entry,
         flight::{Lead, Source},
-        spawn,
     },
     http::{entry::Stored, status::Forward},
     shared::{Found, Shared, State},
 };
 
-/// A fetch that nobody waits for, with the request that was answered stale.
+/// A fetch that nobody waits for, with a request that has been answered.
 pub(crate) struct Refresh<S, ReqBody> {
     pub(super) fetch: Fetch<S, ReqBody>,
-    pub(super) stale: Arc<Entry<Stored>>,
+    pub(super) entry: Arc<Entry<Stored>>,
     pub(super) lead: Lead<Stored>,
-    /// The stale entry has just come from there.
+    /// The entry has just come from there.
     pub(super) store_was_asked: bool,
 }
 
@@ -42,11 +42,11 @@ where
         shared: Arc<Shared>,
         origin: Origin<S>,
         request: Pending<ReqBody>,
-        stale: Arc<Entry<Stored>>,
+        entry: Arc<Entry<Stored>>,
         resource: Vec<u8>,
         lead: Lead<Stored>,
     ) -> Self {
-        let key = stale.key.to_vec();
+        let key = entry.key.to_vec();
         let found = Found {
             resource: (key != resource).then_some(resource),
             key,
@@ -54,7 +54,7 @@ where
         };
         Self {
             fetch: Fetch::new(shared, origin, request, found),
-            stale,
+            entry,
             lead,
             store_was_asked: false,
         }
@@ -63,18 +63,21 @@ where
     /// Begins, unless too many are under way; ends within the patience that others would have with it.
     /// True if it begins.
     pub(crate) fn begin(mut self) -> bool {
-        let shared = &self.fetch.shared;
+        let shared = self.fetch.shared.clone();
         let Some(permit) = shared.engine.refresh_permit() else {
             return false;
         };
         let patience = shared.patience;
         self.make_own_request();
-        self.fetch.known = Some(self.stale.clone());
-        spawn(async move {
+        self.fetch.known = Some(self.entry.clone());
+        // An error never takes the place of what still answers.
+        self.fetch.fallback = Some(self.entry.clone());
+        self.fetch.is_unattended = true;
+        let background = shared.engine.background.clone();
+        background.spawn(Task::Refresh, async move {
             let _permit = permit;
             let _refreshed_or_not = timeout(patience, self.run()).await;
-        });
-        true
+        })
     }
 
     /// What the client asked of its own answer is not asked of everybody's.
@@ -94,11 +97,11 @@ where
         let engine = self.fetch.shared.engine.clone();
         if !self.store_was_asked {
             let asked = engine.log().moment();
-            if let Some((entry, Usability::Fresh)) = engine.second(&self.stale.key).await {
+            if let Some(entry) = engine.replacement(&self.entry).await {
                 return self.lead.land(entry, Source::Store(asked));
             }
         }
-        self.stale.refresh_failed(engine.now());
+        engine.pause(&self.entry, engine.now());
         // The body, dropped, is read to its end; then the new entry takes the stale one's place.
         drop(self.fetch.ask_origin(Some(self.lead), Forward::Stale).await);
     }

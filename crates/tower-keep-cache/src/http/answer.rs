@@ -14,7 +14,7 @@ use super::{
     entry::StoredResponse,
     range::Part,
     request::Lookup,
-    status::{CacheStatus, Report},
+    status::{CacheStatus, Forward, Report},
     validation::is_not_modified,
 };
 use crate::{body::ResponseBody, engine::entry::Meta};
@@ -132,11 +132,20 @@ pub(crate) fn fields(
 
 /// `only-if-cached`, and it is not (RFC 9111 §5.2.1.7).
 pub(crate) fn not_cached<B: Body>(status: CacheStatus) -> Response<ResponseBody<B>> {
+    gateway_timeout(status, Report::Refused)
+}
+
+/// The origin took longer than it may (RFC 9110 §15.6.5).
+pub(crate) fn timed_out<B: Body>(status: CacheStatus, why: Forward) -> Response<ResponseBody<B>> {
+    gateway_timeout(status, Report::TimedOut(why))
+}
+
+fn gateway_timeout<B: Body>(status: CacheStatus, report: Report) -> Response<ResponseBody<B>> {
     let mut response = Response::new(ResponseBody::empty());
     *response.status_mut() = StatusCode::GATEWAY_TIMEOUT;
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    status.write(Report::Refused, headers);
+    status.write(report, headers);
     response
 }
 

@@ -37,6 +37,8 @@ pub(crate) enum Report {
     Collapsed,
     /// Asked nobody, because the request forbade it.
     Refused,
+    /// Asked the origin, which took longer than it may.
+    TimedOut(Forward),
 }
 
 /// Why the origin was asked.
@@ -104,6 +106,10 @@ impl CacheStatus {
                 .parameter(COLLAPSED, true)
                 .finish(),
             Report::Refused => item.parameter(DETAIL, token_ref("only-if-cached")).finish(),
+            Report::TimedOut(why) => item
+                .parameter(FWD, why.token())
+                .parameter(DETAIL, token_ref("timeout"))
+                .finish(),
         };
         let value = HeaderValue::try_from(text);
         value.expect("a serialised structured field is visible ASCII")

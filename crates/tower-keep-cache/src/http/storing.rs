@@ -20,7 +20,6 @@ use super::{
 };
 use crate::{
     class::{Class, Classes, DEFAULT_LARGEST_BODY, DEFAULT_VARIANTS, NamedClass},
-    dependency::class_target,
     directive::{CacheDirective, MOST_TAGS},
     nesting::RouteClass,
     policy::CachePolicy,
@@ -45,6 +44,7 @@ pub(crate) struct StoragePlan {
     pub(crate) fresh_until: Timestamp,
     pub(crate) stale_while_revalidate: Duration,
     pub(crate) stale_if_error: Duration,
+    pub(crate) early_refresh: f64,
     /// How long past its lifetime it is kept for the origin to confirm it.
     pub(crate) keep: Duration,
     /// It answers nobody before the origin has confirmed it, those who wait for it neither.
@@ -160,6 +160,7 @@ impl StoringRules {
             fresh_until: lifetime.fresh_until,
             stale_while_revalidate: lifetime.stale_while_revalidate,
             stale_if_error: lifetime.stale_if_error,
+            early_refresh: rules.map_or(0.0, |class| class.early_refresh),
             keep: self.keep_of(&control, &response.headers),
             always_validated: lifetime.is_over(times),
             initial_age: initial_age(&response.headers, times),
@@ -369,7 +370,7 @@ fn targets(
     if tags.len() > MOST_TAGS {
         return Err(Refusal::TooManyTags);
     }
-    let class = class.map(|named| class_target(&named.name));
+    let class = class.map(|named| named.target);
     Ok(tags
         .iter()
         .map(|tag| Target::from(*tag))
@@ -412,6 +413,7 @@ mod tests {
         let class = class.map(|class| {
             Arc::new(NamedClass {
                 name: "default".into(),
+                target: Target::new("class", b"default"),
                 class,
             })
         });

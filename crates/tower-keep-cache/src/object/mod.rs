@@ -1,6 +1,6 @@
 //! Values in application code: cache-aside and write-through.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, pin::pin, sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 use tower_keep_store::{
@@ -9,15 +9,16 @@ use tower_keep_store::{
 };
 
 pub use self::key::CacheKey;
-use self::value::Object;
+use self::{loading::Loading, value::Object};
 
 use crate::{
     class::{Class, Classes, NamedClass},
-    dependency::class_target,
     directive::Tag,
     engine::{
         CacheStats, Engine,
+        background::{Background, Unfinished},
         change::Change,
+        early,
         entry::{Entry, Meta, Usability},
         flight::{Ending, Joined, Lead, Source},
         strict::Ahead,
@@ -25,6 +26,8 @@ use crate::{
 };
 
 mod key;
+mod loading;
+mod refresh;
 mod value;
 
 /// A cache for values of one type and class: load once, share, invalidate by key or tag.
@@ -59,6 +62,7 @@ pub struct ObjectCache<T> {
     engine: Arc<Engine<Object<T>>>,
     class: Arc<NamedClass>,
     consistency: Consistency,
+    patience: Duration,
 }
 
 /// A moment before a change or a read, from which on nothing may have been invalidated if a value made
@@ -81,7 +85,14 @@ where
         let classes = Classes::new().class(name, class);
         classes.check(FIRST_LEVEL_BYTES)?;
         let class = classes.get(name).expect("just registered").clone();
-        Ok(Self::new(store, class, FIRST_LEVEL_BYTES, PATIENCE))
+        let background = Background::default();
+        Ok(Self::new(
+            store,
+            class,
+            FIRST_LEVEL_BYTES,
+            PATIENCE,
+            background,
+        ))
     }
 
     pub(crate) fn new(
@@ -89,11 +100,14 @@ where
         class: Arc<NamedClass>,
         first_level_bytes: u64,
         patience: Duration,
+        background: Background,
     ) -> Self {
+        let engine = Engine::new(store, "o", first_level_bytes, patience, background);
         Self {
-            engine: Arc::new(Engine::new(store, "o", first_level_bytes, patience)),
+            engine: Arc::new(engine),
             class,
             consistency: Consistency::default(),
+            patience,
         }
     }
 
@@ -109,8 +123,10 @@ where
     /// The value under `key`, loaded if it is not there. `tags` are what a loaded value depends on.
     ///
     /// Concurrent calls for one key share one load. If the caller that loads is dropped, another one
-    /// loads. A value in its `stale_while_revalidate` window is served at once to all but the one that
-    /// refreshes it; one in its `stale_if_error` window is served when the loader fails.
+    /// loads. A value in its `stale_while_revalidate` window, or [shortly before its
+    /// end](Class::early_refresh), is served at once to all but the one that refreshes it, who waits for his
+    /// loader ([`get_or_refresh`](Self::get_or_refresh) lets nobody wait); one in its `stale_if_error` window is
+    /// served when the loader fails.
     ///
     /// A loader must not ask for its own key: it would wait for itself, for as long as the patience lasts.
     ///
@@ -197,13 +213,17 @@ where
         let targets = targets(&key, tags);
         let log = self.engine.log();
         let before = log.stamp();
-        let uncertain = Change::begins(self.engine.store().clone(), targets.clone());
+        let uncertain = Change::begins(
+            self.engine.store().clone(),
+            self.engine.background.clone(),
+            targets.clone(),
+        );
         let result = change.await;
         let appended = uncertain.ends().await;
         let value = Arc::new(result?);
         if let Ok(at) = appended
             && log.only_hit_at(before, at, &targets)
-            && log.verdict(before, &[self.class_target()]) == Verdict::Valid
+            && log.verdict(before, &[self.class.target]) == Verdict::Valid
         {
             self.insert(key, tags, value.clone(), at, Duration::ZERO);
         }
@@ -220,6 +240,14 @@ where
         let deadline = self.engine.store().step_deadline();
         self.engine.log().append(&[target], mode, deadline).await?;
         Ok(())
+    }
+
+    /// Lets no work begin in the background any more, waits for what is under way, and at the deadline ends it,
+    /// as [`CacheHandle::shutdown`](crate::CacheHandle::shutdown) does. A cache that was made by a handle shares
+    /// its background work with all that was: shut down the handle.
+    pub async fn shutdown(&self, deadline: Duration) -> Unfinished {
+        let engine = &self.engine;
+        engine.background.shutdown(engine.log(), deadline).await
     }
 
     /// Counters since this cache was built.
@@ -241,110 +269,55 @@ where
         let key = self.key(&key);
         let store = self.engine.store();
         let mut watch = store.watch(LookupKind::Objects, &self.class.name, &key);
-        let mut fallback = None;
-        let lead = match self.find_strictly(&key, &mut fallback).await {
+        let mut way = self.find_strictly(&key).await;
+        if let Way::Refresh(refreshing) = way {
+            // A load that is bound to its caller can only be waited for.
+            way = self.look_elsewhere(refreshing).await;
+        }
+        let (lead, fallback) = match way {
             Way::Answer(entry, outcome) => {
                 tell(watch, told(&entry, outcome));
                 return Ok(entry.value.value.clone());
             }
-            Way::Load(lead) => lead,
+            Way::Refresh(Refreshing { entry, lead, .. }) => (Some(lead), Some(entry)),
+            Way::Load(lead, fallback) => (lead, fallback),
         };
-        let fetched = self.engine.log().moment();
-        let began = self.engine.passed();
+        let loading = Loading::begins(self, key, tags, lead, fallback);
         if let Some(watch) = &mut watch {
             watch.calls_origin();
         }
-        let loaded = load().await;
-        let cost = self.engine.passed().saturating_sub(began);
-        match loaded {
-            Ok(value) => {
-                let value = Arc::new(value);
-                let entry = self.insert(key, tags, value.clone(), fetched.stamp(), cost);
-                let is_unstored = !(entry.meta.first_level || entry.meta.store);
-                tell(watch, told(&entry, Outcome::Miss).unstored(is_unstored));
-                if let Some(lead) = lead {
-                    lead.land(entry, Source::Origin(fetched));
-                }
-                Ok(value)
-            }
-            Err(error) => {
-                let fallback = fallback
-                    .filter(|stale: &Arc<Entry<_>>| {
-                        stale.may_bridge(self.engine.log(), self.engine.now())
-                    })
-                    .filter(|_| is_failure(&error));
-                match (fallback, lead) {
-                    (Some(stale), lead) => {
-                        tell(watch, told(&stale, Outcome::Stale).origin_calls(1));
-                        stale.refresh_failed(self.engine.now());
-                        let value = stale.value.value.clone();
-                        if let Some(lead) = lead {
-                            lead.land(stale, Source::Stale);
-                        }
-                        Ok(value)
-                    }
-                    (None, lead) => {
-                        // What is not there was found out, and is not stored.
-                        tell(
-                            watch,
-                            match is_failure(&error) {
-                                true => Outcome::Error.into(),
-                                false => Told::from(Outcome::Miss).origin_time(cost).unstored(true),
-                            },
-                        );
-                        if let Some(lead) = lead {
-                            lead.release();
-                        }
-                        Err(error)
-                    }
-                }
-            }
-        }
+        let (value, told) = loading.run(pin!(load()), is_failure).await;
+        tell(watch, told);
+        value
     }
 
-    async fn find_strictly(
-        &self,
-        key: &[u8],
-        fallback: &mut Option<Arc<Entry<Object<T>>>>,
-    ) -> Way<T> {
+    async fn find_strictly(&self, key: &[u8]) -> Way<T> {
         let is_embedded = self.engine.store().is_embedded();
         if self.consistency == Consistency::Eventual || is_embedded {
-            return self.find_way(key, fallback, None).await;
+            return self.find_way(key, None).await;
         }
         let is_absent = self.engine.first(key, self.engine.now()).is_none();
         match self.engine.catch_up(is_absent.then(|| key.to_vec())).await {
-            Ok(ahead) => self.find_way(key, fallback, ahead).await,
+            Ok(ahead) => self.find_way(key, ahead).await,
             // Nobody can tell what is still valid, nor who else's load may be waited for.
-            Err(_) => Way::Load(None),
+            Err(_) => Way::Load(None, None),
         }
     }
 
-    async fn find_way(
-        &self,
-        key: &[u8],
-        fallback: &mut Option<Arc<Entry<Object<T>>>>,
-        mut ahead: Option<Ahead>,
-    ) -> Way<T> {
+    async fn find_way(&self, key: &[u8], mut ahead: Option<Ahead>) -> Way<T> {
         let engine = &self.engine;
         let asked = engine.log().moment();
+        let mut fallback = None;
         for _ in 0..MOST_ROUNDS {
             if let Some((entry, usability)) = engine.first(key, engine.now()) {
                 match usability {
-                    Usability::Fresh => return Way::Answer(entry, Outcome::Hit),
-                    Usability::Stale => {
-                        let may_lead = entry.may_refresh(engine.now());
-                        let lead = may_lead.then(|| engine.flights.lead(key)).flatten();
-                        let Some(lead) = lead else {
-                            return Way::Answer(entry, Outcome::Stale);
-                        };
-                        *fallback = Some(entry);
-                        return self.ask_store(key, lead, fallback, ahead.take()).await;
-                    }
+                    Usability::Fresh => return self.answered(key, entry, Outcome::Hit, false),
+                    Usability::Stale => return self.answered(key, entry, Outcome::Stale, false),
                     // The loader failed a moment ago: it is left alone for a while.
-                    Usability::OnError if !entry.may_refresh(engine.now()) => {
+                    Usability::OnError if !engine.may_refresh(&entry, engine.now()) => {
                         return Way::Answer(entry, Outcome::Stale);
                     }
-                    Usability::OnError => *fallback = Some(entry),
+                    Usability::OnError => fallback = Some(entry),
                     Usability::Expired | Usability::Not => {}
                 }
             }
@@ -361,10 +334,28 @@ where
                     return Way::Answer(entry, source.outcome());
                 }
                 Ending::Landed(..) | Ending::Abandoned => {}
-                Ending::Released | Ending::OutOfPatience => break,
+                Ending::Released | Ending::OutOfPatience | Ending::TimedOut => break,
             }
         }
-        Way::Load(None)
+        Way::Load(None, fallback)
+    }
+
+    /// By this entry; who comes first when that is due refreshes it too.
+    fn answered(&self, key: &[u8], entry: Found<T>, outcome: Outcome, from_store: bool) -> Way<T> {
+        let (engine, now) = (&self.engine, self.engine.now());
+        let is_due = match outcome {
+            Outcome::Hit => engine.is_due(&entry, now),
+            _ => engine.may_refresh(&entry, now),
+        };
+        match is_due.then(|| engine.lead_refresh(&entry, key)).flatten() {
+            Some(lead) => Way::Refresh(Refreshing {
+                entry,
+                outcome,
+                lead,
+                store_was_asked: from_store,
+            }),
+            None => Way::Answer(entry, outcome),
+        }
     }
 
     fn is_there(&self, key: &[u8]) -> bool {
@@ -376,7 +367,7 @@ where
         &self,
         key: &[u8],
         lead: Lead<Object<T>>,
-        fallback: &mut Option<Arc<Entry<Object<T>>>>,
+        fallback: Option<Found<T>>,
         mut ahead: Option<Ahead>,
     ) -> Way<T> {
         let engine = &self.engine;
@@ -384,17 +375,21 @@ where
             Some(ahead) => (ahead.asked, engine.take_in(key, ahead.record)),
             None => (engine.log().moment(), engine.second(key).await),
         };
-        match found {
-            Some((entry, Usability::Fresh)) => {
-                lead.land(entry.clone(), Source::Store(asked));
-                Way::Answer(entry, Outcome::Hit)
+        let (entry, outcome, source) = match found {
+            Some((entry, Usability::Fresh)) => (entry, Outcome::Hit, Source::Store(asked)),
+            Some((entry, Usability::Stale)) => (entry, Outcome::Stale, Source::Stale),
+            // The loader failed a moment ago: it is left alone for a while.
+            Some((entry, Usability::OnError)) if !engine.may_refresh(&entry, engine.now()) => {
+                lead.land(entry.clone(), Source::Stale);
+                return Way::Answer(entry, Outcome::Stale);
             }
-            Some((entry, _)) => {
-                *fallback = Some(entry);
-                Way::Load(Some(lead))
+            Some((entry, Usability::OnError)) => return Way::Load(Some(lead), Some(entry)),
+            Some((_, Usability::Expired | Usability::Not)) | None => {
+                return Way::Load(Some(lead), fallback);
             }
-            None => Way::Load(Some(lead)),
-        }
+        };
+        lead.land(entry.clone(), source);
+        self.answered(key, entry, outcome, true)
     }
 
     fn insert(
@@ -409,7 +404,7 @@ where
         let now = self.engine.now();
         let fresh_until = now + class.jittered(now);
         let mut targets = targets(&key, tags);
-        targets.push(self.class_target());
+        targets.push(self.class.target);
         let object = Object::new(value);
         let fits = object.weight <= class.largest_body;
         let meta = Meta {
@@ -421,14 +416,11 @@ where
             error_until: fresh_until + class.stale_if_error,
             kept_until: fresh_until,
             cost,
+            early: early::mean_lead(cost, class.early_refresh),
             first_level: class.first_level && fits,
             store: class.store && fits,
         };
         self.engine.insert(Entry::new(key.into(), meta, object))
-    }
-
-    fn class_target(&self) -> Target {
-        class_target(&self.class.name)
     }
 
     /// Values of one class and key may be of another type elsewhere: then they do not decode, and are
@@ -444,6 +436,7 @@ impl<T> Clone for ObjectCache<T> {
             engine: self.engine.clone(),
             class: self.class.clone(),
             consistency: self.consistency,
+            patience: self.patience,
         }
     }
 }
@@ -456,9 +449,23 @@ impl<T> fmt::Debug for ObjectCache<T> {
     }
 }
 
+type Found<T> = Arc<Entry<Object<T>>>;
+
 enum Way<T> {
-    Answer(Arc<Entry<Object<T>>>, Outcome),
-    Load(Option<Lead<Object<T>>>),
+    Answer(Found<T>, Outcome),
+    /// It may answer, and is to be refreshed.
+    Refresh(Refreshing<T>),
+    /// With what answers if the load fails.
+    Load(Option<Lead<Object<T>>>, Option<Found<T>>),
+}
+
+/// A refresh that somebody is to make.
+struct Refreshing<T> {
+    entry: Found<T>,
+    outcome: Outcome,
+    lead: Lead<Object<T>>,
+    /// It has just come from there.
+    store_was_asked: bool,
 }
 
 fn tell(watch: Option<Watch<'_>>, told: Told) {

@@ -308,6 +308,22 @@ impl InvalidationLog {
         self.folded.feed.listen()
     }
 
+    /// How many calls of [`append`](Self::append) in this process are not known to stand in the log yet.
+    #[must_use]
+    pub fn unwritten(&self) -> u64 {
+        self.shared
+            .as_ref()
+            .map_or(0, |shared| shared.log().unwritten())
+    }
+
+    /// Waits until all that was appended in this process until now stands in the log. That has no bound while
+    /// Redis is down: give it one. A process that is to end calls it, so that its last records are not lost.
+    pub async fn flush(&self) {
+        if let Some(shared) = &self.shared {
+            shared.log().flush().await;
+        }
+    }
+
     /// Whether since `before` the record at `at` was the only one that invalidated these targets, so
     /// that its writer's own value is the newest there is.
     #[must_use]

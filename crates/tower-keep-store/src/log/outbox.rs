@@ -78,6 +78,11 @@ impl Outbox {
         !self.sent.remove(&id)
     }
 
+    /// The ticket of the latest change.
+    pub(super) fn tickets(&self) -> u64 {
+        self.tickets
+    }
+
     /// Takes what is to be written next.
     pub(super) fn next_batch(&mut self) -> Option<Batch> {
         if self.queue.is_empty() {

@@ -16,7 +16,8 @@ pub struct Timeouts {
     pub response: Span,
     /// Between two pieces of a body, either way. Default: 5 m.
     pub body: Span,
-    /// For requests that are under way when the gateway is told to stop. Default: 30 s.
+    /// For requests that are under way when the gateway is told to stop; and then, as long at most, for what the
+    /// cache still refreshes and writes. Default: 30 s.
     pub shutdown: Span,
 }
 

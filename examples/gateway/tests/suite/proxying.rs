@@ -418,3 +418,32 @@ async fn who_takes_too_long_is_not_waited_for_when_it_stops() {
     let ended = timeout(Duration::from_secs(5), site.stop()).await;
     ended.expect("in time").expect("ended well");
 }
+
+#[tokio::test]
+async fn what_the_cache_refreshes_is_finished_before_it_stops() {
+    let (listener, address) = raw_origin().await;
+    let mut site = Site::at(address, "").await;
+    let gateway = site.address;
+    let asking = tokio::spawn(async move { ask(gateway, "GET /", &[]).await });
+    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\nconnection: close\r\n\
+        cache-control: max-age=1, stale-while-revalidate=600\r\n\r\nonce";
+    let (mut origin, _) = accept(&listener).await;
+    origin.write_all(answer).await.expect("sent");
+    drop(origin);
+    assert_eq!(asking.await.expect("answered").body, "once");
+    let is_stale = async || {
+        let reply = ask(gateway, "GET /", &[]).await;
+        reply.field("cache-status").ends_with("ttl=-1")
+    };
+    eventually(SOON, is_stale).await;
+    let (mut origin, _) = accept(&listener).await;
+    let running = site.stop();
+    eventually(SOON, async || TcpStream::connect(gateway).await.is_err()).await;
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!running.is_finished());
+    origin.write_all(answer).await.expect("sent");
+    let ended = timeout(SOON, running).await;
+    ended.expect("in time").expect("ended well");
+}

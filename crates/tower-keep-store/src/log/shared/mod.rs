@@ -29,6 +29,7 @@ use crate::{error::StoreError, redis::Redis};
 mod catch_up;
 mod checkpoints;
 mod doubting;
+mod flush;
 mod leases;
 mod reader;
 mod script;
