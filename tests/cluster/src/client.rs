@@ -69,6 +69,12 @@ impl Client {
         assert_eq!(told, Some(true), "{what}");
     }
 
+    /// Changes an item through the application; its new version, if everybody will know of it.
+    pub async fn try_write(&mut self, item: u64) -> Option<u64> {
+        let answer = self.send(Method::POST, &format!("/write/{item}")).await?;
+        answer.version()
+    }
+
     async fn send(&mut self, method: Method, path: &str) -> Option<Answer> {
         let request = Request::builder().method(method).uri(path);
         let request = request.header(header::HOST, HOST).body(Empty::new());

@@ -32,6 +32,7 @@ struct State {
     versions: Mutex<Vec<u64>>,
     fetches: AtomicUsize,
     gate: Gate,
+    commits: Gate,
     random: Mutex<Random>,
     slow_one_in: AtomicU64,
     slowest_micros: AtomicU64,
@@ -51,6 +52,7 @@ impl Database {
             versions: Mutex::new(vec![1; items]),
             fetches: AtomicUsize::new(0),
             gate: Gate::opened(),
+            commits: Gate::opened(),
             random: Mutex::new(Random::new(1)),
             slow_one_in: AtomicU64::new(0),
             slowest_micros: AtomicU64::new(0),
@@ -83,6 +85,12 @@ impl Database {
         &self.state.gate
     }
 
+    /// What the answer to a change passes, when it has been made.
+    #[must_use]
+    pub fn commits(&self) -> &Gate {
+        &self.state.commits
+    }
+
     /// How often it was asked.
     #[must_use]
     pub fn fetches(&self) -> usize {
@@ -110,13 +118,11 @@ impl Database {
     /// Changes items, each once; their new versions.
     #[allow(clippy::must_use_candidate)]
     pub fn commit_all(&self, items: impl IntoIterator<Item = u64>) -> BTreeMap<u64, u64> {
-        let mut versions = lock(&self.state.versions);
         let mut committed = BTreeMap::new();
+        let mut versions = lock(&self.state.versions);
         for item in items {
-            committed.entry(item).or_insert_with(|| {
-                versions[index(item)] += 1;
-                versions[index(item)]
-            });
+            let committed = committed.entry(item);
+            committed.or_insert_with(|| next(&mut versions, item));
         }
         committed
     }
@@ -137,6 +143,13 @@ impl State {
         if !pause.is_zero() {
             tokio::time::sleep(pause).await;
         }
+        version
+    }
+
+    /// Changes the item, then keeps who asked for that waiting.
+    async fn change(&self, item: u64) -> u64 {
+        let version = next(&mut lock(&self.versions), item);
+        self.commits.pass().await;
         version
     }
 
@@ -167,13 +180,25 @@ async fn serve(stream: TcpStream, state: &State) -> io::Result<()> {
     let mut stream = BufStream::new(stream);
     let mut line = String::new();
     while stream.read_line(&mut line).await? > 0 {
-        let item = line.trim_end().parse().map_err(io::Error::other)?;
-        let version = state.answer(item).await;
+        let words = line.trim_end();
+        let is_change = words.starts_with('+');
+        let item = words.trim_start_matches('+').parse();
+        let item = item.map_err(io::Error::other)?;
+        let version = match is_change {
+            true => state.change(item).await,
+            false => state.answer(item).await,
+        };
         stream.write_all(format!("{version}\n").as_bytes()).await?;
         stream.flush().await?;
         line.clear();
     }
     Ok(())
+}
+
+fn next(versions: &mut [u64], item: u64) -> u64 {
+    let version = &mut versions[index(item)];
+    *version += 1;
+    *version
 }
 
 fn index(item: u64) -> usize {

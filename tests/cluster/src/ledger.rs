@@ -230,17 +230,13 @@ fn wrong(asked: Asked, version: u64, committed: u64, is_hit: bool) -> String {
         )
     });
     format!(
-        "{kind} {} was shown as version {version} by process {} (life {}) to who asked {:?} ago, \
-         {}; {least} had to be shown, {committed} was committed{}",
+        "{kind} {} was shown as version {version} by process {} (life {}) to who asked {:?} ago{}; \
+         {least} had to be shown, {committed} was committed{}",
         subject.item,
         life.node,
         life.number,
         at.elapsed(),
-        if is_hit {
-            "from the cache"
-        } else {
-            "not from the cache"
-        },
+        if is_hit { ", from the cache" } else { "" },
         said.unwrap_or_default()
     )
 }

@@ -175,15 +175,41 @@ impl Scene {
     async fn write(self: Arc<Self>, mut random: Random) {
         while !self.is_over() {
             let node = random.index(self.lives.len());
-            if let Some((mut client, life)) = self.connect(node).await {
-                let (what, versions) = self.change(&mut random);
-                match client.try_invalidate(&what).await {
-                    Some(true) => self.ledger.invalidated(&versions, life),
-                    _ => self.ledger.is_unsure(),
+            if let Some((client, life)) = self.connect(node).await {
+                let known = match random.one_in(4) {
+                    true => self.write_through(client, &mut random).await,
+                    false => self.invalidate(client, &mut random).await,
+                };
+                match known {
+                    Some(versions) => self.ledger.invalidated(&versions, life),
+                    None => self.ledger.is_unsure(),
                 }
             }
             sleep(Duration::from_micros(random.below(LONGEST_THOUGHT_MICROS))).await;
         }
+    }
+
+    /// The application changes an item; what is certain then.
+    async fn write_through(
+        &self,
+        mut client: Client,
+        random: &mut Random,
+    ) -> Option<Vec<(Subject, u64)>> {
+        let item = random.below(self.plan.items);
+        let version = client.try_write(item).await?;
+        let both = [true, false].map(|is_page| (Subject { is_page, item }, version));
+        Some(both.to_vec())
+    }
+
+    /// Somebody changes items, and has them invalidated; what is certain then.
+    async fn invalidate(
+        &self,
+        mut client: Client,
+        random: &mut Random,
+    ) -> Option<Vec<(Subject, u64)>> {
+        let (what, versions) = self.change(random);
+        let is_sure = client.try_invalidate(&what).await?;
+        is_sure.then_some(versions)
     }
 
     /// Commits new versions; how to invalidate them, and what is certain then.

@@ -7,6 +7,7 @@
 //! | `GET /tagged/{item}?tag=…` | the same, with these tags besides; `tags=n` gives it `n` more |
 //! | `GET /object/{item}` | the item's version, from the cache of values |
 //! | `POST /invalidate/{kind}/{name}` (the name may be empty) | 204 once everybody will know, 503 if that is not sure |
+//! | `POST /write/{item}` | the new version, once everybody will know; the item was in doubt from before the change. 503 if that is not sure |
 //! | `GET /begun` | how many requests for pages and values have come |
 //!
 //! A page depends on its item, on the item's group and on one of three colours, which are classes.
@@ -14,6 +15,7 @@
 mod invalidate;
 mod origin;
 mod pages;
+mod write;
 
 use std::{
     net::SocketAddr,
@@ -37,6 +39,7 @@ use tower_keep_cache::{CacheHandle, CacheLayer, Class, Classes, ObjectCache};
 use tower_keep_store::{Consistency, Store};
 
 use self::origin::Origin;
+pub use self::write::DOUBT_LEASE;
 
 /// What one process is told at its start.
 #[derive(Clone, Debug, Parser)]
@@ -65,6 +68,7 @@ pub struct Options {
 #[derive(Clone, Debug)]
 struct App {
     origin: Origin,
+    store: Store,
     handle: CacheHandle,
     objects: ObjectCache<u64>,
     begun: Arc<AtomicUsize>,
@@ -92,7 +96,7 @@ fn router(options: &Options) -> Router {
         .deadline(Duration::from_millis(options.deadline))
         .connect(&options.store)
         .expect("a good URL");
-    let layer = CacheLayer::builder(store)
+    let layer = CacheLayer::builder(store.clone())
         .classes(classes())
         .patience(Duration::from_millis(options.patience))
         .consistency(match options.strict {
@@ -104,6 +108,7 @@ fn router(options: &Options) -> Router {
     let handle = layer.handle();
     let app = App {
         origin: Origin::new(options.database),
+        store,
         objects: handle.objects(OBJECTS).expect("a class"),
         handle,
         begun: Arc::default(),
@@ -119,6 +124,7 @@ fn router(options: &Options) -> Router {
         .route_layer(middleware::from_fn_with_state(app.clone(), count))
         .route("/invalidate/{kind}/{name}", post(invalidate::invalidate))
         .route("/invalidate/{kind}/", post(invalidate::invalidate_all))
+        .route("/write/{item}", post(write::write))
         .route("/begun", get(begun))
         .with_state(app)
 }

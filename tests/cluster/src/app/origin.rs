@@ -9,7 +9,8 @@ use tokio::{
     net::TcpStream,
 };
 
-/// The way to the database: a line asks for an item, a line answers with its version.
+/// The way to the database: a line asks for an item, or (with a plus before it) changes it; a
+/// line answers with its version.
 #[derive(Clone, Debug)]
 pub(super) struct Origin {
     address: SocketAddr,
@@ -26,6 +27,15 @@ impl Origin {
 
     /// The version that the item has now.
     pub(super) async fn version(&self, item: u64) -> io::Result<u64> {
+        self.ask(&format!("{item}\n")).await
+    }
+
+    /// Changes the item; its new version.
+    pub(super) async fn commit(&self, item: u64) -> io::Result<u64> {
+        self.ask(&format!("+{item}\n")).await
+    }
+
+    async fn ask(&self, question: &str) -> io::Result<u64> {
         let idle = self.idle().pop();
         let mut connection = match idle {
             Some(connection) => connection,
@@ -35,7 +45,7 @@ impl Origin {
                 BufStream::new(stream)
             }
         };
-        connection.write_all(format!("{item}\n").as_bytes()).await?;
+        connection.write_all(question.as_bytes()).await?;
         connection.flush().await?;
         let mut line = String::new();
         connection.read_line(&mut line).await?;

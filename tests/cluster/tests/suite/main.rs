@@ -5,6 +5,7 @@ mod cold;
 mod cost;
 mod loss;
 mod random;
+mod write;
 
 use tower_keep_cluster::Setup;
 
