@@ -30,11 +30,18 @@ pub enum Chaos {
     EvictLog,
     /// Everything is.
     FlushAll,
+    /// All processes are led to the other server, which did not follow this one: it has what it had when it
+    /// was left.
+    FailOver,
 }
 
 impl Chaos {
+    /// All kinds but a fail-over.
+    pub const ON_ONE_SERVER: &[Self] = Self::ALL.split_at(1).1;
+
     /// All kinds.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: &[Self] = &[
+        Self::FailOver,
         Self::Kill,
         Self::Pause,
         Self::Cut,
@@ -83,6 +90,7 @@ impl Chaos {
                 }
             }
             Self::EvictLog => run(redis, &["DEL", LOG]),
+            Self::FailOver => unreachable!("it happens to all nodes"),
             Self::FlushAll => run(redis, &["FLUSHALL"]),
         }
     }

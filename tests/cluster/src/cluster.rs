@@ -24,6 +24,8 @@ pub struct Cluster {
     // Ends last.
     /// What they share.
     pub redis: RedisServer,
+    /// Another one, empty, to which they may be led.
+    pub standby: RedisServer,
 }
 
 impl Setup {
@@ -83,6 +85,7 @@ impl Setup {
             nodes.push(block_in_place(|| Node::start(number, program, args, proxy)));
         }
         Cluster {
+            standby: block_in_place(RedisServer::start),
             database,
             nodes,
             redis,

@@ -23,6 +23,8 @@ pub struct Plan {
     pub answers: u64,
     /// Things that break meanwhile, at least.
     pub events: usize,
+    /// What may break.
+    pub chaos: &'static [Chaos],
     /// Items of which there is talk.
     pub items: u64,
     /// Clients of each process that read.
@@ -81,7 +83,7 @@ impl Schedule {
             tasks.spawn(scene.clone().write(Random::new(random.any())));
         }
         let events = scene
-            .break_things(&mut cluster.nodes, &cluster.redis, random)
+            .break_things(&mut cluster.nodes, &cluster.redis, &cluster.standby, random)
             .await;
         scene.is_over.store(true, Ordering::SeqCst);
         while let Some(ended) = tasks.join_next().await {
@@ -118,9 +120,11 @@ impl Scene {
         &self,
         nodes: &mut [Node],
         redis: &RedisServer,
+        standby: &RedisServer,
         mut random: Random,
     ) -> BTreeMap<Chaos, usize> {
         let mut events = BTreeMap::<_, usize>::new();
+        let [mut master, mut other] = [redis, standby];
         loop {
             let happened = events.values().sum::<usize>();
             sleep(Duration::from_millis(random.below(LONGEST_REST_MILLIS))).await;
@@ -129,8 +133,16 @@ impl Scene {
             if seen.answers >= self.plan.answers && happened >= self.plan.events || seen.wrong > 0 {
                 return events;
             }
-            let (chaos, node) = (random.pick(&Chaos::ALL), random.index(nodes.len()));
-            chaos.happens(&mut nodes[node], redis, &mut random).await;
+            let chaos = random.pick(self.plan.chaos);
+            if chaos == Chaos::FailOver {
+                std::mem::swap(&mut master, &mut other);
+                for node in &mut *nodes {
+                    node.proxy().lead_to(master.address()).await;
+                }
+            } else {
+                let node = random.index(nodes.len());
+                chaos.happens(&mut nodes[node], master, &mut random).await;
+            }
             *events.entry(chaos).or_default() += 1;
         }
     }

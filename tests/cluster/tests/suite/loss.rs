@@ -160,8 +160,12 @@ async fn a_fail_over_to_an_empty_replica_costs_only_misses() {
     let cluster = setup().nodes(2).items(ITEMS as usize).start().await;
     let mut clients = cluster.clients().await;
     prepare(&cluster, &mut clients).await;
-    let empty = tokio::task::block_in_place(RedisServer::start);
-    fail_over(&cluster, &empty, "a fail-over to an empty replica").await;
+    fail_over(
+        &cluster,
+        &cluster.standby,
+        "a fail-over to an empty replica",
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -169,8 +173,12 @@ async fn a_fail_back_to_a_master_that_slept_meanwhile_costs_only_misses() {
     let cluster = setup().nodes(2).items(ITEMS as usize).start().await;
     let mut clients = cluster.clients().await;
     prepare(&cluster, &mut clients).await;
-    let empty = tokio::task::block_in_place(RedisServer::start);
-    fail_over(&cluster, &empty, "a fail-over to an empty replica").await;
+    fail_over(
+        &cluster,
+        &cluster.standby,
+        "a fail-over to an empty replica",
+    )
+    .await;
     fail_over(&cluster, &cluster.redis, "a fail-back").await;
 }
 

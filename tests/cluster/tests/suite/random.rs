@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tower_keep_cluster::{Plan, Schedule, Unchecked};
+use tower_keep_cluster::{Chaos, Plan, Schedule, Unchecked};
 use tower_keep_test_support::seed;
 
 use crate::{say, setup};
@@ -16,6 +16,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const PLAN: Plan = Plan {
     answers: 100_000,
     events: 80,
+    chaos: Chaos::ALL,
     items: 64,
     readers: 8,
     writers: 3,
@@ -38,6 +39,8 @@ async fn strictly_nothing_older_than_an_invalidation_is_served_at_all() {
     let seed = seed();
     let plan = Plan {
         bound: Duration::ZERO,
+        // While they are led there one after the other, there are two masters.
+        chaos: Chaos::ON_ONE_SERVER,
         ..PLAN
     };
     let mut cluster = patient().flag("--strict").start().await;
