@@ -9,7 +9,7 @@ use http::{
     response,
 };
 use sha2::{Digest, Sha256};
-use tower_keep_store::{Moment, OutcomeCell, Target};
+use tower_keep_store::{Moment, OutcomeCell, Stamp, Target};
 
 use crate::{
     engine::{
@@ -22,11 +22,12 @@ use crate::{
         entry::{Stored, StoredResponse, Variants, add_entity_tag, kept_headers, promised_length},
         freshness::Times,
         labels::hide,
+        place::Place,
         said::Said,
         storing::StoragePlan,
         validation::tag_of,
-        vary::variant_of,
     },
+    parted::Parted,
     personal::Personal,
     shared::{Shared, variant_key},
 };
@@ -45,6 +46,8 @@ pub(crate) struct Fill {
     headers: HeaderMap,
     promised_length: Option<u64>,
     variant: Option<Variant>,
+    /// Where it lies in the whole, if it is a part.
+    part: Option<Place>,
     plan: StoragePlan,
     /// Since when the origin has been waited for.
     waiting: Option<Duration>,
@@ -98,7 +101,7 @@ impl Fill {
             store: plan.store,
         };
         let variant = plan.variance.take().map(|names| Variant {
-            digest: variant_of(&names, request.headers),
+            digest: shared.variant_of(&names, request.headers),
             names,
         });
         Self {
@@ -113,10 +116,21 @@ impl Fill {
             headers,
             promised_length: promised_length(&head.headers),
             variant,
+            part: None,
             plan,
             waiting: None,
             cell: None,
         }
+    }
+
+    /// What it answers is the outcome of a change whose record stands there.
+    pub(crate) fn stands_at(&mut self, place: Stamp) {
+        self.meta.stamp = place;
+    }
+
+    /// Its body is a part of the whole.
+    pub(crate) fn is_part(&mut self, place: Place) {
+        self.part = Some(place);
     }
 
     pub(crate) fn took_to_the_head(&mut self, time: Duration) {
@@ -190,6 +204,14 @@ impl Fill {
             tracing::debug!("a body was not as long as its head promised: not stored");
             return self.release();
         }
+        let mut place = None;
+        if let Some(said) = self.part.take() {
+            let is_sure = self.promised_length.is_some() && trailers.is_none();
+            place = said.of_length(body.len(), is_sure);
+            if place.is_none() {
+                return self.release();
+            }
+        }
         if self.shared.entity_tags && self.status == StatusCode::OK {
             let digest = Sha256::digest(&body);
             add_entity_tag(&mut self.headers, &tag_of(&digest[..16]));
@@ -215,7 +237,16 @@ impl Fill {
             shared_with: self.plan.shared_with,
             said: Said::default(),
         };
-        let entry = Entry::new(key.into(), self.meta, Stored::Response(response));
+        let (meta, largest) = (self.meta, self.plan.largest_body);
+        let entry = match place {
+            Some(place) => Parted {
+                place,
+                meta,
+                response,
+            }
+            .into_entry(&self.shared, key, largest),
+            None => Entry::new(key.into(), meta, Stored::Response(response)),
+        };
         let entry = self.shared.engine.insert(entry);
         if let Some(lead) = self.lead {
             lead.land(entry, Source::Origin(self.fetched));

@@ -16,6 +16,7 @@ use crate::{
         labels::{LabelRules, TagField},
         status::CacheStatus,
         storing::StoringRules,
+        targeted::TargetFields,
     },
     policy::CachePolicy,
     service::Cache as CacheService,
@@ -45,10 +46,12 @@ impl CacheLayer {
             classes: Classes::new(),
             class: None,
             policy: CachePolicy::default(),
+            targets: TargetFields::default(),
             keys: KeyRules::default(),
             labels: LabelRules::default(),
             status: CacheStatus::On,
             bypass: None,
+            heeded: None,
             entity_tags: true,
             invalidate_on_unsafe: true,
             strip_set_cookie: false,
@@ -96,10 +99,12 @@ pub struct CacheLayerBuilder {
     classes: Classes,
     class: Option<Arc<str>>,
     policy: CachePolicy,
+    targets: TargetFields,
     keys: KeyRules,
     labels: LabelRules,
     status: CacheStatus,
     bypass: Option<Arc<Predicate>>,
+    heeded: Option<Arc<Predicate>>,
     entity_tags: bool,
     invalidate_on_unsafe: bool,
     strip_set_cookie: bool,
@@ -126,6 +131,16 @@ impl CacheLayerBuilder {
     /// Which of the things that RFC 9111 allows are done. Default: [`CachePolicy::default`].
     pub fn policy(mut self, policy: CachePolicy) -> Self {
         self.policy = policy;
+        self
+    }
+
+    /// The response fields by which an origin speaks to this cache, and not to those behind it, in place of
+    /// `Cache-Control` and `Expires`; the most specific first (RFC 9213). `CDN-Cache-Control`, or a
+    /// field of one's own, is a dictionary of the same directives; one that cannot be read as that is as good as
+    /// absent. `Surrogate-Control` is read in its older syntax, and origins are told in `Surrogate-Capability`
+    /// that it will be, and that it may name `tower-keep`. The fields go on to the client. Default: none.
+    pub fn targets(mut self, fields: impl IntoIterator<Item = HeaderName>) -> Self {
+        self.targets = TargetFields::new(fields);
         self
     }
 
@@ -181,6 +196,16 @@ impl CacheLayerBuilder {
         predicate: impl Fn(&Parts) -> bool + Send + Sync + 'static,
     ) -> Self {
         self.bypass = Some(Arc::new(predicate));
+        self
+    }
+
+    /// Whose requests are [heeded](CachePolicy::heed_requests), where the policy heeds any: those that a trusted
+    /// network sent, say. Asked only of requests that demand something. Default: all.
+    pub fn heed_requests_when(
+        mut self,
+        predicate: impl Fn(&Parts) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.heeded = Some(Arc::new(predicate));
         self
     }
 
@@ -307,6 +332,7 @@ impl CacheLayerBuilder {
             class: class.cloned(),
             classes: self.classes,
             policy: self.policy,
+            targets: self.targets,
             strip_set_cookie: self.strip_set_cookie,
             keep: self.keep,
         };
@@ -328,6 +354,7 @@ impl CacheLayerBuilder {
                 labels: self.labels,
                 status: self.status,
                 bypass: self.bypass,
+                heeded: self.heeded,
                 entity_tags: self.entity_tags,
                 invalidate_on_unsafe: self.invalidate_on_unsafe,
                 first_level_bytes: self.first_level_bytes,

@@ -4,12 +4,12 @@
 //!
 //! 1. By its method and fields it is looked up, passed by, or (an unsafe method) passed on and, unless
 //!    it is refused (4xx), followed by the invalidation of its URI. A GET with a body, a precondition or a
-//!    method override passes by; so does one for a part of what is not stored.
+//!    method override passes by; so, by most policies, does one for a part of what is not stored.
 //! 2. Its key is made of scheme, host, path, query and what the builder declares. A request with an
 //!    ambiguous host passes by.
 //! 3. The first level, in this process, answers a hit within `call`: nothing is boxed, the origin need
 //!    not be ready. A client that has the response already gets 304; HEAD gets the head,
-//!    and `Range` the part.
+//!    and `Range` the part, or several.
 //! 4. Otherwise the first request for a key asks the store, then the origin; those that come meanwhile
 //!    follow it.
 //! 5. What is past its lifetime and came with a validator of the origin (`ETag`, `Last-Modified`) is kept for
@@ -59,8 +59,20 @@
 //! cookies](Class::allow_cookies). So do requests of which a layer further out knows who sends them: it left an
 //! [`Identity`], or has looked at the session.
 //!
+//! Where the origin speaks to this cache in a field of its own ([targets](CacheLayerBuilder::targets):
+//! `CDN-Cache-Control`, `Surrogate-Control`), that holds in place of `Cache-Control` and `Expires`.
+//!
 //! A 304 has to satisfy the same rules, with the stored fields where it has none of its own; else it is answered
 //! to who asked, and nothing is renewed. Its tags and class add to those of the entry.
+//!
+//! A part (206) is stored where the policy [says so](CachePolicy::rfc9111), apart from the whole, and answers only
+//! for bytes that it has. One stretch of bytes is kept for each response: another that touches it, under the same
+//! strong validator, makes it longer, until it is the whole; another that does not takes its place. Requests for
+//! parts do not wait for one another; one that this process cannot answer asks the store for the whole and for the
+//! part (two `GET`), then the origin. A lost race costs a part.
+//!
+//! A 200 to a HEAD that had to go to the origin says something of the stored answer to GET, too: with the same
+//! validators and length it is fresh again, with the fields of the answer to HEAD; otherwise it is stale.
 //!
 //! A [policy](CachePolicy) may widen that: [by the RFC](CachePolicy::rfc9111) errors are stored too if they state
 //! a lifetime, one is estimated from `Last-Modified` where none is stated, and what is stale answers while the
@@ -81,6 +93,11 @@
 //! of its `Surrogate-Key` or `Cache-Tag`. With more than 64 tags and groups, or a `Cache-Groups` that is no list of
 //! strings, it is not stored, and is [counted](CacheStats::unlabelled): what cannot be invalidated as its origin
 //! meant must not answer. Names are of any length and may contain anything; only their digests are kept.
+//!
+//! Of a request's own directives `no-store` (nothing of the answer is kept) and `only-if-cached` (504 instead of
+//! a fetch) are followed always; those that ask for something fresher than what is stored, or are content with
+//! less, where the policy [heeds](CachePolicy::heed_requests) them. What they bring is for all, and those who
+//! demand it at the same time wait for one fetch; others are answered with what is stored meanwhile.
 //!
 //! [`Identity`]: tower_keep_store::Identity
 //! [`PersonalCell`]: tower_keep_store::PersonalCell
@@ -149,7 +166,7 @@
 //!
 //! | key | type | time to live | commands |
 //! |---|---|---|---|
-//! | `namespace:c:{digest}` | string: a response, or the fields by which a resource varies | until nothing can use it | `GET` for a request that the first level does not answer; `SET` for a stored one |
+//! | `namespace:c:{digest}` | string: a response, a part of one, or the fields by which a resource varies | until nothing can use it | `GET` for a request that the first level does not answer; `SET` for a stored one |
 //! | `namespace:o:{digest}` | string: a value of an [`ObjectCache`] | the same | the same |
 //! | `namespace:log` | stream: see [`InvalidationLog`](tower_keep_store::InvalidationLog) | a day, renewed | one script for an invalidation, or several that come together; `XREVRANGE` for a strict request |
 //!
@@ -243,10 +260,8 @@
 //!
 //! # What it does not do yet
 //!
-//! Store or combine parts, serve several ranges of one response, validate with HEAD, or for several variants at once,
-//! targeted
-//! `CDN-Cache-Control`, one fetch for a *cluster*, gRPC, transcoding. Of a request's own directives only
-//! `no-store` and `only-if-cached` are followed. Requests with a validator that the origin gave out are
+//! Ask only for what is missing of a part, validate parts, validate for several variants at once,
+//! one fetch for a *cluster*, gRPC, transcoding. Requests with a validator that the origin gave out are
 //! not collapsed where nothing is stored: the origin answers each. A confirmation that makes an entry fresh
 //! writes the whole of it anew into the store.
 
@@ -264,8 +279,10 @@ mod http;
 mod layer;
 mod nesting;
 mod object;
+mod parted;
 mod personal;
 mod policy;
+mod posted;
 mod service;
 mod shared;
 mod strict;

@@ -16,7 +16,7 @@ use crate::{
         entry::{Entry, Usability},
         strict::Ahead,
     },
-    fetch::{Fetch, Origin, Pending, Refresh, tell},
+    fetch::{Fetch, Origin, PartFetch, Pending, Refresh, tell},
     future::{Note, ResponseFuture},
     http::{
         answer::{self, Asked},
@@ -76,12 +76,13 @@ where
             return self.pass(Request::from_parts(head, body), note);
         }
         let cell = head.extensions.get::<OutcomeCell>().cloned();
-        let lookup = match plan(&head, has_body) {
+        let heeds = self.shared.storing.policy.heeds_requests;
+        let lookup = match plan(&head, has_body, heeds) {
             Plan::Lookup(_) if self.shared.bypasses(&head) => {
                 let note = self.bypass("bypass-when", cell);
                 return self.pass(Request::from_parts(head, body), note);
             }
-            Plan::Lookup(lookup) => lookup,
+            Plan::Lookup(lookup) => self.shared.heeded(lookup, &head),
             Plan::Invalidate if self.shared.invalidate_on_unsafe => {
                 let request = Request::from_parts(head, body);
                 return invalidating(self.shared.clone(), self.inner.clone(), request, cell);
@@ -131,7 +132,7 @@ impl<S> Cache<S> {
             cell,
         } = request;
         let now = self.shared.engine.now();
-        let found = self.shared.find(key, &head.headers, now);
+        let found = self.shared.find(key, &head.headers, &lookup.demands, now);
         let asked = Asked::of(&lookup, &head.headers);
         let answered = match &found.state {
             State::Present(entry, Usability::Fresh) if admits(entry, &lookup) => {
@@ -148,7 +149,8 @@ impl<S> Cache<S> {
             }
             _ => None,
         };
-        if lookup.ranged && answered.is_none() {
+        let parts = self.shared.storing.policy.stores_parts;
+        if lookup.ranged && answered.is_none() && !parts {
             let note = self.bypass("range", cell);
             return self.pass(Request::from_parts(head, body), note);
         }
@@ -166,6 +168,9 @@ impl<S> Cache<S> {
                 let told = told(&entry, outcome).origin_calls(refreshes.into());
                 tell(cell.as_ref(), told);
                 ResponseFuture::ready(response)
+            }
+            None if request.lookup.ranged => {
+                PartFetch::new(self.shared.clone(), origin, request, found).into_future()
             }
             None => {
                 let fetch = Fetch::new(self.shared.clone(), origin, request, found);

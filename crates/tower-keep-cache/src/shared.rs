@@ -2,9 +2,9 @@
 
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
-use http::{HeaderMap, request::Parts};
+use http::{HeaderMap, HeaderName, request::Parts};
 use quick_cache::sync::Cache;
-use tower_keep_store::{Consistency, Timestamp};
+use tower_keep_store::{Consistency, Timestamp, Verdict};
 
 use crate::{
     engine::{
@@ -13,6 +13,7 @@ use crate::{
         timeouts::Timeouts,
     },
     http::{
+        demands::Demands,
         entry::{SharedWith, Stored, StoredResponse},
         key::KeyRules,
         labels::{Hidden, LabelRules},
@@ -38,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) hidden: Hidden,
     pub(crate) status: CacheStatus,
     pub(crate) bypass: Option<Arc<Predicate>>,
+    /// Whose demands are heeded, if not those of all.
+    pub(crate) heeded: Option<Arc<Predicate>>,
     pub(crate) entity_tags: bool,
     pub(crate) invalidate_on_unsafe: bool,
     pub(crate) first_level_bytes: u64,
@@ -76,7 +79,47 @@ impl Found {
 
 impl Shared {
     /// Looks a resource's key up in the first level, and on to the variant that the request selects.
-    pub(crate) fn find(&self, key: Vec<u8>, headers: &HeaderMap, now: Timestamp) -> Found {
+    pub(crate) fn find(
+        &self,
+        key: Vec<u8>,
+        headers: &HeaderMap,
+        demands: &Demands,
+        now: Timestamp,
+    ) -> Found {
+        let mut found = self.find_any(key, headers, now);
+        if let State::Present(entry, usability) = &mut found.state {
+            *usability = self.judge(entry, *usability, demands, now);
+        }
+        found
+    }
+
+    /// How a request that demands this may use the entry.
+    pub(crate) fn judge(
+        &self,
+        entry: &Entry<Stored>,
+        usability: Usability,
+        demands: &Demands,
+        now: Timestamp,
+    ) -> Usability {
+        match entry.value.response() {
+            Some(stored) if !demands.is_none() => {
+                let may_be_stale = || self.may_be_stale(entry, stored);
+                demands.judge(stored, &entry.meta, usability, now, may_be_stale)
+            }
+            _ => usability,
+        }
+    }
+
+    /// Whether it may answer, past its time, whoever is content with that.
+    fn may_be_stale(&self, entry: &Entry<Stored>, stored: &StoredResponse) -> bool {
+        let verdict = self
+            .engine
+            .log()
+            .verdict(entry.meta.stamp, &entry.meta.targets);
+        verdict == Verdict::Valid && !self.storing.control(&stored.headers).forbids_stale()
+    }
+
+    fn find_any(&self, key: Vec<u8>, headers: &HeaderMap, now: Timestamp) -> Found {
         let Some((entry, usability)) = self.engine.first(&key, now) else {
             return Found {
                 key,
@@ -91,7 +134,7 @@ impl Shared {
                 state: State::Present(entry, usability),
             },
             Stored::Variants(variants) => {
-                let variant = variant_key(&key, &variant_of(&variants.names, headers));
+                let variant = variant_key(&key, &self.variant_of(&variants.names, headers));
                 let state = match self.engine.first(&variant, now) {
                     Some((entry, usability)) => match entry.value {
                         Stored::Response(_) => State::Present(entry, usability),
@@ -113,6 +156,11 @@ impl Shared {
         self.consistency == Consistency::Strict && !self.engine.store().is_embedded()
     }
 
+    /// Which variant a request selects.
+    pub(crate) fn variant_of(&self, names: &[HeaderName], request: &HeaderMap) -> [u8; 16] {
+        variant_of(names, request, self.storing.policy.normalising)
+    }
+
     /// Remembers for a while that responses under this flight's key cannot be shared.
     pub(crate) fn mark_unshared(&self, flight: &[u8]) {
         self.unshared
@@ -132,6 +180,17 @@ impl Shared {
         let class = class.or(self.storing.class.as_ref());
         let timeouts = class.map(|named| named.class.timeouts);
         timeouts.unwrap_or_default().or(self.timeouts)
+    }
+
+    /// The lookup without what this client may not demand.
+    pub(crate) fn heeded(&self, mut lookup: Lookup, request: &Parts) -> Lookup {
+        if !lookup.demands.is_none()
+            && let Some(heeded) = &self.heeded
+            && !heeded(request)
+        {
+            lookup.demands = Demands::default();
+        }
+        lookup
     }
 
     pub(crate) fn bypasses(&self, request: &Parts) -> bool {
@@ -173,6 +232,14 @@ pub(crate) fn variant_key(resource: &[u8], digest: &[u8; 16]) -> Vec<u8> {
     key.push(b'v');
     key.extend_from_slice(digest);
     key
+}
+
+/// The key of what is stored of a response's parts, beside the key of the whole.
+pub(crate) fn part_key(key: &[u8]) -> Vec<u8> {
+    let mut part = Vec::with_capacity(key.len() + 1);
+    part.extend_from_slice(key);
+    part.push(b'p');
+    part
 }
 
 /// The key under which requests of this sort wait for one another. Those who say who they are do not

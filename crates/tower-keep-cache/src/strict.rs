@@ -32,9 +32,12 @@ where
     let background = cache.shared().engine.background.clone();
     let work = Box::pin(async move {
         let engine = &cache.shared().engine;
-        let found = cache
-            .shared()
-            .find(key.clone(), &request.head.headers, engine.now());
+        let found = cache.shared().find(
+            key.clone(),
+            &request.head.headers,
+            &request.lookup.demands,
+            engine.now(),
+        );
         let absent = matches!(found.state, State::Absent).then_some(found.key);
         let answer = match engine.catch_up(absent).await {
             Ok(ahead) => cache.look_up(request, key, ahead),

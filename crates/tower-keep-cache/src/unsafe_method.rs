@@ -24,7 +24,9 @@ use crate::{
         status::{Forward, Report},
     },
     nesting::Within,
+    posted::Posted,
     shared::Shared,
+    tee::Tee,
 };
 
 /// Sends the request on; unless it is refused, what is stored for its URI, and for those that the
@@ -41,11 +43,13 @@ where
     S::Error: Send,
     ReqBody: Send + 'static,
     ResBody: Body + Send + 'static,
+    ResBody::Error: Send,
 {
     let (mut head, body) = request.into_parts();
     let targets = shared.keys.targets(&head);
     let base = base(&head);
     let hosts: Vec<Box<[u8]>> = authorities(&head).into_iter().map(Into::into).collect();
+    let posted = Posted::begins(&shared, &mut head, base.as_ref());
     let patience = shared.patience;
     let background = shared.engine.background.clone();
     Within::enter(&shared.engine, &mut head.extensions);
@@ -64,13 +68,21 @@ where
         judge(&mut change, &shared, result.as_ref().ok(), base.as_ref());
         let headers = result.as_ref().ok().map(Response::headers);
         change.concerns(headers.into_iter().flat_map(|it| named_groups(it, &hosts)));
-        let _written_or_waiting = change.ends().await;
-        let mut response = result?.map(ResponseBody::passing);
+        let written = change.ends().await;
+        let (head, body) = result?.into_parts();
+        let fill = posted
+            .zip(written.ok())
+            .and_then(|(posted, at)| posted.fill(&shared, at, &head));
         let report = Report::Forward {
             why: Forward::Method,
-            stored: false,
+            stored: fill.is_some(),
             detail: None,
         };
+        let body = match fill {
+            Some(fill) => ResponseBody::storing(Tee::new(body, fill)),
+            None => ResponseBody::passing(body),
+        };
+        let mut response = Response::from_parts(head, body);
         hide(&shared.hidden, response.headers_mut());
         shared.status.write(report, response.headers_mut());
         Ok(response)

@@ -14,8 +14,8 @@ use http::StatusCode;
 use tower_keep_cache::{
     Cache, CacheDirective, CacheLayer, CacheLayerBuilder, CachePolicy, Class, Classes, Tag,
 };
-use tower_keep_store::{Clock, Mode, Outcome};
-use tower_keep_test_support::{Gate, Origin, ScriptedBody, eventually};
+use tower_keep_store::{Clock, Mode, Outcome, Store, Timestamp};
+use tower_keep_test_support::{Gate, Origin, RedisServer, ScriptedBody, eventually};
 
 use self::common::*;
 
@@ -125,6 +125,29 @@ async fn an_entry_that_is_kept_in_the_store_only_is_refreshed_early_too() {
     gate.open();
     place.written(2).await;
     assert_eq!(asks(&cache, 20).await, all("2", Outcome::Hit));
+    assert_eq!(origin.calls(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_redis_is_down_the_origin_is_asked_and_nobody_waits() {
+    let mut server = RedisServer::start();
+    let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+    let store = Store::builder().clock(clock.clone()).staleness_bound(LONG);
+    let store = store.connect(&server.url()).expect("a good URL");
+    eventually(LONG, async || store.log().is_current()).await;
+    let gate = Gate::closed();
+    let origin = slow_once(&clock, 10, &gate);
+    let layer = page(CacheLayer::builder(store), minute());
+    let cache = service(&layer, &origin);
+    ask(&cache, get("/a")).await;
+    server.kill();
+    to_the_end(&clock);
+    assert_eq!(asks(&cache, 20).await, all("1", Outcome::Hit));
+    gate.open();
+    eventually(LONG, async || {
+        asks(&cache, 1).await == all("2", Outcome::Hit)
+    })
+    .await;
     assert_eq!(origin.calls(), 2);
 }
 

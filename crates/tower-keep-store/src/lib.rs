@@ -50,6 +50,10 @@
 //! # Features
 //!
 //! `tls`: `rediss://` URLs, with rustls, ring, and the certificates of the operating system.
+//!
+//! # The invalidation log: a proof
+//!
+#![doc = include_str!("log/proof.md")]
 
 mod body;
 mod clock;

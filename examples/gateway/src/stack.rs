@@ -71,12 +71,11 @@ fn cache(
     let mut builder = CacheLayer::builder(store.clone())
         .classes(classes)
         .policy(CachePolicy::rfc9111())
+        .targets(fields("targets", &config.targets)?)
         .query(config.query.rules())
         .first_level_bytes(config.memory)
         .cache_status(config.cache_status.status());
-    for name in &config.key_fields {
-        let name = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|error| StartError::because(format!("key_fields: {name:?}"), error))?;
+    for name in fields("key_fields", &config.key_fields)? {
         builder = builder.key_header(name);
     }
     if table.has_exceptions() {
@@ -86,6 +85,15 @@ fn cache(
     builder
         .build()
         .map_err(|error| StartError::from_config(&error))
+}
+
+/// The names of fields that are given under this key.
+fn fields(key: &str, names: &[String]) -> Result<Vec<HeaderName>, StartError> {
+    let read = |name: &String| {
+        HeaderName::from_bytes(name.as_bytes())
+            .map_err(|error| StartError::because(format!("{key}: {name:?}"), error))
+    };
+    names.iter().map(read).collect()
 }
 
 /// Each route has figures of its own.

@@ -23,7 +23,12 @@ impl Change {
 
     /// More depends on it.
     pub(crate) fn concerns(&mut self, targets: impl IntoIterator<Item = Target>) {
-        self.targets.extend(targets);
+        for target in targets {
+            // Twice in one record would be as if two had made the change.
+            if !self.targets.contains(&target) {
+                self.targets.push(target);
+            }
+        }
     }
 
     /// It was not made.

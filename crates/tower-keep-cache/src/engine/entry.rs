@@ -49,8 +49,8 @@ impl Meta {
     }
 }
 
-/// How an entry may be used now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How an entry may be used now, from the freest to the most restricted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Usability {
     /// As an answer.
     Fresh,
@@ -103,9 +103,14 @@ impl<V> Entry<V> {
         log.may_answer(fetched, asked, &self.meta.targets)
     }
 
+    /// Whether it must not be used, not even as a stale one.
+    pub(crate) fn is_invalid(&self, log: &InvalidationLog) -> bool {
+        self.verdict(log) == Verdict::Invalid
+    }
+
     /// Whether it may still answer in place of an error.
     pub(crate) fn may_bridge(&self, log: &InvalidationLog, now: Timestamp) -> bool {
-        self.verdict(log) != Verdict::Invalid && now < self.meta.answers_until()
+        !self.is_invalid(log) && now < self.meta.answers_until()
     }
 
     /// The table is asked again only when it has changed.
@@ -148,7 +153,7 @@ const NEVER: u64 = u64::MAX;
 mod tests {
     use tower_keep_store::{Mode, Store};
 
-    use super::*;
+    use super::{super::flight::Source, *};
 
     fn entry(log: &InvalidationLog, [stale, error, kept]: [u64; 3]) -> Entry<()> {
         let meta = Meta {
@@ -197,6 +202,8 @@ mod tests {
             .await
             .expect("embedded");
         assert_eq!(lenient.usability(log, now), Usability::Stale);
+        let may_answer = || Source::Stale.may_answer(&lenient, log, log.moment());
+        assert!(may_answer());
         assert_eq!(strict.usability(log, now), Usability::Not);
         assert_eq!(with_tag.usability(log, now), Usability::Expired);
         log.append(&targets, Mode::Hard, deadline)
@@ -204,6 +211,6 @@ mod tests {
             .expect("embedded");
         assert_eq!(lenient.usability(log, now), Usability::Not);
         assert_eq!(with_tag.usability(log, now), Usability::Not);
-        assert!(!lenient.may_bridge(log, now));
+        assert!(!lenient.may_bridge(log, now) && !may_answer());
     }
 }

@@ -81,7 +81,7 @@ pub(crate) enum Source {
     Store(Moment),
     /// At the origin, which was asked at this moment.
     Origin(Moment),
-    /// Here, past its time: the origin failed.
+    /// Here or in the store, past its time: it is refreshed, or the origin failed.
     Stale,
 }
 
@@ -104,8 +104,8 @@ impl Source {
     ) -> bool {
         match self {
             Self::Store(fetched) | Self::Origin(fetched) => entry.may_answer(log, fetched, asked),
-            // Its leader found it fit to stand in for an error.
-            Self::Stale => true,
+            // Its leader found it fit; but who waits may have heard more of the log meanwhile.
+            Self::Stale => !entry.is_invalid(log),
         }
     }
 }
@@ -384,6 +384,16 @@ mod tests {
         let _leader = lead(&flights);
         let follower = flights.follow(b"k").expect("somebody leads");
         assert!(matches!(follower.wait().await, Ending::OutOfPatience));
+    }
+
+    #[test]
+    fn so_many_can_be_followed_and_the_others_lead_nobody() {
+        let flights = flights(LONG);
+        let lead = |i: u32| flights.lead(&i.to_be_bytes()).expect("nobody else leads");
+        let leads: Vec<_> = (0..80_000).map(lead).collect();
+        assert!(flights.len() <= MOST_FLIGHTS);
+        drop(leads);
+        assert_eq!(flights.len(), 0);
     }
 
     #[tokio::test]

@@ -16,14 +16,14 @@ use crate::{
     fill::{Fill, FilledBy},
     http::{
         answer::{self, Asked},
-        control::Control,
         entry::{Stored, StoredResponse},
         freshness::Times,
         key::authority_of,
         labels::hide,
+        refusal::Refusal,
         request::Lookup,
         status::{Forward, Report},
-        storing::{Refusal, StoragePlan},
+        storing::StoragePlan,
         validation::is_not_modified,
     },
     personal::Personal,
@@ -79,7 +79,17 @@ impl Asking {
             return self.renew(&known, head, took);
         }
         self.personal.heed(&head.extensions);
-        match self.decide(&head) {
+        if self.lookup.head
+            && head.status == StatusCode::OK
+            && let Some(known) = &self.known
+        {
+            self.heed_head(known, &head);
+        }
+        let decided = match head.status {
+            StatusCode::PARTIAL_CONTENT => self.decide_part(&head),
+            _ => self.decide(&head),
+        };
+        match decided {
             Ok(mut fill) => {
                 fill.took_to_the_head(took);
                 if self.tell(took, None) {
@@ -115,9 +125,20 @@ impl Asking {
         times: Times,
     ) -> Result<StoragePlan, Refusal> {
         // A response to HEAD is not one to GET (RFC 9110 §9.3.2).
-        if self.lookup.head {
+        // Nor is what only a part may be answered with: 416, say.
+        let is_whole = !self.lookup.ranged || head.status == StatusCode::OK;
+        if self.lookup.head || !is_whole {
             return Err(Refusal::Status);
         }
+        self.storage_plan(head, times)
+    }
+
+    /// The same for the answer to GET, whatever was asked.
+    pub(super) fn storage_plan(
+        &self,
+        head: &response::Parts,
+        times: Times,
+    ) -> Result<StoragePlan, Refusal> {
         if self.personal.is_marked() {
             return Err(Refusal::Personal);
         }
@@ -216,9 +237,10 @@ impl Asking {
             return Some(response);
         }
         let entry = self.known.clone()?;
-        let control = Control::of(&entry.value.response()?.headers);
+        let storing = &self.shared.storing;
+        let control = storing.control(&entry.value.response()?.headers);
         let now = self.shared.engine.now();
-        let is_usable = self.shared.storing.may_bridge(&control)
+        let is_usable = storing.may_bridge(&control)
             && *entry.key == *self.key
             && entry.usability(self.shared.engine.log(), now) != Usability::Not;
         is_usable.then(|| self.answer_stale(entry, now))
@@ -244,7 +266,11 @@ impl Asking {
     fn outcome(&self) -> Outcome {
         match self.why {
             Forward::Bypass | Forward::Method => Outcome::Bypass,
-            Forward::UriMiss | Forward::VaryMiss | Forward::Stale => Outcome::Miss,
+            Forward::UriMiss
+            | Forward::VaryMiss
+            | Forward::Stale
+            | Forward::Request
+            | Forward::Partial => Outcome::Miss,
         }
     }
 

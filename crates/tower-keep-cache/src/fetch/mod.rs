@@ -32,10 +32,12 @@ use crate::{
     shared::{Found, Shared, State, flight_key},
 };
 
-pub(crate) use self::refresh::Refresh;
 use self::{asking::Asking, renewal::can_be_validated};
+pub(crate) use self::{part::PartFetch, refresh::Refresh};
 
 mod asking;
+mod head;
+mod part;
 mod refresh;
 mod renewal;
 mod timed;
@@ -268,7 +270,8 @@ where
             Ending::Landed(entry, source) => {
                 let is_ours = entry.key[..] == self.found.key[..]
                     && source.may_answer(&entry, self.shared.engine.log(), self.asked)
-                    && admits(&entry, &self.request.lookup);
+                    && admits(&entry, &self.request.lookup)
+                    && self.is_good_enough(&entry, source);
                 is_ours.then_some(Way::Answer(entry, source.outcome()))
             }
             Ending::Released | Ending::OutOfPatience => Some(self.alone()),
@@ -290,7 +293,7 @@ where
             None => (engine.log().moment(), engine.second(&self.found.key).await),
         };
         match found {
-            Some((entry, usability)) => match (&entry.value, usability) {
+            Some((entry, usability)) => match (&entry.value, self.judge(&entry, usability)) {
                 (Stored::Response(_), _) if !admits(&entry, &self.request.lookup) => {
                     Some(Way::Alone(Forward::Bypass))
                 }
@@ -307,8 +310,8 @@ where
                 (Stored::Response(_), Usability::OnError) if !self.may_refresh(&entry) => {
                     Some(self.answered(entry, Outcome::Stale, Source::Stale, lead, false))
                 }
-                (Stored::Response(_), Usability::OnError | Usability::Expired) => {
-                    self.note_past(entry, usability);
+                (Stored::Response(_), past @ (Usability::OnError | Usability::Expired)) => {
+                    self.note_past(entry, past);
                     Some(self.lead_or_alone(lead))
                 }
                 // It has variants: the first level knows now, and finds the right one.
@@ -344,6 +347,21 @@ where
         }
     }
 
+    /// What the origin has just said is the best that there is; what was stored may be less than is demanded.
+    fn is_good_enough(&self, entry: &Entry<Stored>, source: Source) -> bool {
+        let by_any = match source {
+            Source::Origin(_) => return true,
+            Source::Store(_) => Usability::Fresh,
+            Source::Stale => Usability::Stale,
+        };
+        self.judge(entry, by_any) == by_any
+    }
+
+    fn judge(&self, entry: &Entry<Stored>, usability: Usability) -> Usability {
+        let (shared, demands) = (&self.shared, &self.request.lookup.demands);
+        shared.judge(entry, usability, demands, shared.engine.now())
+    }
+
     fn lead_or_alone(&self, lead: Option<Lead<Stored>>) -> Way {
         match lead {
             Some(lead) => {
@@ -363,8 +381,12 @@ where
     }
 
     fn why_missed(&self) -> Forward {
-        if self.known.is_some() {
-            Forward::Stale
+        if let Some(known) = &self.known {
+            let engine = &self.shared.engine;
+            match known.usability(engine.log(), engine.now()) {
+                Usability::Fresh => Forward::Request,
+                _ => Forward::Stale,
+            }
         } else if self.found.is_variant() {
             Forward::VaryMiss
         } else {
@@ -379,7 +401,10 @@ where
             None => (mem::take(&mut self.found.key), None),
         };
         let now = self.shared.engine.now();
-        self.found = self.shared.find(resource, &self.request.head.headers, now);
+        let Pending { head, lookup, .. } = &self.request;
+        self.found = self
+            .shared
+            .find(resource, &head.headers, &lookup.demands, now);
         let is_other = self.found.is_variant() && variant.as_ref() != Some(&self.found.key);
         let usable = Usability::Fresh;
         is_other || matches!(&self.found.state, State::Present(_, found) if *found == usable)
@@ -424,6 +449,7 @@ where
             why,
             lead,
         };
+        asking.shared.storing.targets.announce(&mut head.headers);
         Within::enter(&asking.shared.engine, &mut head.extensions);
         if let Some(stored) = asking.validated() {
             ask_for_validation(&mut head.headers, &stored.headers);

@@ -17,7 +17,7 @@ use crate::{
         entry::Entry,
         flight::{Lead, Source},
     },
-    http::{entry::Stored, status::Forward},
+    http::{demands::Demands, entry::Stored, status::Forward},
     shared::{Found, Shared, State},
 };
 
@@ -88,6 +88,7 @@ where
         }
         request.lookup.no_store = false;
         request.lookup.ranged = false;
+        request.lookup.demands = Demands::default();
         // It has its outcome already.
         request.cell = None;
     }

@@ -20,9 +20,9 @@ use crate::{
         freshening::freshened,
         freshness::{Times, initial_age},
         labels::{check_number, hide},
+        refusal::Refusal,
         said::Said,
         status::Report,
-        storing::Refusal,
     },
 };
 
@@ -59,6 +59,7 @@ impl Asking {
             ..known.meta.clone()
         };
         let report = Report::Validated {
+            why: self.why,
             stored: refusal.is_none(),
             detail: refusal.map(Refusal::as_str),
         };
@@ -117,7 +118,7 @@ fn says_the_same(stored: &StoredResponse, head: &response::Parts, times: Times) 
 }
 
 /// The head of the stored response, as the 304 confirms it.
-fn confirmed(stored: &StoredResponse, mut head: response::Parts) -> response::Parts {
+pub(super) fn confirmed(stored: &StoredResponse, mut head: response::Parts) -> response::Parts {
     head.status = stored.status;
     head.headers = freshened(&stored.headers, &head.headers);
     head

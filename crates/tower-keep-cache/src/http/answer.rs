@@ -5,14 +5,19 @@ use std::{ops::Range, time::Duration};
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
-    header::{AGE, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_RANGE},
+    header::{
+        AGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_RANGE,
+        CONTENT_TYPE,
+    },
 };
 use http_body::Body;
 use tower_keep_store::Timestamp;
 
 use super::{
     entry::StoredResponse,
-    range::Part,
+    multipart::multipart,
+    place::Place,
+    range::{Part, is_of_the_same, specs_of},
     request::Lookup,
     status::{CacheStatus, Forward, Report},
     validation::is_not_modified,
@@ -50,6 +55,9 @@ pub(crate) fn from_stored<B: Body>(
     if asked.ranged && stored.status == StatusCode::OK && stored.trailers.is_none() {
         match Part::of(asked.headers, &stored.headers, stored.body.len()) {
             Part::Bytes(range) => return part(&stored.body, range, fields),
+            // A client that undoes a coding would undo it on the parts and what separates them.
+            Part::Several(_) if fields.contains_key(CONTENT_ENCODING) => {}
+            Part::Several(ranges) => return parts(&stored.body, &ranges, fields),
             Part::Unsatisfiable => return unsatisfiable(stored.body.len(), fields),
             Part::Whole => {}
         }
@@ -75,6 +83,52 @@ fn part<B: Body>(
     fields.insert(CONTENT_RANGE, visible(&said));
     fields.insert(CONTENT_LENGTH, (end - start).into());
     let mut response = Response::new(ResponseBody::stored(body.slice(start..end), None));
+    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    *response.headers_mut() = fields;
+    response
+}
+
+/// 206 with the bytes that are asked for, if they are all in this stored part.
+pub(crate) fn from_part<B: Body>(
+    stored: &StoredResponse,
+    asked: Asked<'_>,
+    fields: impl FnOnce() -> HeaderMap,
+) -> Option<Response<ResponseBody<B>>> {
+    let place = Place::of(&stored.headers)?;
+    let [spec] = specs_of(asked.headers)?[..] else {
+        return None;
+    };
+    let range = place.requested(spec)?;
+    // What comes from the store is not trusted.
+    if stored.body.len() != place.bytes.len() || !is_of_the_same(asked.headers, &stored.headers) {
+        return None;
+    }
+    let start = range.start - place.bytes.start;
+    let data = stored.body.slice(start..start + range.len());
+    let mut fields = fields();
+    fields.insert(CONTENT_LENGTH, range.len().into());
+    let part = Place {
+        bytes: range,
+        complete: place.complete,
+    };
+    fields.insert(CONTENT_RANGE, part.field());
+    let mut response = Response::new(ResponseBody::stored(data, None));
+    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    *response.headers_mut() = fields;
+    Some(response)
+}
+
+/// 206 with several ranges. "A server MUST NOT generate a Content-Range header field in the header section of a
+/// multiple part response" (RFC 9110 §15.3.7.2).
+fn parts<B: Body>(
+    body: &Bytes,
+    ranges: &[Range<usize>],
+    mut fields: HeaderMap,
+) -> Response<ResponseBody<B>> {
+    let (kind, content) = multipart(body, ranges, fields.get(CONTENT_TYPE));
+    fields.insert(CONTENT_TYPE, kind);
+    fields.insert(CONTENT_LENGTH, content.len().into());
+    let mut response = Response::new(ResponseBody::stored(content, None));
     *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     *response.headers_mut() = fields;
     response
@@ -117,7 +171,7 @@ pub(crate) fn fields(
     status: CacheStatus,
     now: Timestamp,
 ) -> HeaderMap {
-    let age = age(stored, meta, now).as_secs();
+    let age = current_age(stored, meta, now).as_secs();
     stored.said.fields(age, report, || {
         // Room for what is added, so that adding it does not move the rest.
         let mut fields = HeaderMap::with_capacity(stored.headers.len() + 2);
@@ -162,7 +216,7 @@ pub(crate) fn seconds_left(meta: &Meta, now: Timestamp) -> i64 {
 }
 
 /// RFC 9111 §4.2.3, `current_age`.
-fn age(stored: &StoredResponse, meta: &Meta, now: Timestamp) -> Duration {
+pub(crate) fn current_age(stored: &StoredResponse, meta: &Meta, now: Timestamp) -> Duration {
     stored.initial_age + now.since(meta.received)
 }
 

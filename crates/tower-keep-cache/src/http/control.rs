@@ -18,8 +18,13 @@ pub(crate) struct Control {
     pub(crate) must_revalidate: bool,
     pub(crate) must_understand: bool,
     pub(crate) only_if_cached: bool,
+    /// It speaks to this cache in particular: `Expires` does not count beside it (RFC 9213 §2.2).
+    pub(crate) is_targeted: bool,
     pub(crate) max_age: Option<Duration>,
     pub(crate) s_maxage: Option<Duration>,
+    /// Of requests, as [`max_stale`](Self::max_stale) is.
+    pub(crate) min_fresh: Option<Duration>,
+    pub(crate) max_stale: Option<Duration>,
     pub(crate) stale_while_revalidate: Option<Duration>,
     pub(crate) stale_if_error: Option<Duration>,
 }
@@ -32,6 +37,14 @@ impl Control {
             control.read_line(line.as_bytes());
         }
         control
+    }
+
+    /// What a targeted field says, before its directives are read.
+    pub(super) fn targeted() -> Self {
+        Self {
+            is_targeted: true,
+            ..Self::default()
+        }
     }
 
     /// "A cache MUST NOT generate a stale response if it is prohibited by an explicit in-protocol directive (e.g.,
@@ -60,11 +73,18 @@ impl Control {
             None => (item, None),
         };
         let name = name.trim_ascii();
-        let is = |directive: &str| name.eq_ignore_ascii_case(directive.as_bytes());
-        if !name.iter().all(|byte| is_token(*byte)) {
+        if name.iter().all(|byte| is_token(*byte)) {
+            self.read(name, argument);
+        } else {
             // Whatever it was meant to say, it may have been meant to restrict.
             self.no_store = true;
-        } else if is("no-store") {
+        }
+    }
+
+    /// Takes one directive in.
+    pub(super) fn read(&mut self, name: &[u8], argument: Option<&[u8]>) {
+        let is = |directive: &str| name.eq_ignore_ascii_case(directive.as_bytes());
+        if is("no-store") {
             self.no_store = true;
         } else if is("no-cache") {
             self.no_cache = true;
@@ -82,6 +102,12 @@ impl Control {
             set_seconds(&mut self.max_age, argument);
         } else if is("s-maxage") {
             set_seconds(&mut self.s_maxage, argument);
+        } else if is("min-fresh") {
+            set_seconds(&mut self.min_fresh, argument);
+        } else if is("max-stale") {
+            // "If no value is assigned to max-stale, then the client will accept a stale response of any age"
+            // (RFC 9111 §5.2.1.2).
+            set_seconds(&mut self.max_stale, argument.or(Some(GREATEST)));
         } else if is("stale-while-revalidate") {
             set_seconds(&mut self.stale_while_revalidate, argument);
         } else if is("stale-if-error") {
@@ -96,7 +122,7 @@ fn is_token(byte: u8) -> bool {
 }
 
 /// The item before the first comma outside quotes, and what follows; nothing if a quote stays open.
-fn split_item(list: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(super) fn split_item(list: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut quoted = false;
     let mut bytes = list.iter().enumerate();
     while let Some((at, byte)) = bytes.next() {
@@ -121,6 +147,8 @@ fn set_seconds(slot: &mut Option<Duration>, argument: Option<&[u8]>) {
         _ => Some(seconds),
     };
 }
+
+const GREATEST: &[u8] = b"2147483648";
 
 /// Digits, quoted or not; what is greater than 2³¹ counts as 2³¹ (RFC 9111 §1.2.2).
 fn delta_seconds(argument: &[u8]) -> Option<Duration> {

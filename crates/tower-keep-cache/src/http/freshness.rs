@@ -27,7 +27,7 @@ pub(crate) fn stated_lifetime(
     if let Some(seconds) = control.s_maxage.or(control.max_age) {
         return Some(seconds);
     }
-    if !headers.contains_key(EXPIRES) {
+    if control.is_targeted || !headers.contains_key(EXPIRES) {
         return None;
     }
     // "A cache recipient MUST interpret invalid date formats, especially the value "0", as

@@ -7,7 +7,7 @@ use tower_keep_store::{ConfigError, Target};
 
 use super::{
     groups::{CACHE_GROUPS, groups},
-    storing::Refusal,
+    refusal::Refusal,
 };
 use crate::directive::MOST_TAGS;
 

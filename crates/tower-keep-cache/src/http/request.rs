@@ -9,7 +9,7 @@ use http::{
     request::Parts,
 };
 
-use super::control::Control;
+use super::{control::Control, demands::Demands};
 use crate::personal::{is_known, is_user};
 
 /// The way a request takes.
@@ -34,6 +34,8 @@ pub(crate) struct Lookup {
     pub(crate) identified: Identified,
     pub(crate) no_store: bool,
     pub(crate) only_if_cached: bool,
+    /// What it asks of what is stored, where clients are heeded.
+    pub(crate) demands: Demands,
 }
 
 /// By what a request says who sends it.
@@ -52,8 +54,9 @@ impl Identified {
     }
 }
 
-/// `has_body`: whether the request's body may have data.
-pub(crate) fn plan(request: &Parts, has_body: bool) -> Plan {
+/// `has_body`: whether the request's body may have data. `heeds`: whether clients may ask for more than what is
+/// stored.
+pub(crate) fn plan(request: &Parts, has_body: bool, heeds: bool) -> Plan {
     let headers = &request.headers;
     let head = match request.method {
         Method::GET => false,
@@ -77,6 +80,33 @@ pub(crate) fn plan(request: &Parts, has_body: bool) -> Plan {
         identified,
         no_store: control.no_store,
         only_if_cached: control.only_if_cached,
+        demands: match heeds {
+            true => Demands::of(&control, headers),
+            false => Demands::default(),
+        },
+    })
+}
+
+/// How the answer to a POST is to be stored for GET; nothing if it asks for something else than its URI.
+pub(crate) fn posting(request: &Parts) -> Option<Lookup> {
+    let headers = &request.headers;
+    let is_another =
+        |name: &HeaderName| *name != TRANSFER_ENCODING && NOT_FOR_A_CACHE.contains(name);
+    if headers.keys().any(is_another) || headers.contains_key(RANGE) {
+        return None;
+    }
+    let control = Control::of(headers);
+    Some(Lookup {
+        head: false,
+        ranged: false,
+        identified: Identified {
+            cookie: headers.contains_key(COOKIE) || is_known(&request.extensions),
+            authorization: headers.contains_key(AUTHORIZATION),
+            user: is_user(&request.extensions),
+        },
+        no_store: control.no_store,
+        only_if_cached: false,
+        demands: Demands::default(),
     })
 }
 
@@ -131,7 +161,8 @@ mod tests {
         for (name, value) in fields {
             request = request.header(*name, *value);
         }
-        plan(&request.body(()).expect("a request").into_parts().0, false)
+        let (request, ()) = request.body(()).expect("a request").into_parts();
+        plan(&request, false, false)
     }
 
     #[test]
@@ -178,7 +209,7 @@ mod tests {
             .expect("a request")
             .into_parts()
             .0;
-        assert_eq!(plan(&with_body, true), Plan::Bypass);
+        assert_eq!(plan(&with_body, true, false), Plan::Bypass);
     }
 
     #[test]

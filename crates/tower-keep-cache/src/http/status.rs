@@ -30,6 +30,7 @@ pub(crate) enum Report {
     },
     /// Answered with what was stored, which the origin confirmed.
     Validated {
+        why: Forward,
         stored: bool,
         detail: Option<&'static str>,
     },
@@ -49,6 +50,11 @@ pub(crate) enum Forward {
     UriMiss,
     VaryMiss,
     Stale,
+    /// "The request's semantics (e.g., Cache-Control request directives) did not allow its use" (RFC 9211 §2.2).
+    Request,
+    /// "The cache was able to select a partial response for the request, but it did not contain all of the
+    /// requested ranges."
+    Partial,
 }
 
 impl CacheStatus {
@@ -90,8 +96,12 @@ impl CacheStatus {
                     None => item.finish(),
                 }
             }
-            Report::Validated { stored, detail } => {
-                let item = item.parameter(FWD, Forward::Stale.token());
+            Report::Validated {
+                why,
+                stored,
+                detail,
+            } => {
+                let item = item.parameter(FWD, why.token());
                 let mut item = item.parameter(FWD_STATUS, integer(304));
                 if stored {
                     item = item.parameter(STORED, true);
@@ -117,12 +127,14 @@ impl CacheStatus {
 }
 
 impl Forward {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 7] = [
         Self::Bypass,
         Self::Method,
         Self::UriMiss,
         Self::VaryMiss,
         Self::Stale,
+        Self::Request,
+        Self::Partial,
     ];
 
     const fn token(self) -> &'static TokenRef {
@@ -132,6 +144,8 @@ impl Forward {
             Self::UriMiss => "uri-miss",
             Self::VaryMiss => "vary-miss",
             Self::Stale => "stale",
+            Self::Request => "request",
+            Self::Partial => "partial",
         })
     }
 }
@@ -139,7 +153,7 @@ impl Forward {
 pub(crate) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
 /// What most of the requests that the cache does not answer are told, serialised once.
-static PLAIN: LazyLock<[[HeaderValue; 2]; 5]> = LazyLock::new(|| {
+static PLAIN: LazyLock<[[HeaderValue; 2]; 7]> = LazyLock::new(|| {
     Forward::ALL.map(|why| {
         [false, true].map(|stored| {
             let detail = None;
@@ -194,6 +208,7 @@ mod tests {
         assert_eq!(explained, "tower-keep;fwd=uri-miss;detail=set-cookie");
         assert_eq!(said(CacheStatus::Off, refused), None);
         let validated = Report::Validated {
+            why: Forward::Stale,
             stored: true,
             detail: None,
         };

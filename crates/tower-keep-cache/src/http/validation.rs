@@ -2,7 +2,7 @@
 
 use http::{
     HeaderMap, HeaderValue,
-    header::{ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED},
+    header::{DATE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED},
 };
 
 use super::freshness::date;
@@ -22,7 +22,13 @@ pub(crate) fn is_not_modified(request: &HeaderMap, stored: &HeaderMap) -> bool {
             .flat_map(|line| tags(line.as_bytes()))
             .any(|candidate| candidate == b"*" || self::opaque(candidate) == opaque);
     }
-    let modified = |since| date(stored, &LAST_MODIFIED).is_some_and(|modified| modified <= since);
+    // "If … the Last-Modified header field is not present in a stored response, a cache SHOULD use the stored
+    // response's Date field value … to evaluate the conditional" (RFC 9111 §4.3.2).
+    let by = match stored.contains_key(LAST_MODIFIED) {
+        true => LAST_MODIFIED,
+        false => DATE,
+    };
+    let modified = |since| date(stored, &by).is_some_and(|modified| modified <= since);
     date(request, &IF_MODIFIED_SINCE).is_some_and(modified)
 }
 
@@ -137,6 +143,16 @@ mod tests {
         assert!(!is_not_modified(
             &headers(IF_MODIFIED_SINCE, "never"),
             &stored
+        ));
+        let undated = headers(DATE, date);
+        assert!(is_not_modified(&headers(IF_MODIFIED_SINCE, date), &undated));
+        let earlier = headers(IF_MODIFIED_SINCE, "Sun, 06 Nov 1994 08:49:36 GMT");
+        assert!(!is_not_modified(&earlier, &undated));
+        let mut unreadable = undated;
+        unreadable.extend(headers(LAST_MODIFIED, "never"));
+        assert!(!is_not_modified(
+            &headers(IF_MODIFIED_SINCE, date),
+            &unreadable
         ));
         let mut both = headers(IF_MODIFIED_SINCE, date);
         both.extend(headers(IF_NONE_MATCH, "\"a\""));

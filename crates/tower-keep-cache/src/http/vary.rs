@@ -48,22 +48,38 @@ impl Variance {
     }
 }
 
+/// How far request fields that are written differently are taken for the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Normalising {
+    /// Where all origins read them alike.
+    #[default]
+    Cautious,
+    /// Also as RFC 9111 §4.1 allows: "adding or removing whitespace, where allowed in the header field's syntax",
+    /// which is taken to be a list's; and "reordering field values when order is not significant", which it is not
+    /// to be "relied upon" in `Accept-Language` (RFC 9110 §12.5.4).
+    Full,
+}
+
 /// Names one variant: a digest of the request's values in these fields, each in its normal form.
-pub(crate) fn variant_of(names: &[HeaderName], request: &HeaderMap) -> [u8; 16] {
+pub(crate) fn variant_of(names: &[HeaderName], request: &HeaderMap, how: Normalising) -> [u8; 16] {
     let mut material = Vec::new();
     for name in names {
         push_part(&mut material, name.as_str().as_bytes());
         let lines = request.get_all(name);
         // An absent field and an empty one are not the same selection.
         material.push(u8::from(request.contains_key(name)));
-        push_part(&mut material, &normal_form(name, lines.iter()));
+        push_part(&mut material, &normal_form(name, lines.iter(), how));
     }
     let mut digest = [0; 16];
     digest.copy_from_slice(&Sha256::digest(&material)[..16]);
     digest
 }
 
-fn normal_form<'a>(name: &HeaderName, lines: impl Iterator<Item = &'a HeaderValue>) -> Vec<u8> {
+fn normal_form<'a>(
+    name: &HeaderName,
+    lines: impl Iterator<Item = &'a HeaderValue>,
+    how: Normalising,
+) -> Vec<u8> {
     let combined = lines.fold(Vec::new(), |mut all, line| {
         if !all.is_empty() {
             all.extend_from_slice(b", ");
@@ -74,9 +90,21 @@ fn normal_form<'a>(name: &HeaderName, lines: impl Iterator<Item = &'a HeaderValu
     match name {
         // Servers choose among equal codings as they like, among equal languages often the first.
         name if name == ACCEPT_ENCODING => preferences(&combined, true).unwrap_or(combined),
-        name if name == ACCEPT_LANGUAGE => preferences(&combined, false).unwrap_or(combined),
+        name if name == ACCEPT_LANGUAGE => {
+            preferences(&combined, how == Normalising::Full).unwrap_or(combined)
+        }
+        _ if how == Normalising::Full => without_spaces(combined),
         _ => combined,
     }
+}
+
+/// A list without the spaces around its commas, unless they may stand within a string or a comment.
+fn without_spaces(list: Vec<u8>) -> Vec<u8> {
+    if list.iter().any(|byte| b"\"(".contains(byte)) {
+        return list;
+    }
+    let members = list.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    members.collect::<Vec<_>>().join(&b',')
 }
 
 /// `Accept-*` lists that say the same in another case or spacing, and where `any_order` in another order,
@@ -137,7 +165,7 @@ mod tests {
 
     fn variant(name: HeaderName, value: &str) -> [u8; 16] {
         let request = HeaderMap::from_iter([(name.clone(), value.parse().expect("a field value"))]);
-        variant_of(&[name], &request)
+        variant_of(&[name], &request, Normalising::Cautious)
     }
 
     #[test]
@@ -185,10 +213,32 @@ mod tests {
         let name = HeaderName::from_static("x-flavour");
         let names = [name.clone()];
         assert_ne!(
-            variant_of(&names, &HeaderMap::new()),
+            variant_of(&names, &HeaderMap::new(), Normalising::Cautious),
             variant(name.clone(), "")
         );
         assert_ne!(variant(name.clone(), "a"), variant(name.clone(), "A"));
         assert_eq!(variant(name.clone(), " a "), variant(name, "a"));
+    }
+
+    #[test]
+    fn by_the_rfc_order_of_languages_and_spaces_in_lists_do_not_matter() {
+        let of = |name: &'static str, value: &str| {
+            let name = HeaderName::from_static(name);
+            let line = (name.clone(), value.parse().expect("a field value"));
+            let request = HeaderMap::from_iter([line]);
+            variant_of(&[name], &request, Normalising::Full)
+        };
+        let language = |value| of("accept-language", value);
+        assert_eq!(language("de, en"), language("EN,de"));
+        assert_ne!(language("de, en"), language("de, en;q=0.9"));
+        let other = |value| of("foo", value);
+        assert_eq!(other("1,2"), other(" 1 ,  2 "));
+        for different in [
+            "12", "1 2", "2,1", "1,,2", "(1, 2)", "(1,2)", "\"1, 2\"", "\"1,2\"",
+        ] {
+            assert_ne!(other("1,2"), other(different), "{different}");
+        }
+        assert_ne!(other("(1,2)"), other("(1, 2)"));
+        assert_ne!(other("a"), other("A"));
     }
 }

@@ -124,6 +124,16 @@ impl Doubts {
         self.open.len() < MOST_DOUBTS && self.targets + begun.targets.len() <= MOST_TARGETS
     }
 
+    #[cfg(test)]
+    pub(super) fn hash_into(&self, hasher: &mut impl std::hash::Hasher) {
+        use std::hash::Hash;
+        let mut counts: Vec<_> = self.counts.iter().collect();
+        counts.sort_by_key(|(change, _)| (change.target, change.mode == Mode::Soft));
+        let mut open: Vec<_> = self.open.values().collect();
+        open.sort_by_key(|begun| begun.id);
+        (counts, open).hash(hasher);
+    }
+
     pub(super) fn open(&self) -> impl Iterator<Item = &Begun> {
         self.open.values()
     }

@@ -8,7 +8,7 @@ use std::{
 use super::{
     doubts::DoubtChange,
     record::{Change, Content},
-    table::Stamp,
+    table::{Stamp, Table},
     target::{Mode, Target},
 };
 
@@ -16,22 +16,25 @@ use super::{
 ///
 /// Both are *in doubt* in the table until they have. Tickets count the changes in the order of their
 /// coming; they are written and settled in that order.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Outbox {
     queue: Content,
     tickets: u64,
+    /// The ticket of the last batch that was taken to be written.
+    taken: u64,
     written: VecDeque<Written>,
     /// Doubts of this process that others may have heard of.
     sent: HashSet<u64>,
 }
 
 /// A batch that stands in the log.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Written {
     batch: Batch,
     /// The epoch of the table when the batch was sent.
     sent_in: u64,
     at: Stamp,
+    nonce: u64,
 }
 
 /// Changes that go into one record.
@@ -78,9 +81,12 @@ impl Outbox {
         !self.sent.remove(&id)
     }
 
-    /// The ticket of the latest change.
-    pub(super) fn tickets(&self) -> u64 {
-        self.tickets
+    /// The ticket of the latest of what is, or was, to be written: not of what was withdrawn.
+    pub(super) fn latest(&self) -> u64 {
+        match self.queue.is_empty() {
+            true => self.taken,
+            false => self.tickets,
+        }
     }
 
     /// Takes what is to be written next.
@@ -89,6 +95,7 @@ impl Outbox {
             return None;
         }
         let content = mem::take(&mut self.queue);
+        self.taken = self.tickets;
         self.sent.extend(content.begun().map(|begun| begun.id));
         Some(Batch {
             content,
@@ -96,27 +103,69 @@ impl Outbox {
         })
     }
 
-    /// The batch stands in the log.
-    pub(super) fn written(&mut self, batch: Batch, sent_in: u64, at: Stamp) {
-        self.written.push_back(Written { batch, sent_in, at });
+    /// Nothing waits to be written.
+    pub(super) fn is_idle(&self) -> bool {
+        self.queue.is_empty()
     }
 
-    /// Takes out the oldest batch that the table, at `applied`, needs no doubt for any more: it has
-    /// applied the record or one behind it, or begun a later epoch, in which all that was older is
-    /// refused anyway. (Of a record that founded an epoch one cannot tell whether another is later.)
-    pub(super) fn next_settled(&mut self, applied: Stamp) -> Option<(Batch, Stamp)> {
-        let has_come = |written: &Written| {
-            applied.epoch == written.at.epoch && applied.position >= written.at.position
-        };
-        let oldest = self.written.front()?;
-        let is_past = applied.epoch != oldest.at.epoch && oldest.sent_in == oldest.at.epoch;
-        if is_past || self.written.iter().any(has_come) {
-            self.written
-                .pop_front()
-                .map(|written| (written.batch, written.at))
-        } else {
-            None
+    #[cfg(test)]
+    pub(super) fn hash_into(&self, hasher: &mut impl std::hash::Hasher) {
+        use std::hash::Hash;
+        self.queue.hash(hasher);
+        for written in &self.written {
+            (&written.batch.content, written.sent_in, written.at).hash(hasher);
         }
+    }
+
+    /// The batch stands in the log, as the record of this nonce.
+    pub(super) fn written(&mut self, batch: Batch, sent_in: u64, at: Stamp, nonce: u64) {
+        self.written.push_back(Written {
+            batch,
+            sent_in,
+            at,
+            nonce,
+        });
+    }
+
+    /// Takes out the oldest batch that the table needs no doubt for any more: it has applied the record or
+    /// one behind it, or begun a later epoch, in which all that was older is refused anyway. (Of a record
+    /// that founded an epoch one cannot tell whether another is later.)
+    ///
+    /// Where the table has found another record in that place, the server has lost ours after it was
+    /// acknowledged: it is queued again.
+    pub(super) fn next_settled(&mut self, table: &Table) -> Option<(Batch, Stamp)> {
+        let applied = table.stamp();
+        loop {
+            let oldest = self.written.front()?;
+            let knows_another = ![0, oldest.at.epoch].contains(&applied.epoch);
+            let is_past = knows_another && oldest.sent_in == oldest.at.epoch;
+            if is_past || self.written.iter().any(|written| written.has_come(table)) {
+                let oldest = self.written.pop_front()?;
+                return Some((oldest.batch, oldest.at));
+            }
+            if !oldest.is_lost(table) {
+                return None;
+            }
+            let Content { changes, doubts } = self.written.pop_front()?.batch.content;
+            self.queue.changes.extend(changes);
+            self.queue.doubts.extend(doubts);
+        }
+    }
+}
+
+impl Written {
+    fn should_have_come(&self, table: &Table) -> bool {
+        let applied = table.stamp();
+        applied.epoch == self.at.epoch && applied.position >= self.at.position
+    }
+
+    fn has_come(&self, table: &Table) -> bool {
+        self.should_have_come(table) && table.nonce_at(self.at.position) == Some(self.nonce)
+    }
+
+    /// Also if it is too long ago to be told: written twice is harmless.
+    fn is_lost(&self, table: &Table) -> bool {
+        self.should_have_come(table) && !self.has_come(table)
     }
 }
 
@@ -134,7 +183,10 @@ const CAPACITY: usize = 4096;
 mod tests {
     use std::time::Duration;
 
-    use super::{super::doubts::Begun, *};
+    use super::{
+        super::{doubts::Begun, record::Record},
+        *,
+    };
 
     fn change(name: &[u8]) -> Change {
         Change {
@@ -154,16 +206,42 @@ mod tests {
         Stamp { epoch, position }
     }
 
+    /// One that has applied a record at this place.
+    fn table(epoch: u64, position: u64, nonce: u64) -> Table {
+        let mut table = Table::new(8);
+        let record = Record {
+            position,
+            epoch,
+            nonce,
+            ..Record::default()
+        };
+        table.apply(&record).expect("a first record");
+        table
+    }
+
     #[test]
     fn a_batch_settles_when_its_record_was_applied() {
         let mut outbox = Outbox::default();
         let (ticket, _) = push(&mut outbox, vec![change(b"a")]);
         let batch = outbox.next_batch().expect("one change waits");
         assert_eq!(batch.ticket, ticket);
-        outbox.written(batch, 1, stamp(1, 7));
-        assert!(outbox.next_settled(stamp(1, 6)).is_none());
-        assert!(outbox.next_settled(stamp(1, 7)).is_some());
-        assert!(outbox.next_settled(stamp(1, 7)).is_none());
+        outbox.written(batch, 1, stamp(1, 7), 70);
+        assert!(outbox.next_settled(&table(1, 6, 60)).is_none());
+        assert!(outbox.next_settled(&table(1, 7, 70)).is_some());
+        assert!(outbox.next_settled(&table(1, 7, 70)).is_none());
+        assert!(outbox.next_batch().is_none());
+    }
+
+    #[test]
+    fn a_batch_in_whose_place_another_record_is_found_is_written_again() {
+        let mut outbox = Outbox::default();
+        push(&mut outbox, vec![change(b"a")]);
+        let batch = outbox.next_batch().expect("one change waits");
+        outbox.written(batch.clone(), 1, stamp(1, 7), 70);
+        assert!(outbox.next_settled(&table(1, 7, 71)).is_none());
+        let again = outbox.next_batch().expect("it waits again");
+        assert_eq!(again.content, batch.content);
+        assert!(again.ticket >= batch.ticket);
     }
 
     #[test]
@@ -171,17 +249,18 @@ mod tests {
         let mut outbox = Outbox::default();
         push(&mut outbox, vec![change(b"a")]);
         let batch = outbox.next_batch().expect("one change waits");
-        outbox.written(batch, 1, stamp(2, 1));
-        assert!(outbox.next_settled(stamp(1, 900)).is_none());
+        outbox.written(batch, 1, stamp(2, 1), 21);
+        assert!(outbox.next_settled(&table(1, 900, 1)).is_none());
         assert!(
-            outbox.next_settled(stamp(3, 1)).is_none(),
+            outbox.next_settled(&table(3, 1, 31)).is_none(),
             "before it or after?"
         );
         push(&mut outbox, vec![change(b"b")]);
         let batch = outbox.next_batch().expect("one change waits");
-        outbox.written(batch, 3, stamp(3, 2));
-        assert!(outbox.next_settled(stamp(3, 2)).is_some(), "after it");
-        assert!(outbox.next_settled(stamp(3, 2)).is_some());
+        outbox.written(batch, 3, stamp(3, 2), 32);
+        let table = table(3, 2, 32);
+        assert!(outbox.next_settled(&table).is_some(), "after it");
+        assert!(outbox.next_settled(&table).is_some());
     }
 
     #[test]
@@ -206,7 +285,9 @@ mod tests {
             doubts: vec![DoubtChange::Begins(begun.clone())],
         };
         outbox.push(begins());
+        assert_eq!(outbox.latest(), 1);
         assert!(outbox.withdraw(7));
+        assert_eq!(outbox.latest(), 0, "nobody waits for it any more");
         assert!(outbox.next_batch().is_none());
         outbox.push(begins());
         assert!(outbox.next_batch().is_some());

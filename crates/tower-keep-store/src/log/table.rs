@@ -8,11 +8,12 @@ use super::{
     checkpoint::Checkpoint,
     doubts::{Begun, DoubtChange, Doubts},
     record::{Change, Record},
+    summary::Summary,
     target::{ByTarget, Mode, Target},
 };
 
 /// The point of the log that a process had reached when a fetch began. An entry keeps it for life.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Stamp {
     /// Which life of the log; 0 if none was known yet.
     pub epoch: u64,
@@ -45,10 +46,12 @@ pub enum Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Gap;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Table {
     stamp: Stamp,
     nonce: u64,
+    /// The nonces of the last records, the newest last.
+    nonces: VecDeque<u64>,
     /// Entries stamped before this cannot be judged any more.
     floor: u64,
     everything: Last,
@@ -56,6 +59,8 @@ pub(super) struct Table {
     /// Targets in the order of their invalidation, the oldest first, with repetitions.
     order: VecDeque<(u64, Target)>,
     capacity: usize,
+    /// Targets that had to make room.
+    forgotten: Summary,
     /// Invalidated here and not yet known to stand in the log, or announced in the log as being changed.
     /// Outlives the epoch: what ends it is a record.
     in_doubt: Doubts,
@@ -110,11 +115,13 @@ impl Table {
         Self {
             stamp: Stamp::default(),
             nonce: 0,
+            nonces: VecDeque::new(),
             floor: 0,
             everything: Last::default(),
             targets: HashMap::default(),
             order: VecDeque::new(),
             capacity,
+            forgotten: Summary::new(capacity.saturating_mul(SLOTS_PER_TARGET)),
             in_doubt: Doubts::default(),
         }
     }
@@ -138,6 +145,13 @@ impl Table {
         self.nonce
     }
 
+    /// The nonce of a record that was applied, if that is not too long ago.
+    pub(super) fn nonce_at(&self, position: u64) -> Option<u64> {
+        let back = usize::try_from(self.stamp.position.checked_sub(position)?).ok()?;
+        let index = self.nonces.len().checked_sub(back + 1)?;
+        self.nonces.get(index).copied()
+    }
+
     /// Judges an entry by its stamp and what it depends on.
     pub(super) fn verdict(&self, stamp: Stamp, targets: &[Target]) -> Verdict {
         if !self.can_judge(stamp) {
@@ -151,9 +165,8 @@ impl Table {
             if verdict == Verdict::Invalid {
                 break;
             }
-            let last = self.targets.get(target).copied().unwrap_or_default();
             verdict = verdict
-                .or(last.verdict(stamp.position))
+                .or(self.last(*target).verdict(stamp.position))
                 .or(self.in_doubt.verdict(*target));
         }
         verdict
@@ -163,11 +176,10 @@ impl Table {
     /// nothing has since.
     pub(super) fn only_hit_at(&self, before: Stamp, at: Stamp, targets: &[Target]) -> bool {
         let is_only_hit = |target: &Target| {
-            self.targets.get(target).is_some_and(|last| {
-                last.hard == at.position
-                    && last.hard_before <= before.position
-                    && last.soft <= before.position
-            })
+            let last = self.last(*target);
+            last.hard == at.position
+                && last.hard_before <= before.position
+                && last.soft <= before.position
         };
         before.epoch == at.epoch
             && self.verdict(before, &[]) == Verdict::Valid
@@ -191,10 +203,9 @@ impl Table {
                 last.hard > asked.stamp.position && last.hard_before <= fetched.position;
             (last.hard <= fetched.position || once_and_later) && last.soft <= fetched.position
         };
-        let last = |target| self.targets.get(target).copied().unwrap_or_default();
         self.can_judge(fetched)
             && not_between(self.everything)
-            && targets.iter().map(last).all(not_between)
+            && targets.iter().all(|target| not_between(self.last(*target)))
     }
 
     /// Takes the next record in. One that was taken in already changes nothing: it may come by two ways.
@@ -212,7 +223,7 @@ impl Table {
             return Err(Gap);
         }
         self.stamp.position = record.position;
-        self.nonce = record.nonce;
+        self.remember(record.nonce);
         for change in &record.content.changes {
             self.raise(*change, record.position);
         }
@@ -231,7 +242,7 @@ impl Table {
         Checkpoint {
             at: self.stamp,
             nonce: self.nonce,
-            floor: self.floor,
+            floor: self.floor.max(self.forgotten.newest()),
             everything: self.everything,
             targets: self.targets.iter().map(|(&t, &last)| (t, last)).collect(),
             doubts: self.in_doubt.open().cloned().collect(),
@@ -246,8 +257,10 @@ impl Table {
             _ => 0,
         };
         self.stamp = checkpoint.at;
-        self.nonce = checkpoint.nonce;
+        self.nonces.clear();
+        self.remember(checkpoint.nonce);
         self.floor = checkpoint.floor.max(known);
+        self.forgotten.clear(self.floor);
         self.everything = checkpoint.everything;
         self.targets = checkpoint.targets.iter().copied().collect();
         let newest = |(target, last): &(Target, Last)| (last.newest(), *target);
@@ -264,6 +277,7 @@ impl Table {
     pub(super) fn forget(&mut self) {
         self.stamp = Stamp::default();
         self.nonce = 0;
+        self.nonces.clear();
     }
 
     /// From now until [settled](Self::settle), entries with these targets are refused.
@@ -295,6 +309,34 @@ impl Table {
         record.position < self.stamp.position || (is_last && record.nonce == self.nonce)
     }
 
+    /// What tells one state from another, for the model.
+    #[cfg(test)]
+    pub(super) fn hash_into(&self, hasher: &mut impl std::hash::Hasher) {
+        use std::hash::Hash;
+        let mut targets: Vec<_> = self.targets.iter().collect();
+        targets.sort_by_key(|(target, _)| **target);
+        (self.stamp, self.nonce, self.floor, self.everything).hash(hasher);
+        (targets, &self.order, &self.nonces).hash(hasher);
+        self.forgotten.hash_into(hasher);
+        self.in_doubt.hash_into(hasher);
+    }
+
+    #[cfg(test)]
+    pub(super) fn forgotten(&self) -> &Summary {
+        &self.forgotten
+    }
+
+    /// About what it takes, without what is in doubt.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        // A byte of control for each place in the map, of which an eighth stays free.
+        let places = self.targets.capacity() * 8 / 7;
+        places * (1 + size_of::<(Target, Last)>())
+            + self.order.capacity() * size_of::<(u64, Target)>()
+            + self.nonces.capacity() * size_of::<u64>()
+            + self.forgotten.bytes()
+    }
+
     /// Before any record was seen, all that is known is what this process invalidated itself; nothing
     /// that is stored is used in that state, but those who wait for one fetch are answered together.
     fn can_judge(&self, stamp: Stamp) -> bool {
@@ -304,9 +346,19 @@ impl Table {
     fn begin_epoch(&mut self, first: &Record) {
         self.stamp.epoch = first.epoch;
         self.floor = first.position.saturating_sub(1);
+        self.nonces.clear();
+        self.forgotten.clear(self.floor);
         self.everything = Last::default();
         self.targets.clear();
         self.order.clear();
+    }
+
+    fn remember(&mut self, nonce: u64) {
+        self.nonce = nonce;
+        self.nonces.push_back(nonce);
+        if self.nonces.len() > NONCES {
+            self.nonces.pop_front();
+        }
     }
 
     fn raise(&mut self, change: Change, position: u64) {
@@ -321,7 +373,21 @@ impl Table {
         last.raise(change.mode, position);
     }
 
-    /// Keeps the bound. What a forgotten target would have refused, the floor refuses.
+    /// What is known of a target. Of one that was forgotten only when it may have been hit, hard or not, the
+    /// last time before it came back.
+    fn last(&self, target: Target) -> Last {
+        let mut last = self.targets.get(&target).copied().unwrap_or_default();
+        let forgotten = self.forgotten.last(target);
+        if forgotten > last.hard {
+            last.hard = forgotten;
+            last.hard_before = forgotten;
+        } else {
+            last.hard_before = last.hard_before.max(forgotten);
+        }
+        last
+    }
+
+    /// Keeps the bound. What a forgotten target would have refused, the summary refuses.
     fn forget_oldest(&mut self) {
         while self.targets.len() > self.capacity {
             let Some((position, target)) = self.order.pop_front() else {
@@ -329,7 +395,10 @@ impl Table {
             };
             if self.is_last_mention(position, target) {
                 self.targets.remove(&target);
-                self.floor = self.floor.max(position);
+                if !self.forgotten.remember(target, position) {
+                    self.floor = self.floor.max(position);
+                    self.forgotten.clear(position);
+                }
             }
         }
         if self.order.len() > 2 * self.capacity {
@@ -358,6 +427,12 @@ impl Verdict {
         }
     }
 }
+
+/// So that of as many forgotten targets as the table holds, one in 3000 entries suffers.
+const SLOTS_PER_TARGET: usize = 64;
+
+/// What a writer's own record is told by when it comes back: so many others may come in between.
+const NONCES: usize = 4096;
 
 #[cfg(test)]
 mod tests {

@@ -63,6 +63,9 @@ pub struct Config {
     /// The field in which the origin names the tags of a response, `surrogate-key` or `cache-tag`, say. It
     /// is taken out on the way. Default: none.
     pub tag_field: Option<String>,
+    /// The response fields in which the origin speaks to this cache, in place of `Cache-Control`; the most specific
+    /// first. Default: `surrogate-control`, `cdn-cache-control`.
+    pub targets: Vec<String>,
     /// Request fields that are part of every key, though the origin does not name them in `Vary`.
     pub key_fields: Vec<String>,
     /// Bytes that the cache may hold in this process. Default: 256 MiB.
@@ -119,6 +122,9 @@ impl Default for Config {
             access_log: true,
             cache_status: StatusConfig::On,
             tag_field: None,
+            targets: ["surrogate-control", "cdn-cache-control"]
+                .map(str::to_owned)
+                .to_vec(),
             key_fields: Vec::new(),
             memory: 256 << 20,
             timeouts: Timeouts::default(),

@@ -175,12 +175,16 @@ impl Shared {
     /// Lifts the doubts that the log itself answers now.
     fn settle(&self) {
         let mut outbox = self.outbox();
-        let applied = self.folded.read().stamp();
-        while let Some((batch, at)) = outbox.next_settled(applied) {
+        loop {
+            let settled = outbox.next_settled(&self.folded.read());
+            let Some((batch, at)) = settled else { break };
             self.folded
                 .change(|table| table.settle(&batch.content.changes));
             let ticket = batch.ticket;
             self.settled.send_replace(Reached { ticket, at });
+        }
+        if !outbox.is_idle() {
+            self.queued.notify_one();
         }
     }
 

@@ -30,6 +30,9 @@ struct State {
     /// The table comes from a checkpoint that is not believed yet: the next record must follow it, or its
     /// nonce be that of the last one.
     is_provisional: bool,
+    /// The server that was followed last, and the epoch that was forgotten since.
+    server: Option<String>,
+    forgotten: u64,
 }
 
 /// Follows the log on a connection of its own, for as long as the log is in use.
@@ -39,6 +42,8 @@ pub(super) async fn read(log: Arc<Shared>) {
         leases: Leases::default(),
         checkpoints: Checkpoints::new(),
         is_provisional: false,
+        server: None,
+        forgotten: 0,
     };
     loop {
         let link = log.redis.dedicated().await;
@@ -67,7 +72,20 @@ async fn follow(
     let mut compared: Option<Instant> = None;
     let mut renewed: Option<Instant> = None;
     let mut idle = true;
-    if log.folded.read().stamp().epoch == 0 {
+    let server = in_time(run_id(&mut connection)).await?;
+    let epoch = log.folded.read().stamp().epoch;
+    let ended = if epoch == 0 { state.forgotten } else { epoch };
+    let is_known = server.is_some() && state.server.is_some();
+    if ended != 0 && is_known && server != state.server {
+        // Whatever it has, it may have lost what its predecessor had acknowledged, and taken the same
+        // positions again.
+        tracing::warn!("another server keeps the invalidation log: a new epoch begins");
+        log.current.store(0, Ordering::Release);
+        let after = begin_epoch(log, ended, &mut connection).await?;
+        cursor = if epoch == 0 { 0 } else { after };
+    }
+    state.server = server.or(state.server.take());
+    if epoch == 0 {
         let head = in_time(Append::NOTHING.send(&log.name, &mut connection)).await?;
         if let Some(position) = log.restore(head.at, &mut connection).await? {
             (cursor, state.is_provisional) = (position, true);
@@ -80,7 +98,7 @@ async fn follow(
                 Ends::Meet(position) => (cursor, state.is_provisional) = (position, false),
                 Ends::ReadFrom(position) => cursor = position,
                 Ends::Apart { .. } if state.is_provisional => {
-                    (cursor, state.is_provisional) = (start_over(log), false);
+                    (cursor, state.is_provisional) = (start_over(log, &mut state.forgotten), false);
                 }
                 Ends::Apart { epoch } => {
                     tracing::warn!("the invalidation log lost records: a new epoch begins");
@@ -101,7 +119,7 @@ async fn follow(
                 tracing::warn!(
                     "a checkpoint does not belong to the invalidation log: it is not used"
                 );
-                (cursor, state.is_provisional) = (start_over(log), false);
+                (cursor, state.is_provisional) = (start_over(log, &mut state.forgotten), false);
             }
             Err(Gap) if is_cut(log, &lines) => {
                 tracing::warn!("the invalidation log was cut before it was read: it is read anew");
@@ -109,7 +127,7 @@ async fn follow(
                 log.current.store(0, Ordering::Release);
                 match log.restore(head.at, &mut connection).await? {
                     Some(position) => (cursor, state.is_provisional) = (position, true),
-                    None => cursor = start_over(log),
+                    None => cursor = start_over(log, &mut state.forgotten),
                 }
             }
             Err(Gap) => {
@@ -143,10 +161,25 @@ fn is_cut(log: &Shared, lines: &[StreamId]) -> bool {
 }
 
 /// Forgets what was read, to read the log from its start; until that is done nothing is used.
-fn start_over(log: &Shared) -> u64 {
+fn start_over(log: &Shared, forgotten: &mut u64) -> u64 {
+    *forgotten = log.folded.read().stamp().epoch;
     log.current.store(0, Ordering::Release);
     log.folded.change(Table::forget);
     0
+}
+
+/// Names one life of a server; nothing, if it does not say.
+async fn run_id(connection: &mut MultiplexedConnection) -> RedisResult<Option<String>> {
+    let told = redis::cmd("INFO")
+        .arg("server")
+        .query_async::<String>(connection)
+        .await;
+    let told = match told {
+        Err(error) if error.is_unrecoverable_error() || error.is_io_error() => return Err(error),
+        told => told.unwrap_or_default(),
+    };
+    let line = told.lines().find_map(|line| line.strip_prefix("run_id:"));
+    Ok(line.map(str::to_owned))
 }
 
 /// How the end of the server's log stands to what was applied.

@@ -50,9 +50,9 @@ impl Shared {
             request.send(&self.name, &mut connection).await
         };
         match self.redis.insist(WRITE_DEADLINE, step).await {
-            Ok(Head { at, .. }) => {
+            Ok(Head { at, nonce }) => {
                 let ticket = batch.ticket;
-                self.outbox().written(batch, sent_in, at);
+                self.outbox().written(batch, sent_in, at, nonce);
                 self.written.send_replace(Reached { ticket, at });
                 self.settle();
                 Ok(())

@@ -1,0 +1,163 @@
+//! What requests may ask of what is stored (RFC 9111 §5.2.1).
+
+mod common;
+
+use std::{sync::Arc, time::Duration};
+
+use http::{Request, StatusCode};
+use tokio::task::JoinSet;
+use tower_keep_cache::{Cache, CacheLayerBuilder, CachePolicy};
+use tower_keep_store::Outcome;
+use tower_keep_test_support::{Gate, Origin, ScriptedBody, eventually};
+
+use self::common::*;
+
+fn heeding(place: &Place) -> CacheLayerBuilder {
+    place.layer().policy(CachePolicy::rfc9111())
+}
+
+fn built(builder: CacheLayerBuilder, origin: &Origin<ScriptedBody>) -> Cache<Origin<ScriptedBody>> {
+    service(&builder.build().expect("good options"), origin)
+}
+
+fn demanding(control: &str) -> Request<ScriptedBody> {
+    request("GET", "/a", &[("cache-control", control)])
+}
+
+#[tokio::test]
+async fn what_is_fresh_but_not_enough_is_fetched_anew_for_all() {
+    for place in Place::both().await {
+        let origin = counting(&[("cache-control", "max-age=60")]);
+        let cache = built(heeding(&place), &origin);
+        ask(&cache, get("/a")).await;
+        place.clock.advance(Duration::from_secs(10));
+        for (control, body) in [
+            ("max-age=10", "1"),
+            ("min-fresh=50", "1"),
+            ("max-age=9", "2"),
+            ("min-fresh=61", "3"),
+            ("no-cache", "4"),
+            ("", "4"),
+        ] {
+            let answer = ask(&cache, demanding(control)).await;
+            assert_eq!(answer.text(), body, "{control}");
+        }
+        let asked = ask(&cache, demanding("no-cache")).await;
+        assert_eq!(asked.cache_status(), "tower-keep;fwd=request;stored");
+        assert_eq!(asked.outcome, Some(Outcome::Miss));
+        assert_eq!(ask(&cache, get("/a")).await.text(), "5");
+    }
+}
+
+#[tokio::test]
+async fn no_cache_has_the_origin_confirm_what_has_a_validator() {
+    let place = Place::memory();
+    let origin = Origin::new(|request: Request<ScriptedBody>| async move {
+        let page = [("cache-control", "max-age=60"), ("etag", "\"v1\"")];
+        let mut answer = response(&page, ScriptedBody::full("page"));
+        if request.headers().get("if-none-match").is_some() {
+            *answer.status_mut() = StatusCode::NOT_MODIFIED;
+            *answer.body_mut() = ScriptedBody::empty();
+        }
+        Ok(answer)
+    });
+    let cache = built(heeding(&place), &origin);
+    ask(&cache, get("/a")).await;
+    for request in [
+        demanding("no-cache"),
+        request("GET", "/a", &[("pragma", "no-cache")]),
+    ] {
+        let renewed = ask(&cache, request).await;
+        assert_eq!((renewed.status.as_u16(), renewed.text()), (200, "page"));
+        assert_eq!(renewed.outcome, Some(Outcome::Revalidated));
+        let status = "tower-keep;fwd=request;fwd-status=304;stored";
+        assert_eq!(renewed.cache_status(), status);
+    }
+    assert_eq!(origin.calls(), 3);
+}
+
+#[tokio::test]
+async fn what_is_stale_answers_those_who_accept_it_unless_it_forbids_that() {
+    for (control, is_served) in [
+        ("max-age=60", true),
+        ("max-age=60, must-revalidate", false),
+        ("s-maxage=60", false),
+    ] {
+        let place = Place::memory();
+        let origin = Origin::new(move |_| {
+            let fields = [("cache-control", control), ("etag", "\"v1\"")];
+            let page = response(&fields, ScriptedBody::full("page"));
+            async move { Ok(page) }
+        });
+        let cache = built(heeding(&place), &origin);
+        ask(&cache, get("/a")).await;
+        place.clock.advance(Duration::from_secs(70));
+        let accepted = ask(&cache, demanding("max-stale=10")).await;
+        let is_stale = accepted.outcome == Some(Outcome::Stale);
+        assert_eq!(is_stale, is_served, "{control}");
+        assert_eq!(accepted.field("age") == Some("70"), is_served);
+        // It brings the new one for the others.
+        eventually(LONG, async || {
+            ask(&cache, get("/a")).await.outcome == Some(Outcome::Hit)
+        })
+        .await;
+        assert_eq!(origin.calls(), 2);
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_heeded_by_default_and_not_everybody_where_it_is_said_who() {
+    let place = Place::memory();
+    let by_default = place.layer();
+    let trusting = heeding(&place)
+        .name("trusting")
+        .heed_requests_when(|request| request.headers.contains_key("x-trusted"));
+    for (builder, calls) in [(by_default, 1), (trusting, 2)] {
+        let origin = counting(&[("cache-control", "max-age=60")]);
+        let cache = built(builder, &origin);
+        ask(&cache, get("/a")).await;
+        for control in ["no-cache", "max-age=0", "min-fresh=1000"] {
+            let hit = ask(&cache, demanding(control)).await;
+            assert_eq!(hit.outcome, Some(Outcome::Hit), "{control}");
+        }
+        let fields = [("cache-control", "no-cache"), ("x-trusted", "1")];
+        ask(&cache, request("GET", "/a", &fields)).await;
+        assert_eq!(origin.calls(), calls);
+    }
+}
+
+#[tokio::test]
+async fn what_would_not_do_is_not_had_with_only_if_cached() {
+    let place = Place::memory();
+    let origin = counting(&[("cache-control", "max-age=60")]);
+    let cache = built(heeding(&place), &origin);
+    ask(&cache, get("/a")).await;
+    let had = ask(&cache, demanding("only-if-cached, max-age=60")).await;
+    assert_eq!(had.status, StatusCode::OK);
+    let not_had = ask(&cache, demanding("only-if-cached, min-fresh=61")).await;
+    assert_eq!(not_had.status, StatusCode::GATEWAY_TIMEOUT);
+    assert_eq!(origin.calls(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_who_demand_at_once_make_one_request() {
+    let place = Place::memory();
+    let gate = Gate::opened();
+    let origin = gated(&gate, &[("cache-control", "max-age=60")]);
+    let cache = Arc::new(built(heeding(&place), &origin));
+    ask(&cache, get("/a")).await;
+    gate.close();
+    let mut asking = JoinSet::new();
+    for _ in 0..20 {
+        let cache = cache.clone();
+        asking.spawn(async move { ask(&cache, demanding("no-cache")).await });
+    }
+    eventually(LONG, async || origin.calls() == 2).await;
+    // Others are answered meanwhile.
+    assert_eq!(ask(&cache, get("/a")).await.text(), "1");
+    gate.open();
+    while let Some(answer) = asking.join_next().await {
+        // Who came after it had landed began another.
+        assert_ne!(answer.expect("no panic").text(), "1");
+    }
+}

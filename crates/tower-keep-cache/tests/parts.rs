@@ -1,0 +1,207 @@
+//! Parts that are stored as such (RFC 9111 §3.3, §3.4).
+
+mod common;
+
+use std::time::Duration;
+
+use http::{Request, StatusCode};
+use tower_keep_cache::{Cache, CachePolicy};
+use tower_keep_store::{Mode, Outcome};
+use tower_keep_test_support::{Origin, ScriptedBody};
+
+use self::common::*;
+
+const WHOLE: &str = "0123456789";
+
+/// Serves the part that is asked for, with these fields.
+fn parts(fields: &'static [(&'static str, &'static str)]) -> Origin<ScriptedBody> {
+    Origin::new(move |request: Request<ScriptedBody>| async move {
+        let range = request
+            .headers()
+            .get("range")
+            .and_then(|range| range.to_str().ok());
+        let Some((first, last)) =
+            range.and_then(|range| range.strip_prefix("bytes=")?.split_once('-'))
+        else {
+            return Ok(response(fields, ScriptedBody::full(WHOLE)));
+        };
+        let first: usize = first.parse().expect("a number");
+        let last = last.parse().unwrap_or(WHOLE.len() - 1);
+        let mut part = response(fields, ScriptedBody::full(&WHOLE[first..=last]));
+        *part.status_mut() = StatusCode::PARTIAL_CONTENT;
+        let place = format!("bytes {first}-{last}/10")
+            .parse()
+            .expect("a field value");
+        part.headers_mut().insert("content-range", place);
+        Ok(part)
+    })
+}
+
+fn cache(place: &Place, origin: &Origin<ScriptedBody>) -> Cache<Origin<ScriptedBody>> {
+    let layer = place.layer().policy(CachePolicy::rfc9111()).build();
+    service(&layer.expect("good options"), origin)
+}
+
+fn range(range: &str) -> Request<ScriptedBody> {
+    request("GET", "/a", &[("range", range)])
+}
+
+const TAGGED: &[(&str, &str)] = &[("cache-control", "max-age=60"), ("etag", "\"1\"")];
+
+#[tokio::test]
+async fn a_stored_part_answers_for_what_lies_within_it() {
+    for place in Place::both().await {
+        let origin = parts(TAGGED);
+        let here = cache(&place, &origin);
+        let miss = ask(&here, range("bytes=4-9")).await;
+        assert_eq!((miss.status.as_u16(), miss.text()), (206, "456789"));
+        assert_eq!(miss.cache_status(), "tower-keep;fwd=uri-miss;stored");
+        assert_eq!(miss.outcome, Some(Outcome::Miss));
+        place.written(1).await;
+        place.clock.advance(Duration::from_secs(5));
+        let mut caches = vec![here];
+        if place.server.is_some() {
+            let layer = tower_keep_cache::CacheLayer::builder(place.other_process().await);
+            let layer = layer.policy(CachePolicy::rfc9111()).build();
+            caches.push(service(&layer.expect("good options"), &origin));
+        }
+        for cache in caches {
+            for (asked, body, said) in [
+                ("bytes=4-9", "456789", "bytes 4-9/10"),
+                ("bytes=6-8", "678", "bytes 6-8/10"),
+                ("bytes=6-", "6789", "bytes 6-9/10"),
+                ("bytes=-1", "9", "bytes 9-9/10"),
+            ] {
+                let hit = ask(&cache, range(asked)).await;
+                assert_eq!((hit.status.as_u16(), hit.text()), (206, body), "{asked}");
+                assert_eq!(hit.outcome, Some(Outcome::Hit), "{asked}");
+                assert_eq!(hit.field("content-range"), Some(said));
+                assert_eq!(hit.field("age"), Some("5"));
+                assert_eq!(hit.field("content-length"), Some(&*body.len().to_string()));
+            }
+        }
+        assert_eq!(origin.calls(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_part_is_never_taken_for_the_whole_nor_for_another() {
+    let place = Place::memory();
+    let origin = parts(TAGGED);
+    let cache = cache(&place, &origin);
+    ask(&cache, range("bytes=4-9")).await;
+    let beyond = ask(&cache, range("bytes=2-5")).await;
+    assert_eq!(beyond.text(), "2345");
+    assert_eq!(beyond.cache_status(), "tower-keep;fwd=partial;stored");
+    let fields = [("range", "bytes=4-5"), ("if-range", "\"0\"")];
+    ask(&cache, request("GET", "/a", &fields)).await;
+    assert_eq!(origin.calls(), 3);
+    let whole = ask(&cache, get("/a")).await;
+    assert_eq!((whole.status.as_u16(), whole.text()), (200, WHOLE));
+    assert_eq!(ask(&cache, range("bytes=0-1")).await.text(), "01");
+    assert_eq!(origin.calls(), 4);
+}
+
+#[tokio::test]
+async fn parts_that_touch_become_the_whole_if_they_are_of_the_same() {
+    for (fields, is_joined) in [
+        (TAGGED, true),
+        (
+            &[("cache-control", "max-age=60"), ("etag", "W/\"1\"")],
+            false,
+        ),
+        (&[("cache-control", "max-age=60")], false),
+    ] {
+        for place in Place::both().await {
+            let origin = parts(fields);
+            let cache = cache(&place, &origin);
+            for part in ["bytes=6-9", "bytes=3-6", "bytes=0-2"] {
+                ask(&cache, range(part)).await;
+            }
+            let whole = ask(&cache, get("/a")).await;
+            assert_eq!((whole.status.as_u16(), whole.text()), (200, WHOLE));
+            assert_eq!(whole.outcome == Some(Outcome::Hit), is_joined, "{fields:?}");
+            assert_eq!(whole.field("content-range"), None);
+            if is_joined {
+                assert_eq!(whole.field("content-length"), Some("10"));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_joined_is_as_old_as_its_oldest_part() {
+    let place = Place::memory();
+    let origin = parts(TAGGED);
+    let layer = place.layer().policy(CachePolicy::rfc9111()).build();
+    let layer = layer.expect("good options");
+    let cache = service(&layer, &origin);
+    ask(&cache, range("bytes=0-4")).await;
+    let everything = layer.handle().invalidate_everything(Mode::Hard).await;
+    everything.expect("the embedded store");
+    ask(&cache, range("bytes=5-9")).await;
+    let whole = ask(&cache, get("/a")).await;
+    assert_eq!(whole.outcome, Some(Outcome::Miss));
+}
+
+#[tokio::test]
+async fn what_is_no_sound_part_is_passed_on_and_not_stored() {
+    for (place_said, body, length) in [
+        ("bytes 0-4/10", "0123", None),
+        ("bytes 0-4/10", "012345", None),
+        ("bytes 0-4/3", "01234", None),
+        ("bytes 0-4/10", "0123", Some("5")),
+        ("bytes */10", "01234", None),
+    ] {
+        let origin = Origin::new(move |_| async move {
+            let fields = [
+                ("cache-control", "max-age=60"),
+                ("content-range", place_said),
+            ];
+            let mut part = response(&fields, ScriptedBody::full(body));
+            *part.status_mut() = StatusCode::PARTIAL_CONTENT;
+            if let Some(length) = length {
+                let length = length.parse().expect("a field value");
+                part.headers_mut().insert("content-length", length);
+            }
+            Ok(part)
+        });
+        let cache = cache(&Place::memory(), &origin);
+        for _ in 0..2 {
+            let passed = ask(&cache, range("bytes=0-3")).await;
+            assert_eq!((passed.text(), passed.outcome), (body, Some(Outcome::Miss)));
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_but_parts_and_the_whole_is_stored_for_who_asks_for_a_part() {
+    for (status, outcome) in [
+        (416, Outcome::Miss),
+        (404, Outcome::Miss),
+        (200, Outcome::Hit),
+    ] {
+        let origin = Origin::new(move |_| async move {
+            let mut answer = response(TAGGED, ScriptedBody::full(WHOLE));
+            *answer.status_mut() = StatusCode::from_u16(status).expect("a status");
+            Ok(answer)
+        });
+        let cache = cache(&Place::memory(), &origin);
+        ask(&cache, range("bytes=0-3")).await;
+        assert_eq!(
+            ask(&cache, get("/a")).await.outcome,
+            Some(outcome),
+            "{status}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn who_would_be_satisfied_with_the_cache_only_is_told_so_of_parts_too() {
+    let origin = parts(TAGGED);
+    let cache = cache(&Place::memory(), &origin);
+    let fields = [("range", "bytes=0-3"), ("cache-control", "only-if-cached")];
+    let refused = ask(&cache, request("GET", "/a", &fields)).await;
+    assert_eq!(refused.status, StatusCode::GATEWAY_TIMEOUT);
+    assert_eq!(origin.calls(), 0);
+}
