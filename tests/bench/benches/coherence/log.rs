@@ -21,11 +21,12 @@ pub(crate) fn run(criterion: &mut Criterion, load: &Load) {
     let (stamp, now) = (log.stamp(), tokio::time::Instant::now());
     let ours: Vec<_> = (0..32).map(|number| tag("ours", number)).collect();
     let mut measure = |name: &str, ask: &dyn Fn()| {
-        criterion
-            .benchmark_group("log")
-            .bench_function(BenchmarkId::new(name, load.tasks()), |bencher| {
-                bencher.iter(ask)
-            });
+        criterion.benchmark_group("log").bench_function(
+            BenchmarkId::new(name, load.tasks()),
+            |bencher| {
+                bencher.iter(ask);
+            },
+        );
     };
     measure("generation", &|| {
         black_box(log.generation());

@@ -24,14 +24,16 @@ fn main() {
     report::print(&figures, &ROWS);
 }
 
+/// `keys-…` are asked for all over the place: what that costs among a million is that none of them is in the
+/// processor's caches. `one-of-…` is one and the same.
 const ROWS: [Row; 13] = [
     alone("log/generation", Target::None),
     alone("log/is-current", Target::None),
     row("log/verdict-of-1", "log/generation", Target::None),
     row("log/verdict-of-32", "log/verdict-of-1", Target::None),
-    row("first/with-log", "first/without-log", Throughput(0.95)),
-    row("first/tags-32", "first/tags-1", Throughput(0.95)),
-    row("first/keys-10000", "first/keys-1000", Throughput(0.9)),
+    row("first/with-log", "first/without-log", Throughput(0.9)),
+    row("first/tags-32", "first/tags-1", Throughput(0.9)),
+    row("first/keys-10000", "first/keys-1000", Target::None),
     row("first/keys-1000000", "first/keys-1000", Target::None),
     row("first/one-of-1000000", "first/one-of-1000", Throughput(0.9)),
     row("second/tags-32", "second/tags-1", Throughput(0.9)),
