@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn it_is_heard_told_paused_and_killed() {
-        let mut program = shell("echo listens on here; read line; echo told $line; sleep 100");
+        let mut program = shell("echo listens on here; read line; echo told $line; read line");
         assert_eq!(program.says("listens on "), "here");
         program.pause();
         program.tell("this");
