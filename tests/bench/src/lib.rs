@@ -5,8 +5,9 @@
 //! same bytes; or [`BareGet`], a handler that does one `GET` on a multiplexed connection and nothing
 //! else; or [`BareScript`], one that does one `EVALSHA`; or [`BarePipeline`], one that reads one hash.
 //!
-//! - `cargo bench -p tower-keep-bench` runs everything; `--bench cache`, `--bench rate_limit`,
-//!   `--bench session` and `--bench hit_rate` the services in process, `--bench lease` several of them, `--bench http` the same over sockets, and beside them what else there is. All
+//! - `cargo bench -p tower-keep-bench` runs everything; `--bench cache`, `--bench coherence`, `--bench rate_limit`,
+//!   `--bench session` and `--bench hit_rate` the services in process, `--bench lease` several of them, `--bench http`
+//!   the same over sockets, and beside them what else there is. All
 //!   end with a table that has the targets beside the figures. The machine should be quiet: the two
 //!   columns of a row were measured one after the other.
 //! - `cargo bench -p tower-keep-bench --bench cache -- first-level` runs what has that in its name; so

@@ -1,16 +1,8 @@
-use std::{
-    env,
-    io::{BufRead, BufReader, Read},
-    net::SocketAddr,
-    path::Path,
-    process::{Child, ChildStderr, Command, ExitStatus, Stdio},
-    sync::{Arc, Mutex, PoisonError},
-    thread,
-};
+use std::{env, net::SocketAddr, path::Path, process::ExitStatus};
 
 use clap::Parser;
 use dashboard::Limits;
-use rustix::process::{Pid, Signal, kill_process};
+use tower_keep_test_support::Program;
 
 use crate::{Client, Hiring};
 
@@ -20,9 +12,8 @@ use crate::{Client, Hiring};
 /// That runs what the binary `dashboard` runs, with the same options.
 #[derive(Debug)]
 pub struct Process {
-    child: Child,
+    program: Program,
     address: SocketAddr,
-    said: Arc<Mutex<String>>,
 }
 
 /// Runs the application if this process was started for it.
@@ -76,32 +67,14 @@ impl Process {
             "--limit-per-second",
             &limit,
         ];
-        let mut child = Command::new(env::current_exe().expect("this program has a path"))
-            .args([test, "--exact", "--ignored", "--nocapture"])
-            .env(OPTIONS, options.join("\n"))
-            .envs(variables.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("this program can be started again");
-        let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
-        let mut said = String::new();
-        let address = loop {
-            let start = said.len();
-            let read = stderr.read_line(&mut said).expect("it writes text");
-            if let Some(address) = address_in(&said[start..]) {
-                break address;
-            }
-            assert_ne!(read, 0, "the application ended at its start:\n{said}");
-        };
-        let said = Arc::new(Mutex::new(said));
-        listen(stderr, said.clone());
-        Self {
-            child,
-            address,
-            said,
-        }
+        let program = Program::this(test).env(OPTIONS, options.join("\n"));
+        let program = variables
+            .iter()
+            .fold(program, |program, (name, value)| program.env(name, value));
+        let mut program = program.hear_errors().start();
+        let url = program.says("open http://");
+        let address = url.trim_end_matches('/').parse().expect("an address");
+        Self { program, address }
     }
 
     /// Where it listens.
@@ -118,8 +91,7 @@ impl Process {
     /// All that it wrote to its standard error.
     #[must_use]
     pub fn said(&self) -> String {
-        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        said.clone()
+        self.program.said()
     }
 
     /// Asks it to stop (`SIGTERM`), and waits until it has.
@@ -128,34 +100,8 @@ impl Process {
     ///
     /// If it cannot be asked.
     pub fn stop(&mut self) -> ExitStatus {
-        kill_process(Pid::from_child(&self.child), Signal::TERM).expect("our own child");
-        self.child.wait().expect("our own child")
+        self.program.stop()
     }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn address_in(line: &str) -> Option<SocketAddr> {
-    let (_, url) = line.split_once("open http://")?;
-    url.trim_end().trim_end_matches('/').parse().ok()
-}
-
-/// Keeps reading, so that the process never waits for a full pipe.
-fn listen(mut stderr: BufReader<ChildStderr>, said: Arc<Mutex<String>>) {
-    thread::spawn(move || {
-        let mut bytes = [0; 1024];
-        while let Ok(length @ 1..) = stderr.read(&mut bytes) {
-            let text = String::from_utf8_lossy(&bytes[..length]);
-            said.lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push_str(&text);
-        }
-    });
 }
 
 /// The application's arguments, one a line.

@@ -9,6 +9,7 @@
 //!   restarted, and says which commands it ran.
 //! - [`PostgresServer`]: a `postgres` process, where PostgreSQL is installed.
 //! - [`TcpProxy`]: stands in front of an address and breaks the connections through it.
+//! - [`Program`]: a process of its own that can be heard, told, paused and killed.
 //! - [`Origin`]: a service that counts, records, and answers as scripted.
 //! - [`ScriptedBody`]: a body made of frames, trailers, errors and gates; `Send`, not `Sync`.
 //! - [`Gate`] and [`eventually`]: waiting without sleeping.
@@ -23,6 +24,7 @@ mod gate;
 mod heard;
 mod origin;
 mod postgres_server;
+mod program;
 mod random;
 mod redis_server;
 mod seed;
@@ -35,6 +37,7 @@ pub use self::{
     heard::Heard,
     origin::{InFlight, InFlightGuard, Origin, OriginError, OriginFuture, Seen},
     postgres_server::PostgresServer,
+    program::{Builder as ProgramBuilder, Program},
     random::Random,
     redis_server::{Builder as RedisServerBuilder, RedisServer, Reply},
     seed::seed,

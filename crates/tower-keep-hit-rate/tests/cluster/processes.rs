@@ -4,15 +4,15 @@ use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
     env,
-    io::{BufRead, BufReader, Write},
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     time::Duration,
 };
 
 use tokio::time::Instant;
 use tower_keep_hit_rate::{Cluster, Outcomes};
 use tower_keep_store::Outcome;
-use tower_keep_test_support::{Direction, Random, RedisServer, TcpProxy, eventually, seed};
+use tower_keep_test_support::{
+    Direction, Program, Random, RedisServer, TcpProxy, eventually, seed,
+};
 
 use crate::tools::{LONG, Process, keys};
 
@@ -36,26 +36,16 @@ type Truth = BTreeMap<(&'static str, &'static str), u64>;
 
 /// A child of this process, killed on drop, and what it has counted.
 struct Counter {
-    child: Child,
-    orders: ChildStdin,
-    answers: BufReader<ChildStdout>,
+    program: Program,
     truth: Truth,
 }
 
 impl Counter {
     fn start(address: &TcpProxy) -> Self {
         let name = "processes::a_process_that_counts";
-        let mut child = Command::new(env::current_exe().expect("this program has a path"))
-            .args([name, "--exact", "--ignored", "--nocapture"])
-            .env(SERVER, format!("redis://{}", address.address()))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("this program can be started again");
+        let url = format!("redis://{}", address.address());
         let mut counter = Self {
-            orders: child.stdin.take().expect("a pipe"),
-            answers: BufReader::new(child.stdout.take().expect("a pipe")),
-            child,
+            program: Program::this(name).env(SERVER, url).start(),
             truth: Truth::new(),
         };
         counter.wait();
@@ -68,30 +58,17 @@ impl Counter {
         let many = random.size(50);
         // Before it does: it is never more than the truth.
         *self.truth.entry((class, outcome)).or_default() += many;
-        writeln!(self.orders, "{class} {outcome} {many}").expect("it listens");
+        self.program.tell(&format!("{class} {outcome} {many}"));
         self.wait();
     }
 
     fn wait(&mut self) {
-        let mut line = String::new();
-        while !line.ends_with("done\n") {
-            line.clear();
-            let read = self.answers.read_line(&mut line).expect("text");
-            assert_ne!(read, 0, "it ended");
-        }
+        self.program.says("done");
     }
 
     /// `SIGKILL`.
     fn kill(&mut self) {
-        self.child.kill().expect("our own child");
-        self.child.wait().expect("our own child");
-    }
-}
-
-impl Drop for Counter {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.program.kill();
     }
 }
 

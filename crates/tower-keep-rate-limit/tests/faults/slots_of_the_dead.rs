@@ -1,11 +1,6 @@
 //! Slots of processes that die, or cannot be heard of any more.
 
-use std::{
-    env,
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{env, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -13,7 +8,7 @@ use http_body_util::Full;
 use tower::{Layer, ServiceExt};
 use tower_keep_rate_limit::{Quota, RateLimit, RateLimitLayer, ResponseBody};
 use tower_keep_store::Clock;
-use tower_keep_test_support::{Origin, RedisServer, ScriptedBody, TcpProxy, eventually};
+use tower_keep_test_support::{Origin, Program, RedisServer, ScriptedBody, TcpProxy, eventually};
 
 use crate::{
     common::{LONG, START, builder, from, limited, status},
@@ -43,31 +38,12 @@ async fn hold(layer: &RateLimitLayer, many: usize) -> Vec<Response<ResponseBody<
     open
 }
 
-/// A child of this process, killed on drop.
-struct Holder(Child);
-
-impl Holder {
-    /// Starts it, and waits until it holds the slots.
-    fn start(server: &RedisServer) -> Self {
-        let name = "slots_of_the_dead::a_process_that_holds_slots";
-        let mut child = Command::new(env::current_exe().expect("this program has a path"))
-            .args([name, "--exact", "--ignored", "--nocapture"])
-            .env(SERVER, server.url())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("this program can be started again");
-        let said = BufReader::new(child.stdout.take().expect("a pipe"));
-        let holds = |line: std::io::Result<String>| line.expect("text").ends_with("holds");
-        assert!(said.lines().any(holds), "it ended at its start");
-        Self(child)
-    }
-}
-
-impl Drop for Holder {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// Starts a process that holds the slots, and waits until it does.
+fn holder(server: &RedisServer) -> Program {
+    let name = "slots_of_the_dead::a_process_that_holds_slots";
+    let mut holder = Program::this(name).env(SERVER, server.url()).start();
+    holder.says("holds");
+    holder
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,7 +62,7 @@ async fn a_process_that_holds_slots() {
 async fn the_slots_of_a_process_that_was_killed_are_free_after_thirty_seconds() {
     let server = RedisServer::start();
     let clock = Clock::manual(START);
-    let holder = Holder::start(&server);
+    let holder = holder(&server);
     let (service, _) = limited(&slots(&server.url(), &clock));
     assert_eq!(status(&service, "m").await, StatusCode::TOO_MANY_REQUESTS);
     drop(holder);

@@ -1,47 +1,31 @@
 //! The site as a process of its own: this very test program, started again.
 
-use std::{
-    env,
-    io::{BufRead, BufReader},
-    net::SocketAddr,
-    process::{Child, Command, Stdio},
-};
+use std::{env, net::SocketAddr};
 
 use tokio::net::TcpListener;
 use tower_keep_session::SessionLayer;
 use tower_keep_store::Store;
-use tower_keep_test_support::{RedisServer, eventually};
+use tower_keep_test_support::{Program, RedisServer, eventually};
 
 use crate::{common::LONG, site::site, visitor::Visitor};
 
 /// Killed on drop, as `kill -9` does it.
 #[derive(Debug)]
 pub(crate) struct Process {
-    child: Child,
+    program: Program,
     pub(crate) address: SocketAddr,
 }
 
 impl Process {
     pub(crate) fn start(server: &RedisServer) -> Self {
         let name = "process::a_process_that_runs_the_site";
-        let mut child = Command::new(env::current_exe().expect("this program has a path"))
-            .args([name, "--exact", "--ignored", "--nocapture"])
-            .env(SERVER, server.url())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("this program can be started again");
-        let said = BufReader::new(child.stdout.take().expect("a pipe"));
-        let lines = said.lines().map(|line| line.expect("text"));
-        let address = lines
-            .filter_map(|line| line.split_once(LISTENS)?.1.parse().ok())
-            .next()
-            .expect("it ended at its start");
-        Self { child, address }
+        let mut program = Program::this(name).env(SERVER, server.url()).start();
+        let address = program.says(LISTENS).parse().expect("an address");
+        Self { program, address }
     }
 
     pub(crate) fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.program.kill();
     }
 
     /// Waits until so many requests wait at its gate.
@@ -59,12 +43,6 @@ impl Process {
     /// Lets them go on.
     pub(crate) async fn open(&self) {
         Visitor::default().post(self.address, "/open").await;
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.kill();
     }
 }
 

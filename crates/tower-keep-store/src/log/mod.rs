@@ -14,7 +14,8 @@
 //! time to live of a day that every process renews. Records count from 1 without a hole, and each repeats a random
 //! number of the one before: a process that missed something, or whose server came back with another
 //! history, notices at the next record or the next heartbeat (four a second) and starts a new *epoch*,
-//! in which no older entry is usable. A lost log costs misses.
+//! in which no older entry is usable. A lost log costs misses. A log of another epoch that does not go on from
+//! what a process has applied is never taken over: it may be an older one, come back with its server.
 //!
 //! A record that cannot be written now (Redis is down) waits in this process, which refuses the
 //! entries concerned meanwhile, and is written when Redis is back. Writing a record twice is harmless.

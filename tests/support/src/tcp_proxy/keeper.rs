@@ -15,6 +15,7 @@ pub(super) enum Order {
     Hang,
     Refuse,
     Resume,
+    LeadTo(SocketAddr),
 }
 
 /// An order, and where to say that it was carried out.
@@ -70,6 +71,10 @@ impl Keeper {
             Order::Hang => self.rules.flow.close(),
             Order::Refuse => {
                 self.listener = None;
+                self.links.shutdown().await;
+            }
+            Order::LeadTo(upstream) => {
+                self.upstream = upstream;
                 self.links.shutdown().await;
             }
             Order::Resume => {

@@ -86,6 +86,11 @@ impl TcpProxy {
         self.order(Order::Resume).await;
     }
 
+    /// Closes all connections; new ones lead to another address, as after a fail-over.
+    pub async fn lead_to(&self, upstream: impl Into<SocketAddr>) {
+        self.order(Order::LeadTo(upstream.into())).await;
+    }
+
     async fn order(&self, order: Order) {
         let (done, carried_out) = oneshot::channel();
         let sent = self.orders.send((order, done));

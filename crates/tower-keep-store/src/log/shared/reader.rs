@@ -8,7 +8,7 @@ use std::{
 use redis::{
     ErrorKind, RedisResult, Value,
     aio::MultiplexedConnection,
-    streams::{StreamId, StreamReadReply},
+    streams::{StreamId, StreamRangeReply, StreamReadReply},
 };
 use tokio::time::{Instant, timeout};
 
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::log::{
     record::{Content, Record},
-    table::{Gap, Table},
+    table::{Gap, Stamp, Table},
 };
 
 /// What outlives a connection.
@@ -94,15 +94,14 @@ async fn follow(
     loop {
         if idle || !log.is_current() || is_due(compared, HEARTBEAT) {
             compared = Some(Instant::now());
-            match compare_ends(log, cursor, &mut connection).await? {
+            match compare_ends(log, &mut connection).await? {
                 Ends::Meet(position) => (cursor, state.is_provisional) = (position, false),
                 Ends::ReadFrom(position) => cursor = position,
-                Ends::Apart if state.is_provisional => {
+                Ends::Apart { .. } if state.is_provisional => {
                     (cursor, state.is_provisional) = (start_over(log, &mut state.forgotten), false);
                 }
-                Ends::Apart => {
+                Ends::Apart { epoch } => {
                     tracing::warn!("the invalidation log lost records: a new epoch begins");
-                    let epoch = log.folded.read().stamp().epoch;
                     cursor = begin_epoch(log, epoch, &mut connection).await?;
                 }
             }
@@ -189,16 +188,12 @@ enum Ends {
     Meet(u64),
     /// There is more to be read behind this one.
     ReadFrom(u64),
-    /// They have different histories.
-    Apart,
+    /// They have different histories. The server's is of this epoch, which must end.
+    Apart { epoch: u64 },
 }
 
 /// Holds the end of the server's log against what was applied.
-async fn compare_ends(
-    log: &Shared,
-    cursor: u64,
-    connection: &mut MultiplexedConnection,
-) -> RedisResult<Ends> {
+async fn compare_ends(log: &Shared, connection: &mut MultiplexedConnection) -> RedisResult<Ends> {
     let sent = Instant::now();
     let head = in_time(Append::NOTHING.send(&log.name, connection)).await?;
     let (applied, nonce) = {
@@ -209,19 +204,41 @@ async fn compare_ends(
         log.was_current_at(sent);
         return Ok(Ends::Meet(applied.position));
     }
+    let apart = Ends::Apart {
+        epoch: head.at.epoch,
+    };
     if applied.epoch == head.at.epoch {
         return Ok(match applied.position < head.at.position {
             true => Ends::ReadFrom(applied.position),
-            false => Ends::Apart,
+            false => apart,
         });
     }
-    if cursor >= head.at.position {
-        // Another life of the log, shorter than the one that was followed: read it from the start.
-        // Until that is done the table knows less than it did.
-        log.current.store(0, Ordering::Release);
-        return Ok(Ends::ReadFrom(0));
+    if applied.epoch != 0 && !goes_on(log, applied, nonce, connection).await? {
+        // Another life of the log. It may be an older one that came back with its server, and know less
+        // than is known here.
+        return Ok(apart);
     }
-    Ok(Ends::ReadFrom(cursor))
+    Ok(Ends::ReadFrom(applied.position))
+}
+
+/// Whether the server's log goes on behind the last record that was applied.
+async fn goes_on(
+    log: &Shared,
+    applied: Stamp,
+    nonce: u64,
+    connection: &mut MultiplexedConnection,
+) -> RedisResult<bool> {
+    let next = applied.position + 1;
+    let mut range = redis::cmd("XRANGE");
+    range.arg(&log.name);
+    range.arg(format!("{}-0", applied.position));
+    range.arg(format!("{next}-0"));
+    let reply: StreamRangeReply = in_time(range.query_async(connection)).await?;
+    let records = reply.ids.iter().filter_map(parse);
+    Ok(records.into_iter().any(|record| match record.position {
+        position if position == next => record.previous == nonce,
+        _ => record.nonce == nonce,
+    }))
 }
 
 fn is_due(last: Option<Instant>, interval: Duration) -> bool {
