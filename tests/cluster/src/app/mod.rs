@@ -35,7 +35,7 @@ use axum::{
 };
 use clap::Parser;
 use tokio::net::TcpListener;
-use tower_keep_cache::{CacheHandle, CacheLayer, Class, Classes, ObjectCache};
+use tower_keep_cache::{CacheHandle, CacheLayer, CacheLayerBuilder, Class, Classes, ObjectCache};
 use tower_keep_store::{Consistency, Store};
 
 use self::origin::Origin;
@@ -59,6 +59,9 @@ pub struct Options {
     /// Look at the log's end before anything stored is used.
     #[arg(long)]
     pub strict: bool,
+    /// One fetch for all processes, with a lease of so many milliseconds.
+    #[arg(long)]
+    pub lease: Option<u64>,
     /// The deadline of a step of the store, in milliseconds.
     #[arg(long, default_value_t = 250)]
     pub deadline: u64,
@@ -96,13 +99,18 @@ fn router(options: &Options) -> Router {
         .deadline(Duration::from_millis(options.deadline))
         .connect(&options.store)
         .expect("a good URL");
-    let layer = CacheLayer::builder(store.clone())
-        .classes(classes())
+    let lease = options.lease.map(Duration::from_millis);
+    let builder = CacheLayer::builder(store.clone())
+        .classes(classes(lease))
         .patience(Duration::from_millis(options.patience))
         .consistency(match options.strict {
             true => Consistency::Strict,
             false => Consistency::Eventual,
-        })
+        });
+    // Of which class a page is, only its response says.
+    let layer = lease
+        .into_iter()
+        .fold(builder, CacheLayerBuilder::lease)
         .build()
         .expect("options that go together");
     let handle = layer.handle();
@@ -130,8 +138,11 @@ fn router(options: &Options) -> Router {
 }
 
 /// Lifetimes that no test outlives.
-fn classes() -> Classes {
-    let class = || Class::fresh_for(Duration::from_secs(3600));
+fn classes(lease: Option<Duration>) -> Classes {
+    let class = || {
+        let class = Class::fresh_for(Duration::from_secs(3600));
+        lease.into_iter().fold(class, Class::lease)
+    };
     let classes = Classes::new()
         .class(OBJECTS, class())
         .class(SECOND, class().first_level(false));
