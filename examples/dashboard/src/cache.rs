@@ -182,7 +182,7 @@ impl Caches {
 }
 
 /// For what is still on its way into the store when the last request is answered.
-const LAST_CALL: Duration = Duration::from_secs(5);
+const LAST_CALL: Duration = Duration::from_secs(2);
 
 const MINUTE: Duration = Duration::from_secs(60);
 
