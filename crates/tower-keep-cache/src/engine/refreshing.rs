@@ -41,6 +41,12 @@ impl<V: Value> Engine<V> {
         self.flights.lead(&[flight, b"r"].concat())
     }
 
+    /// The lead of a fetch that goes on after this entry has stood in: followed, unless somebody else is.
+    pub(crate) fn lead_on(&self, entry: &Entry<V>, flight: &[u8]) -> Lead<V> {
+        let followed = self.lead_refresh(entry, flight);
+        followed.unwrap_or_else(|| self.flights.lead_nobody(flight))
+    }
+
     /// Puts the next refresh of this entry off.
     pub(crate) fn pause(&self, entry: &Entry<V>, now: Timestamp) {
         self.throttle.pause(entry, now);

@@ -1,11 +1,13 @@
 //! The way of a request for which this process would fetch: unless another one does.
 
+use std::sync::Arc;
+
 use http::{Request, Response};
 use http_body::Body;
-use tower_keep_store::Moment;
+use tower_keep_store::{Moment, Outcome};
 use tower_service::Service;
 
-use super::{Fetch, Heeded, Way};
+use super::{Fetch, Heeded, Way, timed};
 use crate::{
     engine::{
         entry::Entry,
@@ -37,7 +39,12 @@ where
             return Some(self.lead_or_alone(lead));
         };
         loop {
-            match contest.turn().await {
+            let waiting = timed::wait(&self.shared, self.fallback.as_ref(), contest.turn());
+            let turn = match waiting.await {
+                Ok(turn) => turn,
+                Err(stale) => return Some(self.wait_no_longer(lead, stale)),
+            };
+            match turn {
                 Turn::Fetch(lease) => {
                     if let Some(lead) = &mut lead {
                         lead.hold(lease);
@@ -53,7 +60,17 @@ where
                         }
                         return Some(Way::Answer(entry, source.outcome()));
                     }
-                    match self.heed(looked.found, &mut lead, elsewhere) {
+                    let is_new = looked.seen.is_some_and(|seen| contest.would_see(seen));
+                    let known = self.known.clone();
+                    let source = |entry: &Entry<Stored>| {
+                        let is_known =
+                            known.is_some_and(|known| known.meta.is_same_fetch(&entry.meta));
+                        match is_new && !is_known {
+                            true => elsewhere(entry),
+                            false => Source::Store(Moment::elsewhere(entry.meta.stamp)),
+                        }
+                    };
+                    match self.heed(looked.found, &mut lead, source) {
                         Heeded::Go(way) => return Some(way),
                         Heeded::Again => return None,
                         Heeded::Miss => {}
@@ -74,6 +91,16 @@ where
                 }
             }
         }
+    }
+
+    /// The other process takes too long: what is stale answers all who wait here. For a moment nobody waits again.
+    fn wait_no_longer(&self, lead: Option<Lead<Stored>>, stale: Arc<Entry<Stored>>) -> Way {
+        let engine = &self.shared.engine;
+        engine.pause(&stale, engine.now());
+        if let Some(lead) = lead {
+            lead.land(stale.clone(), Source::Stale);
+        }
+        Way::Answer(stale, Outcome::Stale)
     }
 
     /// Leads for all processes, unless another refreshes it already: what that brings is found in the store.

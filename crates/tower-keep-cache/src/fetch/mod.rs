@@ -272,7 +272,7 @@ where
 
     /// Nothing means: look again.
     async fn follow(&mut self, follow: Follow<Stored>) -> Option<Way> {
-        let waiting = timed::wait(&self.shared, self.fallback.as_ref(), follow);
+        let waiting = timed::wait(&self.shared, self.fallback.as_ref(), follow.wait());
         let ending = match waiting.await {
             Ok(ending) => ending,
             Err(stale) => return Some(Way::Answer(stale, Outcome::Stale)),
@@ -318,28 +318,36 @@ where
         &mut self,
         found: Option<(Arc<Entry<Stored>>, Usability)>,
         lead: &mut Option<Lead<Stored>>,
-        source: impl Fn(&Entry<Stored>) -> Source,
+        source: impl FnOnce(&Entry<Stored>) -> Source,
     ) -> Heeded {
         let Some((entry, usability)) = found else {
             return Heeded::Miss;
         };
-        let usability = self.judge(&entry, usability);
+        let (by_any, source) = (usability, source(&entry));
+        let usability = match (by_any, source) {
+            // There is nothing better, whatever is demanded.
+            (Usability::Fresh, Source::Origin(_)) => by_any,
+            _ => self.judge(&entry, by_any),
+        };
         Heeded::Go(match (&entry.value, usability) {
             (Stored::Response(_), _) if !admits(&entry, &self.request.lookup) => {
                 Way::Alone(Forward::Bypass)
             }
             (Stored::Response(_), Usability::Fresh) => {
-                let (engine, source) = (&self.shared.engine, source(&entry));
+                let engine = &self.shared.engine;
                 let is_due = lead.is_some() && engine.is_due(&entry, engine.now());
-                self.answered(entry, source.outcome(), source, lead.take(), is_due)
+                self.answered(entry, source.outcome(), Some(source), lead.take(), is_due)
             }
             (Stored::Response(_), Usability::Stale) => {
                 let is_due = self.may_refresh(&entry);
-                self.answered(entry, Outcome::Stale, Source::Stale, lead.take(), is_due)
+                // What this request accepts those who wait need not.
+                let for_all = (by_any == Usability::Stale).then_some(Source::Stale);
+                self.answered(entry, Outcome::Stale, for_all, lead.take(), is_due)
             }
             // The origin failed a moment ago: it is left alone for a while.
             (Stored::Response(_), Usability::OnError) if !self.may_refresh(&entry) => {
-                self.answered(entry, Outcome::Stale, Source::Stale, lead.take(), false)
+                let for_all = Some(Source::Stale);
+                self.answered(entry, Outcome::Stale, for_all, lead.take(), false)
             }
             (Stored::Response(_), Usability::OnError | Usability::Expired) => {
                 self.note_past(entry, usability);
@@ -351,19 +359,23 @@ where
         })
     }
 
-    /// By what the store had, for all who wait; who led refreshes it if that is due.
+    /// By what the store had, for all who wait if it comes from somewhere for them; who led refreshes it if that
+    /// is due.
     fn answered(
         &self,
         entry: Arc<Entry<Stored>>,
         outcome: Outcome,
-        source: Source,
+        for_all: Option<Source>,
         lead: Option<Lead<Stored>>,
         is_due: bool,
     ) -> Way {
         let Some(lead) = lead else {
             return Way::Answer(entry, outcome);
         };
-        lead.land(entry.clone(), source);
+        match for_all {
+            Some(source) => lead.land(entry.clone(), source),
+            None => drop(lead),
+        }
         let refreshes = is_due && refreshes(&entry, &self.request);
         let flight = flight_key(&self.found.key, &self.request.lookup);
         let engine = &self.shared.engine;

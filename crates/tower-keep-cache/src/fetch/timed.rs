@@ -11,11 +11,7 @@ use tower_keep_store::Outcome;
 use super::{asking::Asking, tell};
 use crate::{
     body::ResponseBody,
-    engine::{
-        background::Task,
-        entry::Entry,
-        flight::{Ending, Follow, Lead},
-    },
+    engine::{background::Task, entry::Entry, flight::Lead},
     http::{answer, entry::Stored},
     shared::{Shared, flight_key},
 };
@@ -72,10 +68,11 @@ impl Asking {
             return;
         };
         let background = engine.background.clone();
-        let end = hard.unwrap_or_else(|| Instant::now() + self.shared.patience);
+        let left = |hard: Instant| hard.saturating_duration_since(Instant::now());
+        let left = hard.map_or(self.shared.patience, left);
         background.spawn(Task::Refresh, async move {
             let _permit = permit;
-            let answered = timeout_at(end, call).await;
+            let answered = timeout(left, call).await;
             // The body, dropped, is read to its end; then the new entry takes the stale one's place.
             drop(self.conclude(answered));
         });
@@ -120,7 +117,7 @@ impl Asking {
         if stale.is_some() {
             let flight = flight_key(&self.key, &self.lookup);
             let entry = self.fallback.as_ref()?;
-            self.lead = self.shared.engine.lead_refresh(entry, &flight);
+            self.lead = Some(self.shared.engine.lead_on(entry, &flight));
         }
         // The fetch goes on, for the other processes too.
         if let Some(lead) = &mut self.lead {
@@ -133,14 +130,14 @@ impl Asking {
     }
 }
 
-/// Waits for what another fetches, if something stale could answer not longer than for the origin; then that
-/// does.
-pub(super) async fn wait(
+/// Waits for what another fetches, here or in another process; if something stale could answer not longer than
+/// for the origin: then that does.
+pub(super) async fn wait<T>(
     shared: &Shared,
     stale: Option<&Arc<Entry<Stored>>>,
-    follow: Follow<Stored>,
-) -> Result<Ending<Stored>, Arc<Entry<Stored>>> {
-    let mut ending = pin!(follow.wait());
+    ending: impl Future<Output = T>,
+) -> Result<T, Arc<Entry<Stored>>> {
+    let mut ending = pin!(ending);
     let soft = stale.and_then(|stale| shared.timeouts(Some(stale)).soft);
     if let (Some(stale), Some(soft)) = (stale, soft) {
         if let Ok(ending) = timeout(soft, &mut ending).await {

@@ -1,7 +1,10 @@
 //! The way of a value that this process would load: unless another one does.
 
+use std::pin::pin;
+
 use serde::{Serialize, de::DeserializeOwned};
-use tower_keep_store::Moment;
+use tokio::time::timeout;
+use tower_keep_store::{Moment, Outcome};
 
 use super::{Found, ObjectCache, Refreshing, Way, value::Object};
 use crate::engine::{
@@ -30,7 +33,16 @@ where
             return Way::Load(Some(lead), fallback);
         };
         loop {
-            match contest.turn().await {
+            let turn = match self.wait(fallback.as_ref(), contest.turn()).await {
+                Ok(turn) => turn,
+                // For a moment nobody waits again.
+                Err(stale) => {
+                    self.engine.pause(&stale, self.engine.now());
+                    lead.land(stale.clone(), Source::Stale);
+                    return Way::Answer(stale, Outcome::Stale);
+                }
+            };
+            match turn {
                 Turn::Fetch(lease) => {
                     lead.hold(lease);
                     return Way::Load(Some(lead), fallback);
@@ -60,6 +72,26 @@ where
                 }
             }
         }
+    }
+
+    /// Waits for what another loads, here or in another process; if something stale could answer not longer than
+    /// the soft time-out: then that does.
+    pub(super) async fn wait<E>(
+        &self,
+        stale: Option<&Found<T>>,
+        ending: impl Future<Output = E>,
+    ) -> Result<E, Found<T>> {
+        let mut ending = pin!(ending);
+        if let (Some(stale), Some(soft)) = (stale, self.class.class.timeouts.soft) {
+            if let Ok(ending) = timeout(soft, &mut ending).await {
+                return Ok(ending);
+            }
+            let engine = &self.engine;
+            if stale.may_bridge(engine.log(), engine.now()) {
+                return Err(stale.clone());
+            }
+        }
+        Ok(ending.await)
     }
 
     /// Refreshes for all processes, unless another one does: what that brings is found in the store.

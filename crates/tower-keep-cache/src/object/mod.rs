@@ -360,7 +360,11 @@ where
                 }
                 Joined::Following(follow) => follow,
             };
-            match follow.wait().await {
+            let ending = match self.wait(fallback.as_ref(), follow.wait()).await {
+                Ok(ending) => ending,
+                Err(stale) => return Way::Answer(stale, Outcome::Stale),
+            };
+            match ending {
                 Ending::Landed(entry, source) if source.may_answer(&entry, engine.log(), asked) => {
                     return Way::Answer(entry, source.outcome());
                 }

@@ -62,6 +62,11 @@ impl Contest {
         self.seen = seen;
     }
 
+    /// Whether that would be another one.
+    pub(crate) fn would_see(&self, seen: Seen) -> bool {
+        self.seen != seen
+    }
+
     /// Asks once. Nothing means that another fetches.
     pub(crate) async fn try_once(&mut self) -> Option<Turn> {
         self.ask().await.ok()

@@ -1,0 +1,307 @@
+//! Origins that take their time, fetched from by one process for all: each store of its own is a process in
+//! miniature, all on one Redis.
+
+mod common;
+
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::time::timeout;
+use tower_keep_cache::{Cache, CacheLayer, CachePolicy, Class, Classes, ObjectCache};
+use tower_keep_store::{Outcome, Store};
+use tower_keep_test_support::{Gate, Origin, RedisServer, Reply, ScriptedBody, eventually};
+
+use self::common::*;
+
+const SHORT: Duration = Duration::from_millis(20);
+
+/// So long that nobody in these tests takes over because it has run out.
+const NEVER_OUT: Duration = Duration::from_secs(300);
+
+/// Fresh for 10 s, and for 10 minutes more if the origin fails.
+fn class() -> Class {
+    Class::fresh_for(Duration::from_secs(10))
+        .stale_if_error(Duration::from_secs(600))
+        .soft_timeout(SHORT)
+        .lease(NEVER_OUT)
+}
+
+async fn process(
+    place: &Place,
+    origin: &Origin<ScriptedBody>,
+    class: Class,
+) -> Cache<Origin<ScriptedBody>> {
+    let layer = CacheLayer::builder(place.other_process().await)
+        .patience(NEVER_OUT)
+        .classes(Classes::new().class("page", class))
+        .class("page");
+    service(&layer.build().expect("good options"), origin)
+}
+
+fn server(place: &Place) -> &RedisServer {
+    place.server.as_ref().expect("a place on Redis")
+}
+
+fn names(server: &RedisServer, pattern: &str) -> Vec<String> {
+    match server.command(&["KEYS", pattern]) {
+        Reply::Array(Some(names)) => names.iter().filter_map(Reply::text).collect(),
+        other => panic!("a list, not {other:?}"),
+    }
+}
+
+fn leases(place: &Place) -> usize {
+    let count = |pattern| names(server(place), pattern).len();
+    count("keep:cl:*") + count("keep:ol:*")
+}
+
+async fn in_time(asking: impl Future<Output = Answer>) -> Answer {
+    timeout(LONG, asking).await.expect("nobody waits so long")
+}
+
+/// What answers, and that it is the stale one.
+fn stale(answer: &Answer) -> bool {
+    (answer.text(), answer.outcome) == ("1", Some(Outcome::Stale))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_one_process_fetches_on_no_other_waits_longer_or_calls_the_origin() {
+    for first_level in [true, false] {
+        let place = Place::redis().await;
+        let gate = Gate::opened();
+        let origin = gated(&gate, &[]);
+        let class = class().first_level(first_level);
+        let one = process(&place, &origin, class.clone()).await;
+        let two = process(&place, &origin, class).await;
+        ask(&one, get("/a")).await;
+        place.written(2).await;
+        assert_eq!(ask(&two, get("/a")).await.text(), "1");
+        place.clock.advance(Duration::from_secs(15));
+        gate.close();
+        assert!(stale(&in_time(ask(&one, get("/a"))).await));
+        for _ in 0..3 {
+            assert!(stale(&in_time(ask(&two, get("/a"))).await));
+            assert!(stale(&in_time(ask(&one, get("/a"))).await));
+            // Longer than what is stale answers without another look.
+            place.clock.advance(Duration::from_secs(2));
+        }
+        assert_eq!((origin.calls(), gate.waiters(), leases(&place)), (2, 1, 1));
+        gate.open();
+        eventually(LONG, async || leases(&place) == 0).await;
+        for cache in [&one, &two] {
+            assert_eq!(in_time(ask(cache, get("/a"))).await.text(), "2");
+        }
+        assert_eq!(origin.calls(), 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_nothing_stale_waits_for_the_fetch_that_goes_on() {
+    let place = Place::redis().await;
+    let gate = Gate::opened();
+    let origin = gated(&gate, &[]);
+    let one = process(&place, &origin, class()).await;
+    let two = process(&place, &origin, class()).await;
+    ask(&one, get("/a")).await;
+    place.written(2).await;
+    place.clock.advance(Duration::from_secs(15));
+    gate.close();
+    assert!(stale(&in_time(ask(&one, get("/a"))).await));
+    for entry in names(server(&place), "keep:c:*") {
+        server(&place).command(&["DEL", &entry]);
+    }
+    let waiting = tokio::spawn(async move { ask(&two, get("/a")).await });
+    eventually(LONG, async || {
+        let Reply::Array(Some(channels)) = server(&place).command(&["PUBSUB", "CHANNELS"]) else {
+            panic!("a list");
+        };
+        channels.len() == 1
+    })
+    .await;
+    assert_eq!((origin.calls(), gate.waiters()), (2, 1));
+    gate.open();
+    let answer = in_time(async { waiting.await.expect("no panic") }).await;
+    assert_eq!(
+        (answer.text(), answer.outcome),
+        ("2", Some(Outcome::Collapsed))
+    );
+    assert_eq!(origin.calls(), 2);
+}
+
+/// A loader whose loads wait at the gate.
+#[derive(Clone)]
+struct Loader {
+    objects: ObjectCache<usize>,
+    gate: Gate,
+    loads: Arc<AtomicUsize>,
+}
+
+impl Loader {
+    fn new(store: Store, class: Class) -> Self {
+        Self {
+            objects: ObjectCache::of_class(store, "n", class).expect("a good class"),
+            gate: Gate::opened(),
+            loads: Arc::default(),
+        }
+    }
+
+    /// In front of another process's cache.
+    async fn elsewhere(&self, place: &Place, class: Class) -> Self {
+        let store = place.other_process().await;
+        Self {
+            objects: Self::new(store, class).objects,
+            ..self.clone()
+        }
+    }
+
+    async fn value(&self) -> usize {
+        let loader = self.clone();
+        let load = move || async move {
+            let load = loader.loads.fetch_add(1, Ordering::SeqCst) + 1;
+            loader.gate.pass().await;
+            Ok::<_, Infallible>(load)
+        };
+        let value = timeout(LONG, self.objects.get_or_refresh("k", &[], load)).await;
+        *value.expect("nobody waits so long").expect("it loads")
+    }
+
+    fn loads(&self) -> (usize, usize) {
+        (self.loads.load(Ordering::SeqCst), self.gate.waiters())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_one_process_loads_on_no_other_waits_longer_or_loads() {
+    for first_level in [true, false] {
+        let place = Place::redis().await;
+        let class = class().first_level(first_level);
+        let one = Loader::new(place.other_process().await, class.clone());
+        let two = one.elsewhere(&place, class).await;
+        one.value().await;
+        place.written(2).await;
+        assert_eq!(two.value().await, 1);
+        place.clock.advance(Duration::from_secs(15));
+        one.gate.close();
+        for _ in 0..3 {
+            assert_eq!((one.value().await, two.value().await), (1, 1));
+            place.clock.advance(Duration::from_secs(2));
+        }
+        assert_eq!((one.loads(), leases(&place)), ((2, 1), 1));
+        one.gate.open();
+        eventually(LONG, async || leases(&place) == 0).await;
+        assert_eq!((one.value().await, two.value().await), (2, 2));
+        assert_eq!(one.loads(), (2, 0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_later_waits_no_longer_for_a_load_that_goes_on() {
+    let place = Place::memory();
+    let loader = Loader::new(place.store.clone(), class());
+    loader.value().await;
+    place.clock.advance(Duration::from_secs(15));
+    loader.gate.close();
+    for _ in 0..3 {
+        assert_eq!(loader.value().await, 1);
+        place.clock.advance(Duration::from_secs(2));
+    }
+    assert_eq!(loader.loads(), (2, 1));
+    loader.gate.open();
+    eventually(LONG, async || loader.value().await == 2).await;
+    assert_eq!(loader.loads(), (2, 0));
+}
+
+/// However long others may wait for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fetch_goes_on_however_long_the_patience() {
+    let place = Place::memory();
+    let gate = Gate::opened();
+    let origin = gated(&gate, &[]);
+    let layer = place.layer().patience(Duration::MAX);
+    let layer = layer.classes(Classes::new().class("page", class()));
+    let layer = layer.class("page").build().expect("good options");
+    let cache = service(&layer, &origin);
+    let hard = class().hard_timeout(Duration::MAX);
+    let loader = Loader::new(place.store.clone(), hard);
+    ask(&cache, get("/a")).await;
+    loader.value().await;
+    place.clock.advance(Duration::from_secs(15));
+    gate.close();
+    loader.gate.close();
+    assert!(stale(&in_time(ask(&cache, get("/a"))).await));
+    assert_eq!(loader.value().await, 1);
+    gate.open();
+    loader.gate.open();
+    eventually(LONG, async || ask(&cache, get("/a")).await.text() == "2").await;
+    eventually(LONG, async || loader.value().await == 2).await;
+}
+
+fn demanding(control: &str) -> http::Request<ScriptedBody> {
+    request("GET", "/a", &[("cache-control", control)])
+}
+
+async fn heeding(place: &Place, origin: &Origin<ScriptedBody>) -> Cache<Origin<ScriptedBody>> {
+    let layer = CacheLayer::builder(place.other_process().await)
+        .policy(CachePolicy::rfc9111())
+        .patience(NEVER_OUT)
+        .lease(NEVER_OUT);
+    service(&layer.build().expect("good options"), origin)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_all_processes_demand_anew_is_fetched_once() {
+    let place = Place::redis().await;
+    let gate = Gate::opened();
+    let origin = gated(&gate, &[("cache-control", "max-age=60")]);
+    let mut caches = Vec::new();
+    for _ in 0..3 {
+        caches.push(heeding(&place, &origin).await);
+    }
+    ask(&caches[0], get("/a")).await;
+    place.written(2).await;
+    for cache in &caches {
+        assert_eq!(ask(cache, get("/a")).await.text(), "1");
+    }
+    place.clock.advance(Duration::from_secs(1));
+    gate.close();
+    let asking: Vec<_> = caches
+        .into_iter()
+        .map(|cache| tokio::spawn(async move { ask(&cache, demanding("no-cache")).await }))
+        .collect();
+    eventually(LONG, async || gate.waiters() == 1).await;
+    eventually(LONG, async || {
+        let channel = names(server(&place), "keep:cl:*").pop().expect("a lease");
+        let Reply::Array(Some(of)) = server(&place).command(&["PUBSUB", "NUMSUB", &channel]) else {
+            panic!("a list");
+        };
+        matches!(of.get(1), Some(Reply::Integer(2)))
+    })
+    .await;
+    gate.let_through(1);
+    for one in asking {
+        let answer = in_time(async { one.await.expect("no panic") }).await;
+        assert_eq!(answer.text(), "2");
+    }
+    assert_eq!(origin.calls(), 2);
+}
+
+#[tokio::test]
+async fn who_accepts_what_is_stale_accepts_it_for_himself_only() {
+    let place = Place::redis().await;
+    let origin = counting(&[("cache-control", "max-age=60"), ("etag", "\"v1\"")]);
+    let one = heeding(&place, &origin).await;
+    let two = heeding(&place, &origin).await;
+    ask(&one, get("/a")).await;
+    place.written(2).await;
+    place.clock.advance(Duration::from_secs(70));
+    let [accepts, plain] = [demanding("max-stale=100"), get("/a")];
+    // The first asks the store, the second waits for that.
+    let (accepts, plain) = tokio::join!(ask(&two, accepts), ask(&two, plain));
+    assert!(stale(&accepts));
+    assert_eq!(plain.text(), "2", "{:?}", plain.outcome);
+}
