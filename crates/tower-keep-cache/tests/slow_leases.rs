@@ -15,7 +15,9 @@ use std::{
 use tokio::time::timeout;
 use tower_keep_cache::{Cache, CacheLayer, CachePolicy, Class, Classes, ObjectCache};
 use tower_keep_store::{Outcome, Store};
-use tower_keep_test_support::{Gate, Origin, RedisServer, Reply, ScriptedBody, eventually};
+use tower_keep_test_support::{
+    Gate, Origin, RedisServer, Reply, ScriptedBody, TcpProxy, eventually,
+};
 
 use self::common::*;
 
@@ -304,4 +306,125 @@ async fn who_accepts_what_is_stale_accepts_it_for_himself_only() {
     let (accepts, plain) = tokio::join!(ask(&two, accepts), ask(&two, plain));
     assert!(stale(&accepts));
     assert_eq!(plain.text(), "2", "{:?}", plain.outcome);
+}
+
+/// The other process is far from the store: after it has looked there, and before it asks for the lease, the
+/// refresh has landed.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lands_between_a_look_and_a_lease_is_not_fetched_again() {
+    for first_level in [true, false] {
+        let place = Place::redis().await;
+        let gate = Gate::opened();
+        let origin = gated(&gate, &[]);
+        let class = Class::fresh_for(Duration::from_secs(10))
+            .stale_while_revalidate(Duration::from_secs(600))
+            .first_level(first_level)
+            .lease(NEVER_OUT);
+        let near = process(&place, &origin, class.clone()).await;
+        let proxy = TcpProxy::builder(server(&place).address()).latency(2 * SHORT);
+        let proxy = proxy.start().await;
+        let far = Store::builder().deadline(LONG).clock(place.clock.clone());
+        let far = far.connect(&format!("redis://127.0.0.1:{}", proxy.port()));
+        let far = far.expect("a good URL");
+        eventually(LONG, async || far.log().is_current()).await;
+        let layer = CacheLayer::builder(far).patience(NEVER_OUT);
+        let layer = layer.classes(Classes::new().class("page", class));
+        let layer = layer.class("page").build().expect("good options");
+        let far = service(&layer, &origin);
+        ask(&near, get("/a")).await;
+        place.written(2).await;
+        assert_eq!(ask(&far, get("/a")).await.text(), "1");
+        place.clock.advance(Duration::from_secs(15));
+        gate.close();
+        assert!(stale(&ask(&near, get("/a")).await));
+        eventually(LONG, async || gate.waiters() == 1).await;
+        server(&place).reset_stats();
+        let asking = tokio::spawn({
+            let far = far.clone();
+            async move { ask(&far, get("/a")).await }
+        });
+        let count = |name: &str| {
+            let stats = server(&place).command_stats();
+            stats.get(name).copied().unwrap_or(0)
+        };
+        eventually(LONG, async || count("get") == 1).await;
+        gate.let_through(1);
+        eventually(LONG, async || count("publish") == 1).await;
+        assert!(stale(&asking.await.expect("no panic")));
+        let in_flight = || layer.handle().stats().in_flight as usize;
+        eventually(LONG, async || in_flight() == gate.waiters()).await;
+        assert_eq!(origin.calls(), 2);
+        assert_eq!(ask(&far, get("/a")).await.text(), "2");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_shuts_down_gives_back_the_lease_of_a_fetch_that_goes_on() {
+    let place = Place::redis().await;
+    let gate = Gate::opened();
+    let origin = gated(&gate, &[]);
+    let layer = CacheLayer::builder(place.other_process().await).patience(NEVER_OUT);
+    let layer = layer.classes(Classes::new().class("page", class()));
+    let layer = layer.class("page").build().expect("good options");
+    let cache = service(&layer, &origin);
+    let loader = Loader::new(place.other_process().await, class());
+    ask(&cache, get("/a")).await;
+    loader.value().await;
+    place.written(4).await;
+    place.clock.advance(Duration::from_secs(15));
+    gate.close();
+    loader.gate.close();
+    assert!(stale(&in_time(ask(&cache, get("/a"))).await));
+    assert_eq!((loader.value().await, leases(&place)), (1, 2));
+    let unfinished = layer.handle().shutdown(Duration::ZERO).await;
+    assert_eq!(unfinished.refreshes, 1);
+    assert_eq!(loader.objects.shutdown(Duration::ZERO).await.refreshes, 1);
+    eventually(LONG, async || leases(&place) == 0).await;
+    // Nothing begins any more that would go on.
+    place.clock.advance(Duration::from_secs(2));
+    assert!(stale(&in_time(ask(&cache, get("/a"))).await));
+    assert_eq!(loader.value().await, 1);
+    eventually(LONG, async || leases(&place) == 0).await;
+    assert_eq!((gate.waiters(), loader.gate.waiters()), (0, 0));
+}
+
+/// Many threads, all at the moment at which what is stale stands in: the lease is never lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_storm_while_something_stale_stands_in_makes_one_call() {
+    for _ in 0..5 {
+        let place = Place::redis().await;
+        let gate = Gate::opened();
+        let origin = gated(&gate, &[]);
+        let one = process(&place, &origin, class()).await;
+        let two = process(&place, &origin, class()).await;
+        ask(&one, get("/a")).await;
+        place.written(2).await;
+        assert_eq!(ask(&two, get("/a")).await.text(), "1");
+        place.clock.advance(Duration::from_secs(15));
+        gate.close();
+        let storm = [&one, &two].map(|cache| {
+            let cache = cache.clone();
+            tokio::spawn(async move {
+                let asking: Vec<_> = (0..20)
+                    .map(|_| {
+                        let cache = cache.clone();
+                        tokio::spawn(async move {
+                            for _ in 0..20 {
+                                assert!(stale(&in_time(ask(&cache, get("/a"))).await));
+                            }
+                        })
+                    })
+                    .collect();
+                for one in asking {
+                    one.await.expect("no panic");
+                }
+            })
+        });
+        for one in storm {
+            one.await.expect("no panic");
+        }
+        assert_eq!((origin.calls(), gate.waiters(), leases(&place)), (2, 1, 1));
+        gate.open();
+        eventually(LONG, async || leases(&place) == 0).await;
+    }
 }

@@ -60,6 +60,7 @@ where
                         }
                         return Some(Way::Answer(entry, source.outcome()));
                     }
+                    self.seen = looked.seen;
                     let is_new = looked.seen.is_some_and(|seen| contest.would_see(seen));
                     let known = self.known.clone();
                     let source = |entry: &Entry<Stored>| {
@@ -103,23 +104,29 @@ where
         Way::Answer(stale, Outcome::Stale)
     }
 
-    /// Leads for all processes, unless another refreshes it already: what that brings is found in the store.
+    /// Leads for all processes, unless another refreshes it already, or has: what that brings is found in the
+    /// store.
     pub(super) async fn contend_in_background(
         &mut self,
-        mut lead: Lead<Stored>,
-    ) -> Option<Lead<Stored>> {
+        lead: &mut Lead<Stored>,
+        seen: Seen,
+    ) -> InBackground {
         let flight = flight_key(&self.found.key, &self.request.lookup);
         let (key, engine) = (&self.found.key, &self.shared.engine);
         let contest = self
             .shared
             .lease()
-            .and_then(|length| engine.contest(key, &flight, length, Seen::ANY));
-        if let Some(mut contest) = contest
-            && let Turn::Fetch(lease) = contest.try_once().await?
-        {
-            lead.hold(lease);
+            .and_then(|length| engine.contest(key, &flight, length, seen));
+        let Some(mut contest) = contest else {
+            return InBackground::Fetch;
+        };
+        match contest.try_once().await {
+            None => return InBackground::Leave,
+            Some(Turn::Look) => return InBackground::Look,
+            Some(Turn::Fetch(lease)) => lead.hold(lease),
+            Some(Turn::Released | Turn::Unshared) => {}
         }
-        Some(lead)
+        InBackground::Fetch
     }
 
     /// Whether what has been invalidated meanwhile answers all the same: this request had asked before.
@@ -130,6 +137,15 @@ where
             && elsewhere(entry).may_answer(entry, engine.log(), self.asked)
             && admits(entry, &self.request.lookup)
     }
+}
+
+/// How a refresh goes on.
+pub(super) enum InBackground {
+    Fetch,
+    /// Another one is in the store.
+    Look,
+    /// Another process fetches.
+    Leave,
 }
 
 /// Another process fetched it: all that is known of when is where the log stood there.

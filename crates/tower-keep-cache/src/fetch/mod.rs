@@ -16,6 +16,7 @@ use crate::{
     engine::{
         entry::{Entry, Usability},
         flight::{Ending, Follow, Joined, Lead, Source},
+        lease::Seen,
         strict::Ahead,
     },
     future::{Led, ResponseFuture, Running},
@@ -77,6 +78,8 @@ pub(crate) struct Fetch<S, ReqBody> {
     known: Option<Arc<Entry<Stored>>>,
     /// What the store was asked for while the request caught up with the log.
     ahead: Option<Ahead>,
+    /// What the store had when it was last asked.
+    seen: Option<Seen>,
     /// Whether nobody waits for it.
     is_unattended: bool,
 }
@@ -130,6 +133,7 @@ where
             fallback: None,
             known: None,
             ahead: None,
+            seen: None,
             is_unattended: false,
         }
     }
@@ -157,11 +161,12 @@ where
                     let response = self.answer(&entry, outcome);
                     let cell = self.request.cell.clone();
                     let told = told(&entry, outcome);
+                    let seen = self.seen;
                     let refresh = Refresh {
                         fetch: self,
                         entry,
                         lead,
-                        store_was_asked: true,
+                        seen,
                     };
                     let begins = refresh.begin();
                     tell(cell.as_ref(), told.origin_calls(begins.into()));
@@ -303,6 +308,7 @@ where
             Some(ahead) => (ahead.asked, engine.take_in(&self.found.key, ahead.record)),
             None => (engine.log().moment(), engine.look(&self.found.key).await),
         };
+        self.seen = looked.seen;
         match self.heed(looked.found, &mut lead, |_| Source::Store(asked)) {
             Heeded::Go(way) => Some(way),
             Heeded::Again => None,

@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::timeout;
 use tower_keep_store::{Moment, Outcome};
 
-use super::{Found, ObjectCache, Refreshing, Way, value::Object};
+use super::{Found, ObjectCache, Way, value::Object};
 use crate::engine::{
     entry::{Entry, Usability},
     flight::{Lead, Source},
@@ -94,18 +94,24 @@ where
         Ok(ending.await)
     }
 
-    /// Refreshes for all processes, unless another one does: what that brings is found in the store.
-    pub(super) async fn contend_once(&self, mut refreshing: Refreshing<T>) -> Way<T> {
-        let (key, length) = (&refreshing.entry.key, self.class.class.lease);
-        let contest = length.and_then(|length| self.engine.contest(key, key, length, Seen::ANY));
-        if let Some(mut contest) = contest {
-            match contest.try_once().await {
-                Some(Turn::Fetch(lease)) => refreshing.lead.hold(lease),
-                Some(_) => {}
-                None => return Way::Answer(refreshing.entry, refreshing.outcome),
-            }
+    /// Refreshes for all processes, unless another one does, or has: what that brings is found in the store.
+    /// Nothing means that one does.
+    pub(super) async fn contend_once(
+        &self,
+        lead: &mut Lead<Object<T>>,
+        entry: &Found<T>,
+        seen: Seen,
+    ) -> Option<Turn> {
+        let (key, length) = (&entry.key, self.class.class.lease);
+        let contest = length.and_then(|length| self.engine.contest(key, key, length, seen));
+        let Some(mut contest) = contest else {
+            return Some(Turn::Fetch(None));
+        };
+        let mut turn = contest.try_once().await?;
+        if let Turn::Fetch(lease) = &mut turn {
+            lead.hold(lease.take());
         }
-        Way::Refresh(refreshing)
+        Some(turn)
     }
 
     /// Whether what has been invalidated meanwhile answers all the same: its caller had asked before.
