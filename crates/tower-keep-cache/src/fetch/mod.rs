@@ -291,8 +291,19 @@ where
                 is_ours.then_some(Way::Answer(entry, source.outcome()))
             }
             Ending::Released | Ending::OutOfPatience => Some(self.alone()),
-            Ending::TimedOut => Some(Way::TimedOut),
+            Ending::TimedOut => Some(self.in_vain()),
             Ending::Abandoned => None,
+        }
+    }
+
+    /// What this request may be answered with its leader may not have been content with.
+    fn in_vain(&self) -> Way {
+        let engine = &self.shared.engine;
+        match &self.fallback {
+            Some(stale) if stale.may_bridge(engine.log(), engine.now()) => {
+                Way::Answer(stale.clone(), Outcome::Stale)
+            }
+            _ => Way::TimedOut,
         }
     }
 
