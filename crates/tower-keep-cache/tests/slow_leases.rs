@@ -428,3 +428,72 @@ async fn a_storm_while_something_stale_stands_in_makes_one_call() {
         eventually(LONG, async || leases(&place) == 0).await;
     }
 }
+
+/// Lead, lease and early refresh together: whoever is drawn, the cluster makes one call.
+#[tokio::test(flavor = "multi_thread")]
+async fn early_refreshes_of_all_processes_make_one_call() {
+    let place = Place::redis().await;
+    let gate = Gate::opened();
+    let origin = Origin::new({
+        let (gate, clock) = (gate.clone(), place.clock.clone());
+        let calls = AtomicUsize::new(0);
+        move |_| {
+            let call = calls.fetch_add(1, Ordering::SeqCst) + 1;
+            if call == 1 {
+                // So it is due as soon as half of its lifetime has passed.
+                clock.advance(Duration::from_secs(10));
+            }
+            let passed = gate.pass();
+            async move {
+                passed.await;
+                Ok(response(&[], ScriptedBody::full(call.to_string())))
+            }
+        }
+    });
+    let class = Class::fresh_for(Duration::from_secs(60))
+        .early_refresh(1_000_000.0)
+        .lease(NEVER_OUT);
+    let mut caches = Vec::new();
+    for _ in 0..3 {
+        caches.push(process(&place, &origin, class.clone()).await);
+    }
+    ask(&caches[0], get("/a")).await;
+    place.written(2).await;
+    for cache in &caches {
+        assert_eq!(ask(cache, get("/a")).await.text(), "1");
+    }
+    gate.close();
+    place.clock.advance(Duration::from_secs(50));
+    for _ in 0..3 {
+        for cache in &caches {
+            let answer = in_time(ask(cache, get("/a"))).await;
+            assert_eq!((answer.text(), answer.outcome), ("1", Some(Outcome::Hit)));
+        }
+        place.clock.advance(Duration::from_secs(2));
+    }
+    eventually(LONG, async || gate.waiters() == 1).await;
+    // Past its end: nobody has anything that may answer, and all wait for the one that refreshes.
+    place.clock.advance(Duration::from_secs(20));
+    let asking: Vec<_> = caches
+        .iter()
+        .map(|cache| {
+            let cache = cache.clone();
+            tokio::spawn(async move { ask(&cache, get("/a")).await })
+        })
+        .collect();
+    eventually(LONG, async || {
+        let channel = names(server(&place), "keep:cl:*").pop().expect("a lease");
+        let Reply::Array(Some(of)) = server(&place).command(&["PUBSUB", "NUMSUB", &channel]) else {
+            panic!("a list");
+        };
+        matches!(of.get(1), Some(Reply::Integer(2)))
+    })
+    .await;
+    assert_eq!(origin.calls(), 2);
+    gate.open();
+    for one in asking {
+        let answer = in_time(async { one.await.expect("no panic") }).await;
+        assert_eq!(answer.text(), "2");
+    }
+    assert_eq!(origin.calls(), 2);
+}
