@@ -308,6 +308,32 @@ async fn who_accepts_what_is_stale_accepts_it_for_himself_only() {
     assert_eq!(plain.text(), "2", "{:?}", plain.outcome);
 }
 
+/// Each round trip takes longer than the soft time-out.
+async fn far_process(place: &Place, class: Class) -> (CacheLayer, TcpProxy) {
+    let proxy = TcpProxy::builder(server(place).address()).latency(2 * SHORT);
+    let proxy = proxy.start().await;
+    let store = Store::builder().deadline(LONG).clock(place.clock.clone());
+    let store = store.connect(&format!("redis://127.0.0.1:{}", proxy.port()));
+    let store = store.expect("a good URL");
+    eventually(LONG, async || store.log().is_current()).await;
+    let layer = CacheLayer::builder(store).patience(NEVER_OUT);
+    let layer = layer.classes(Classes::new().class("page", class));
+    (layer.class("page").build().expect("good options"), proxy)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_far_keeps_nobody_from_the_origin() {
+    let place = Place::redis().await;
+    let origin = counting(&[]);
+    let (layer, _proxy) = far_process(&place, class()).await;
+    let far = service(&layer, &origin);
+    ask(&far, get("/a")).await;
+    place.written(2).await;
+    place.clock.advance(Duration::from_secs(15));
+    in_time(ask(&far, get("/a"))).await;
+    assert_eq!(origin.calls(), 2);
+}
+
 /// The other process is far from the store: after it has looked there, and before it asks for the lease, the
 /// refresh has landed.
 #[tokio::test(flavor = "multi_thread")]
@@ -321,15 +347,7 @@ async fn what_lands_between_a_look_and_a_lease_is_not_fetched_again() {
             .first_level(first_level)
             .lease(NEVER_OUT);
         let near = process(&place, &origin, class.clone()).await;
-        let proxy = TcpProxy::builder(server(&place).address()).latency(2 * SHORT);
-        let proxy = proxy.start().await;
-        let far = Store::builder().deadline(LONG).clock(place.clock.clone());
-        let far = far.connect(&format!("redis://127.0.0.1:{}", proxy.port()));
-        let far = far.expect("a good URL");
-        eventually(LONG, async || far.log().is_current()).await;
-        let layer = CacheLayer::builder(far).patience(NEVER_OUT);
-        let layer = layer.classes(Classes::new().class("page", class));
-        let layer = layer.class("page").build().expect("good options");
+        let (layer, _proxy) = far_process(&place, class).await;
         let far = service(&layer, &origin);
         ask(&near, get("/a")).await;
         place.written(2).await;

@@ -39,10 +39,14 @@ where
             return Some(self.lead_or_alone(lead));
         };
         loop {
-            let waiting = timed::wait(&self.shared, self.fallback.as_ref(), contest.turn());
-            let turn = match waiting.await {
-                Ok(turn) => turn,
-                Err(stale) => return Some(self.wait_no_longer(lead, stale)),
+            let stale = self.fallback.clone();
+            let soft = timed::soft(&self.shared, stale.as_deref());
+            let turn = match (contest.turn_within(soft).await, stale) {
+                (Some(turn), _) => turn,
+                (None, Some(stale)) if stale.may_bridge(engine.log(), engine.now()) => {
+                    return Some(self.wait_no_longer(lead, stale));
+                }
+                (None, _) => contest.turn().await,
             };
             match turn {
                 Turn::Fetch(lease) => {

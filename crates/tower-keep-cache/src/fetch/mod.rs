@@ -277,7 +277,7 @@ where
 
     /// Nothing means: look again.
     async fn follow(&mut self, follow: Follow<Stored>) -> Option<Way> {
-        let waiting = timed::wait(&self.shared, self.fallback.as_ref(), follow.wait());
+        let waiting = timed::wait(&self.shared, self.fallback.as_ref(), follow);
         let ending = match waiting.await {
             Ok(ending) => ending,
             Err(stale) => return Some(Way::Answer(stale, Outcome::Stale)),

@@ -1,7 +1,7 @@
 //! An origin that takes its time: after the soft time-out what is stale answers and the fetch goes on, after
 //! the hard one the fetch ends.
 
-use std::{pin::pin, sync::Arc};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use http::Response;
 use http_body::Body;
@@ -11,7 +11,11 @@ use tower_keep_store::Outcome;
 use super::{asking::Asking, tell};
 use crate::{
     body::ResponseBody,
-    engine::{background::Task, entry::Entry, flight::Lead},
+    engine::{
+        background::Task,
+        entry::Entry,
+        flight::{Ending, Follow, Lead},
+    },
     http::{answer, entry::Stored},
     shared::{Shared, flight_key},
 };
@@ -130,15 +134,20 @@ impl Asking {
     }
 }
 
-/// Waits for what another fetches, here or in another process; if something stale could answer not longer than
-/// for the origin: then that does.
-pub(super) async fn wait<T>(
+/// How long one waits for another's fetch, here or in another process, where this could answer.
+pub(super) fn soft(shared: &Shared, stale: Option<&Entry<Stored>>) -> Option<Duration> {
+    shared.timeouts(Some(stale?)).soft
+}
+
+/// Waits for what another fetches; if something stale could answer not longer than for the origin: then that
+/// does.
+pub(super) async fn wait(
     shared: &Shared,
     stale: Option<&Arc<Entry<Stored>>>,
-    ending: impl Future<Output = T>,
-) -> Result<T, Arc<Entry<Stored>>> {
-    let mut ending = pin!(ending);
-    let soft = stale.and_then(|stale| shared.timeouts(Some(stale)).soft);
+    follow: Follow<Stored>,
+) -> Result<Ending<Stored>, Arc<Entry<Stored>>> {
+    let mut ending = pin!(follow.wait());
+    let soft = soft(shared, stale.map(|stale| &**stale));
     if let (Some(stale), Some(soft)) = (stale, soft) {
         if let Ok(ending) = timeout(soft, &mut ending).await {
             return Ok(ending);

@@ -9,7 +9,7 @@ use tower_keep_store::{Moment, Outcome};
 use super::{Found, ObjectCache, Way, value::Object};
 use crate::engine::{
     entry::{Entry, Usability},
-    flight::{Lead, Source},
+    flight::{Ending, Follow, Lead, Source},
     lease::{Seen, Turn},
 };
 
@@ -33,14 +33,17 @@ where
             return Way::Load(Some(lead), fallback);
         };
         loop {
-            let turn = match self.wait(fallback.as_ref(), contest.turn()).await {
-                Ok(turn) => turn,
-                // For a moment nobody waits again.
-                Err(stale) => {
-                    self.engine.pause(&stale, self.engine.now());
+            let (engine, soft) = (&self.engine, self.class.class.timeouts.soft);
+            let soft = soft.filter(|_| fallback.is_some());
+            let turn = match (contest.turn_within(soft).await, &fallback) {
+                (Some(turn), _) => turn,
+                (None, Some(stale)) if stale.may_bridge(engine.log(), engine.now()) => {
+                    // For a moment nobody waits again.
+                    engine.pause(stale, engine.now());
                     lead.land(stale.clone(), Source::Stale);
-                    return Way::Answer(stale, Outcome::Stale);
+                    return Way::Answer(stale.clone(), Outcome::Stale);
                 }
+                (None, _) => contest.turn().await,
             };
             match turn {
                 Turn::Fetch(lease) => {
@@ -74,14 +77,14 @@ where
         }
     }
 
-    /// Waits for what another loads, here or in another process; if something stale could answer not longer than
-    /// the soft time-out: then that does.
-    pub(super) async fn wait<E>(
+    /// Waits for what another loads; if something stale could answer not longer than the soft time-out: then that
+    /// does.
+    pub(super) async fn wait(
         &self,
         stale: Option<&Found<T>>,
-        ending: impl Future<Output = E>,
-    ) -> Result<E, Found<T>> {
-        let mut ending = pin!(ending);
+        follow: Follow<Object<T>>,
+    ) -> Result<Ending<Object<T>>, Found<T>> {
+        let mut ending = pin!(follow.wait());
         if let (Some(stale), Some(soft)) = (stale, self.class.class.timeouts.soft) {
             if let Ok(ending) = timeout(soft, &mut ending).await {
                 return Ok(ending);

@@ -361,7 +361,7 @@ where
                 }
                 Joined::Following(follow) => follow,
             };
-            let ending = match self.wait(fallback.as_ref(), follow.wait()).await {
+            let ending = match self.wait(fallback.as_ref(), follow).await {
                 Ok(ending) => ending,
                 Err(stale) => return Way::Answer(stale, Outcome::Stale),
             };
