@@ -92,6 +92,8 @@ impl Class {
     /// [`stale_if_error`](Self::stale_if_error): after that it does, and the fetch goes on in the background.
     /// Default: that of the [layer](crate::CacheLayerBuilder::soft_timeout), which is none.
     ///
+    /// Who waits for the fetch of another, here or in another process, waits no longer either.
+    ///
     /// Of responses it holds for what is stored with this class already. In an [`ObjectCache`](crate::ObjectCache), for loads that can
     /// [go on alone](crate::ObjectCache::get_or_refresh).
     pub fn soft_timeout(mut self, time: Duration) -> Self {

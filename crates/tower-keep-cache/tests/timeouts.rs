@@ -10,7 +10,9 @@ use std::{
 };
 
 use http::StatusCode;
-use tower_keep_cache::{Cache, CacheDirective, CacheLayer, CacheLayerBuilder, Class, Classes};
+use tower_keep_cache::{
+    Cache, CacheDirective, CacheLayer, CacheLayerBuilder, CachePolicy, Class, Classes,
+};
 use tower_keep_store::Outcome;
 use tower_keep_test_support::{Gate, Origin, ScriptedBody, eventually};
 
@@ -193,4 +195,24 @@ fn timeouts_that_make_no_sense_are_named() {
     let error = layer().soft_timeout(LONG).hard_timeout(SHORT).build();
     let said = error.expect_err("longer").to_string();
     assert!(said.contains("not shorter"), "{said}");
+}
+
+#[tokio::test]
+async fn who_has_something_stale_is_answered_with_it_whoever_fetched_in_vain() {
+    let place = Place::memory();
+    let gate = Gate::opened();
+    let origin = gated(&gate, &[]);
+    let layer = place
+        .layer()
+        .policy(CachePolicy::default().heed_requests(true));
+    let cache = service(&page(layer, class().hard_timeout(4 * SHORT)), &origin);
+    ask(&cache, get("/a")).await;
+    place.clock.advance(Duration::from_secs(15));
+    gate.close();
+    let anew = request("GET", "/a", &[("cache-control", "no-cache")]);
+    // The first accepts nothing that is stored, the second waits for what it fetches.
+    let (anew, plain) = tokio::join!(ask(&cache, anew), ask(&cache, get("/a")));
+    assert_eq!(anew.status, StatusCode::GATEWAY_TIMEOUT);
+    assert_eq!((plain.text(), plain.outcome), ("1", Some(Outcome::Stale)));
+    assert_eq!(origin.calls(), 2);
 }

@@ -153,6 +153,16 @@ impl<V> Flights<V> {
         (!is_led).then(|| self.begin(key, &mut shard))
     }
 
+    /// Leads nobody: what is fetched is for other processes, or for the next who look.
+    pub(crate) fn lead_nobody(self: &Arc<Self>, key: &[u8]) -> Lead<V> {
+        Lead {
+            flights: self.clone(),
+            key: self.hasher.hash_one(key),
+            flight: Arc::new(Flight::begins()),
+            lease: None,
+        }
+    }
+
     /// Follows, if somebody leads.
     pub(crate) fn follow(&self, key: &[u8]) -> Option<Follow<V>> {
         let key = self.hasher.hash_one(key);
@@ -166,13 +176,7 @@ impl<V> Flights<V> {
     }
 
     fn begin(self: &Arc<Self>, key: u64, shard: &mut Shard<V>) -> Lead<V> {
-        let flight = Arc::new(Flight {
-            began: Instant::now(),
-            ending: OnceLock::new(),
-            ended: Notify::new(),
-            followers: AtomicUsize::new(0),
-            on_follower: OnceLock::new(),
-        });
+        let flight = Arc::new(Flight::begins());
         // A flight that was taken for lost still ends for those who follow it. One too many leads nobody.
         if shard.len() < MOST_FLIGHTS / SHARDS || shard.contains_key(&key) {
             shard.insert(key, flight.clone());
@@ -208,6 +212,16 @@ impl<V> Flights<V> {
 }
 
 impl<V> Flight<V> {
+    fn begins() -> Self {
+        Self {
+            began: Instant::now(),
+            ending: OnceLock::new(),
+            ended: Notify::new(),
+            followers: AtomicUsize::new(0),
+            on_follower: OnceLock::new(),
+        }
+    }
+
     /// Calls this when somebody follows; at once if somebody does already.
     pub(crate) fn on_follower(&self, hurry: impl Fn() + Send + Sync + 'static) {
         let hurry = self.on_follower.get_or_init(|| Box::new(hurry));
@@ -430,6 +444,17 @@ mod tests {
         assert!(flights.len() <= MOST_FLIGHTS);
         drop(leads);
         assert_eq!(flights.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn who_leads_nobody_harms_nobody() {
+        let flights = flights(LONG);
+        let leader = lead(&flights);
+        let follower = follow(&flights);
+        flights.lead_nobody(b"k").release();
+        drop(flights.lead_nobody(b"k"));
+        leader.land(Arc::new(entry(b"k", 7)), Source::Stale);
+        assert!(matches!(follower.wait().await, Ending::Landed(..)));
     }
 
     #[tokio::test]

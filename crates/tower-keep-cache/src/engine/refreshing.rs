@@ -10,6 +10,7 @@ use super::{
     entry::{Entry, Usability},
     envelope::Value,
     flight::Lead,
+    lease::Seen,
 };
 
 impl<V: Value> Engine<V> {
@@ -41,14 +42,31 @@ impl<V: Value> Engine<V> {
         self.flights.lead(&[flight, b"r"].concat())
     }
 
+    /// The lead of a fetch that goes on after this entry has stood in: followed, unless somebody else is.
+    pub(crate) fn lead_on(&self, entry: &Entry<V>, flight: &[u8]) -> Lead<V> {
+        let followed = self.lead_refresh(entry, flight);
+        followed.unwrap_or_else(|| self.flights.lead_nobody(flight))
+    }
+
     /// Puts the next refresh of this entry off.
     pub(crate) fn pause(&self, entry: &Entry<V>, now: Timestamp) {
         self.throttle.pause(entry, now);
     }
 
-    /// What another process has fetched meanwhile, if it has. One round trip.
-    pub(crate) async fn replacement(&self, of: &Entry<V>) -> Option<Arc<Entry<V>>> {
-        let (found, usability) = self.second(&of.key).await?;
+    /// What another process has fetched meanwhile, if it has; and what is in the store. One round trip.
+    pub(crate) async fn replacement(&self, of: &Entry<V>) -> (Option<Arc<Entry<V>>>, Seen) {
+        let looked = self.look(&of.key).await;
+        let replaces = |(found, usability)| self.replaces(found, usability, of);
+        let replacement = looked.found.and_then(replaces);
+        (replacement, looked.seen.unwrap_or(Seen::ANY))
+    }
+
+    fn replaces(
+        &self,
+        found: Arc<Entry<V>>,
+        usability: Usability,
+        of: &Entry<V>,
+    ) -> Option<Arc<Entry<V>>> {
         let is_another = !found.meta.is_same_fetch(&of.meta);
         // One whose clock runs behind may have fetched another, and not a later one.
         let is_later = found.meta.fresh_until > of.meta.fresh_until

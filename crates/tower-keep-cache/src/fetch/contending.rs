@@ -1,11 +1,13 @@
 //! The way of a request for which this process would fetch: unless another one does.
 
+use std::sync::Arc;
+
 use http::{Request, Response};
 use http_body::Body;
-use tower_keep_store::Moment;
+use tower_keep_store::{Moment, Outcome};
 use tower_service::Service;
 
-use super::{Fetch, Heeded, Way};
+use super::{Fetch, Heeded, Way, timed};
 use crate::{
     engine::{
         entry::Entry,
@@ -37,7 +39,16 @@ where
             return Some(self.lead_or_alone(lead));
         };
         loop {
-            match contest.turn().await {
+            let stale = self.fallback.clone();
+            let soft = timed::soft(&self.shared, stale.as_deref());
+            let turn = match (contest.turn_within(soft).await, stale) {
+                (Some(turn), _) => turn,
+                (None, Some(stale)) if stale.may_bridge(engine.log(), engine.now()) => {
+                    return Some(self.wait_no_longer(lead, stale));
+                }
+                (None, _) => contest.turn().await,
+            };
+            match turn {
                 Turn::Fetch(lease) => {
                     if let Some(lead) = &mut lead {
                         lead.hold(lease);
@@ -53,7 +64,18 @@ where
                         }
                         return Some(Way::Answer(entry, source.outcome()));
                     }
-                    match self.heed(looked.found, &mut lead, elsewhere) {
+                    self.seen = looked.seen;
+                    let is_new = looked.seen.is_some_and(|seen| contest.would_see(seen));
+                    let known = self.known.clone();
+                    let source = |entry: &Entry<Stored>| {
+                        let is_known =
+                            known.is_some_and(|known| known.meta.is_same_fetch(&entry.meta));
+                        match is_new && !is_known {
+                            true => elsewhere(entry),
+                            false => Source::Store(Moment::elsewhere(entry.meta.stamp)),
+                        }
+                    };
+                    match self.heed(looked.found, &mut lead, source) {
                         Heeded::Go(way) => return Some(way),
                         Heeded::Again => return None,
                         Heeded::Miss => {}
@@ -76,23 +98,39 @@ where
         }
     }
 
-    /// Leads for all processes, unless another refreshes it already: what that brings is found in the store.
+    /// The other process takes too long: what is stale answers all who wait here. For a moment nobody waits again.
+    fn wait_no_longer(&self, lead: Option<Lead<Stored>>, stale: Arc<Entry<Stored>>) -> Way {
+        let engine = &self.shared.engine;
+        engine.pause(&stale, engine.now());
+        if let Some(lead) = lead {
+            lead.land(stale.clone(), Source::Stale);
+        }
+        Way::Answer(stale, Outcome::Stale)
+    }
+
+    /// Leads for all processes, unless another refreshes it already, or has: what that brings is found in the
+    /// store.
     pub(super) async fn contend_in_background(
         &mut self,
-        mut lead: Lead<Stored>,
-    ) -> Option<Lead<Stored>> {
+        lead: &mut Lead<Stored>,
+        seen: Seen,
+    ) -> InBackground {
         let flight = flight_key(&self.found.key, &self.request.lookup);
         let (key, engine) = (&self.found.key, &self.shared.engine);
         let contest = self
             .shared
             .lease()
-            .and_then(|length| engine.contest(key, &flight, length, Seen::ANY));
-        if let Some(mut contest) = contest
-            && let Turn::Fetch(lease) = contest.try_once().await?
-        {
-            lead.hold(lease);
+            .and_then(|length| engine.contest(key, &flight, length, seen));
+        let Some(mut contest) = contest else {
+            return InBackground::Fetch;
+        };
+        match contest.try_once().await {
+            None => return InBackground::Leave,
+            Some(Turn::Look) => return InBackground::Look,
+            Some(Turn::Fetch(lease)) => lead.hold(lease),
+            Some(Turn::Released | Turn::Unshared) => {}
         }
-        Some(lead)
+        InBackground::Fetch
     }
 
     /// Whether what has been invalidated meanwhile answers all the same: this request had asked before.
@@ -103,6 +141,15 @@ where
             && elsewhere(entry).may_answer(entry, engine.log(), self.asked)
             && admits(entry, &self.request.lookup)
     }
+}
+
+/// How a refresh goes on.
+pub(super) enum InBackground {
+    Fetch,
+    /// Another one is in the store.
+    Look,
+    /// Another process fetches.
+    Leave,
 }
 
 /// Another process fetched it: all that is known of when is where the log stood there.

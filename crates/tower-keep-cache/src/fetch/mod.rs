@@ -16,6 +16,7 @@ use crate::{
     engine::{
         entry::{Entry, Usability},
         flight::{Ending, Follow, Joined, Lead, Source},
+        lease::Seen,
         strict::Ahead,
     },
     future::{Led, ResponseFuture, Running},
@@ -77,6 +78,8 @@ pub(crate) struct Fetch<S, ReqBody> {
     known: Option<Arc<Entry<Stored>>>,
     /// What the store was asked for while the request caught up with the log.
     ahead: Option<Ahead>,
+    /// What the store had when it was last asked.
+    seen: Option<Seen>,
     /// Whether nobody waits for it.
     is_unattended: bool,
 }
@@ -130,6 +133,7 @@ where
             fallback: None,
             known: None,
             ahead: None,
+            seen: None,
             is_unattended: false,
         }
     }
@@ -157,11 +161,12 @@ where
                     let response = self.answer(&entry, outcome);
                     let cell = self.request.cell.clone();
                     let told = told(&entry, outcome);
+                    let seen = self.seen;
                     let refresh = Refresh {
                         fetch: self,
                         entry,
                         lead,
-                        store_was_asked: true,
+                        seen,
                     };
                     let begins = refresh.begin();
                     tell(cell.as_ref(), told.origin_calls(begins.into()));
@@ -286,8 +291,19 @@ where
                 is_ours.then_some(Way::Answer(entry, source.outcome()))
             }
             Ending::Released | Ending::OutOfPatience => Some(self.alone()),
-            Ending::TimedOut => Some(Way::TimedOut),
+            Ending::TimedOut => Some(self.in_vain()),
             Ending::Abandoned => None,
+        }
+    }
+
+    /// What this request may be answered with its leader may not have been content with.
+    fn in_vain(&self) -> Way {
+        let engine = &self.shared.engine;
+        match &self.fallback {
+            Some(stale) if stale.may_bridge(engine.log(), engine.now()) => {
+                Way::Answer(stale.clone(), Outcome::Stale)
+            }
+            _ => Way::TimedOut,
         }
     }
 
@@ -303,6 +319,7 @@ where
             Some(ahead) => (ahead.asked, engine.take_in(&self.found.key, ahead.record)),
             None => (engine.log().moment(), engine.look(&self.found.key).await),
         };
+        self.seen = looked.seen;
         match self.heed(looked.found, &mut lead, |_| Source::Store(asked)) {
             Heeded::Go(way) => Some(way),
             Heeded::Again => None,
@@ -318,28 +335,36 @@ where
         &mut self,
         found: Option<(Arc<Entry<Stored>>, Usability)>,
         lead: &mut Option<Lead<Stored>>,
-        source: impl Fn(&Entry<Stored>) -> Source,
+        source: impl FnOnce(&Entry<Stored>) -> Source,
     ) -> Heeded {
         let Some((entry, usability)) = found else {
             return Heeded::Miss;
         };
-        let usability = self.judge(&entry, usability);
+        let (by_any, source) = (usability, source(&entry));
+        let usability = match (by_any, source) {
+            // There is nothing better, whatever is demanded.
+            (Usability::Fresh, Source::Origin(_)) => by_any,
+            _ => self.judge(&entry, by_any),
+        };
         Heeded::Go(match (&entry.value, usability) {
             (Stored::Response(_), _) if !admits(&entry, &self.request.lookup) => {
                 Way::Alone(Forward::Bypass)
             }
             (Stored::Response(_), Usability::Fresh) => {
-                let (engine, source) = (&self.shared.engine, source(&entry));
+                let engine = &self.shared.engine;
                 let is_due = lead.is_some() && engine.is_due(&entry, engine.now());
-                self.answered(entry, source.outcome(), source, lead.take(), is_due)
+                self.answered(entry, source.outcome(), Some(source), lead.take(), is_due)
             }
             (Stored::Response(_), Usability::Stale) => {
                 let is_due = self.may_refresh(&entry);
-                self.answered(entry, Outcome::Stale, Source::Stale, lead.take(), is_due)
+                // What this request accepts those who wait need not.
+                let for_all = (by_any == Usability::Stale).then_some(Source::Stale);
+                self.answered(entry, Outcome::Stale, for_all, lead.take(), is_due)
             }
             // The origin failed a moment ago: it is left alone for a while.
             (Stored::Response(_), Usability::OnError) if !self.may_refresh(&entry) => {
-                self.answered(entry, Outcome::Stale, Source::Stale, lead.take(), false)
+                let for_all = Some(Source::Stale);
+                self.answered(entry, Outcome::Stale, for_all, lead.take(), false)
             }
             (Stored::Response(_), Usability::OnError | Usability::Expired) => {
                 self.note_past(entry, usability);
@@ -351,19 +376,23 @@ where
         })
     }
 
-    /// By what the store had, for all who wait; who led refreshes it if that is due.
+    /// By what the store had, for all who wait if it comes from somewhere for them; who led refreshes it if that
+    /// is due.
     fn answered(
         &self,
         entry: Arc<Entry<Stored>>,
         outcome: Outcome,
-        source: Source,
+        for_all: Option<Source>,
         lead: Option<Lead<Stored>>,
         is_due: bool,
     ) -> Way {
         let Some(lead) = lead else {
             return Way::Answer(entry, outcome);
         };
-        lead.land(entry.clone(), source);
+        match for_all {
+            Some(source) => lead.land(entry.clone(), source),
+            None => drop(lead),
+        }
         let refreshes = is_due && refreshes(&entry, &self.request);
         let flight = flight_key(&self.found.key, &self.request.lookup);
         let engine = &self.shared.engine;

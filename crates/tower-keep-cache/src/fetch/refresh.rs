@@ -10,12 +10,13 @@ use http_body::Body;
 use tokio::time::timeout;
 use tower_service::Service;
 
-use super::{Fetch, Origin, Pending};
+use super::{Fetch, Origin, Pending, contending::InBackground};
 use crate::{
     engine::{
         background::Task,
         entry::Entry,
         flight::{Lead, Source},
+        lease::Seen,
     },
     http::{demands::Demands, entry::Stored, status::Forward},
     shared::{Found, Shared, State},
@@ -26,8 +27,8 @@ pub(crate) struct Refresh<S, ReqBody> {
     pub(super) fetch: Fetch<S, ReqBody>,
     pub(super) entry: Arc<Entry<Stored>>,
     pub(super) lead: Lead<Stored>,
-    /// The entry has just come from there.
-    pub(super) store_was_asked: bool,
+    /// The entry has just come from the store, and was this there.
+    pub(super) seen: Option<Seen>,
 }
 
 impl<S, ReqBody, ResBody> Refresh<S, ReqBody>
@@ -56,7 +57,7 @@ where
             fetch: Fetch::new(shared, origin, request, found),
             entry,
             lead,
-            store_was_asked: false,
+            seen: None,
         }
     }
 
@@ -96,17 +97,28 @@ where
     /// Looks into the store first: another process may have done it.
     async fn run(mut self) {
         let engine = self.fetch.shared.engine.clone();
-        if !self.store_was_asked {
+        let mut seen = self.seen.take();
+        for _ in 0..MOST_LOOKS {
             let asked = engine.log().moment();
-            if let Some(entry) = engine.replacement(&self.entry).await {
-                return self.lead.land(entry, Source::Store(asked));
+            let seen = match seen.take() {
+                Some(seen) => seen,
+                None => match engine.replacement(&self.entry).await {
+                    (Some(entry), _) => return self.lead.land(entry, Source::Store(asked)),
+                    (None, seen) => seen,
+                },
+            };
+            engine.pause(&self.entry, engine.now());
+            match self.fetch.contend_in_background(&mut self.lead, seen).await {
+                InBackground::Fetch => break,
+                InBackground::Look => {}
+                InBackground::Leave => return,
             }
         }
-        engine.pause(&self.entry, engine.now());
-        let Some(lead) = self.fetch.contend_in_background(self.lead).await else {
-            return;
-        };
+        let lead = self.lead;
         // The body, dropped, is read to its end; then the new entry takes the stale one's place.
         drop(self.fetch.ask_origin(Some(lead), Forward::Stale).await);
     }
 }
+
+/// How often a refresh looks what another has stored before it fetches all the same.
+const MOST_LOOKS: usize = 4;

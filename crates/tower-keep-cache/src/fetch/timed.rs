@@ -1,7 +1,7 @@
 //! An origin that takes its time: after the soft time-out what is stale answers and the fetch goes on, after
 //! the hard one the fetch ends.
 
-use std::{pin::pin, sync::Arc};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use http::Response;
 use http_body::Body;
@@ -72,10 +72,11 @@ impl Asking {
             return;
         };
         let background = engine.background.clone();
-        let end = hard.unwrap_or_else(|| Instant::now() + self.shared.patience);
+        let left = |hard: Instant| hard.saturating_duration_since(Instant::now());
+        let left = hard.map_or(self.shared.patience, left);
         background.spawn(Task::Refresh, async move {
             let _permit = permit;
-            let answered = timeout_at(end, call).await;
+            let answered = timeout(left, call).await;
             // The body, dropped, is read to its end; then the new entry takes the stale one's place.
             drop(self.conclude(answered));
         });
@@ -120,7 +121,7 @@ impl Asking {
         if stale.is_some() {
             let flight = flight_key(&self.key, &self.lookup);
             let entry = self.fallback.as_ref()?;
-            self.lead = self.shared.engine.lead_refresh(entry, &flight);
+            self.lead = Some(self.shared.engine.lead_on(entry, &flight));
         }
         // The fetch goes on, for the other processes too.
         if let Some(lead) = &mut self.lead {
@@ -133,7 +134,12 @@ impl Asking {
     }
 }
 
-/// Waits for what another fetches, if something stale could answer not longer than for the origin; then that
+/// How long one waits for another's fetch, here or in another process, where this could answer.
+pub(super) fn soft(shared: &Shared, stale: Option<&Entry<Stored>>) -> Option<Duration> {
+    shared.timeouts(Some(stale?)).soft
+}
+
+/// Waits for what another fetches; if something stale could answer not longer than for the origin: then that
 /// does.
 pub(super) async fn wait(
     shared: &Shared,
@@ -141,7 +147,7 @@ pub(super) async fn wait(
     follow: Follow<Stored>,
 ) -> Result<Ending<Stored>, Arc<Entry<Stored>>> {
     let mut ending = pin!(follow.wait());
-    let soft = stale.and_then(|stale| shared.timeouts(Some(stale)).soft);
+    let soft = soft(shared, stale.map(|stale| &**stale));
     if let (Some(stale), Some(soft)) = (stale, soft) {
         if let Ok(ending) = timeout(soft, &mut ending).await {
             return Ok(ending);

@@ -1,12 +1,15 @@
 //! The way of a value that this process would load: unless another one does.
 
-use serde::{Serialize, de::DeserializeOwned};
-use tower_keep_store::Moment;
+use std::pin::pin;
 
-use super::{Found, ObjectCache, Refreshing, Way, value::Object};
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::time::timeout;
+use tower_keep_store::{Moment, Outcome};
+
+use super::{Found, ObjectCache, Way, value::Object};
 use crate::engine::{
     entry::{Entry, Usability},
-    flight::{Lead, Source},
+    flight::{Ending, Follow, Lead, Source},
     lease::{Seen, Turn},
 };
 
@@ -30,7 +33,19 @@ where
             return Way::Load(Some(lead), fallback);
         };
         loop {
-            match contest.turn().await {
+            let (engine, soft) = (&self.engine, self.class.class.timeouts.soft);
+            let soft = soft.filter(|_| fallback.is_some());
+            let turn = match (contest.turn_within(soft).await, &fallback) {
+                (Some(turn), _) => turn,
+                (None, Some(stale)) if stale.may_bridge(engine.log(), engine.now()) => {
+                    // For a moment nobody waits again.
+                    engine.pause(stale, engine.now());
+                    lead.land(stale.clone(), Source::Stale);
+                    return Way::Answer(stale.clone(), Outcome::Stale);
+                }
+                (None, _) => contest.turn().await,
+            };
+            match turn {
                 Turn::Fetch(lease) => {
                     lead.hold(lease);
                     return Way::Load(Some(lead), fallback);
@@ -62,18 +77,44 @@ where
         }
     }
 
-    /// Refreshes for all processes, unless another one does: what that brings is found in the store.
-    pub(super) async fn contend_once(&self, mut refreshing: Refreshing<T>) -> Way<T> {
-        let (key, length) = (&refreshing.entry.key, self.class.class.lease);
-        let contest = length.and_then(|length| self.engine.contest(key, key, length, Seen::ANY));
-        if let Some(mut contest) = contest {
-            match contest.try_once().await {
-                Some(Turn::Fetch(lease)) => refreshing.lead.hold(lease),
-                Some(_) => {}
-                None => return Way::Answer(refreshing.entry, refreshing.outcome),
+    /// Waits for what another loads; if something stale could answer not longer than the soft time-out: then that
+    /// does.
+    pub(super) async fn wait(
+        &self,
+        stale: Option<&Found<T>>,
+        follow: Follow<Object<T>>,
+    ) -> Result<Ending<Object<T>>, Found<T>> {
+        let mut ending = pin!(follow.wait());
+        if let (Some(stale), Some(soft)) = (stale, self.class.class.timeouts.soft) {
+            if let Ok(ending) = timeout(soft, &mut ending).await {
+                return Ok(ending);
+            }
+            let engine = &self.engine;
+            if stale.may_bridge(engine.log(), engine.now()) {
+                return Err(stale.clone());
             }
         }
-        Way::Refresh(refreshing)
+        Ok(ending.await)
+    }
+
+    /// Refreshes for all processes, unless another one does, or has: what that brings is found in the store.
+    /// Nothing means that one does.
+    pub(super) async fn contend_once(
+        &self,
+        lead: &mut Lead<Object<T>>,
+        entry: &Found<T>,
+        seen: Seen,
+    ) -> Option<Turn> {
+        let (key, length) = (&entry.key, self.class.class.lease);
+        let contest = length.and_then(|length| self.engine.contest(key, key, length, seen));
+        let Some(mut contest) = contest else {
+            return Some(Turn::Fetch(None));
+        };
+        let mut turn = contest.try_once().await?;
+        if let Turn::Fetch(lease) = &mut turn {
+            lead.hold(lease.take());
+        }
+        Some(turn)
     }
 
     /// Whether what has been invalidated meanwhile answers all the same: its caller had asked before.

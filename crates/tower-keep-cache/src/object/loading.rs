@@ -3,7 +3,7 @@
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 use tower_keep_store::{Moment, Outcome, Told};
 
 use super::{Found, Object, ObjectCache, told};
@@ -109,12 +109,12 @@ where
             return;
         };
         let stale = self.fallback.as_ref();
-        self.lead = stale.and_then(|stale| engine.lead_refresh(stale, &self.key));
+        self.lead = stale.map(|stale| engine.lead_on(stale, &self.key));
         self.hold(lease);
-        let end = began + self.objects.most_time();
+        let left = self.objects.most_time().saturating_sub(began.elapsed());
         engine.background.spawn(Task::Refresh, async move {
             let _permit = permit;
-            if let Ok(loaded) = timeout_at(end, load).await {
+            if let Ok(loaded) = timeout(left, load).await {
                 let _stored_or_not = self.end(loaded, |_| true);
             }
         });

@@ -20,6 +20,7 @@ use crate::{
         early,
         entry::{Entry, Meta, Usability},
         flight::{Ending, Joined, Lead, Source},
+        lease::Seen,
         strict::Ahead,
         uncertain::Uncertain,
     },
@@ -342,8 +343,8 @@ where
         for _ in 0..MOST_ROUNDS {
             if let Some((entry, usability)) = engine.first(key, engine.now()) {
                 match usability {
-                    Usability::Fresh => return self.answered(key, entry, Outcome::Hit, false),
-                    Usability::Stale => return self.answered(key, entry, Outcome::Stale, false),
+                    Usability::Fresh => return self.answered(key, entry, Outcome::Hit, None),
+                    Usability::Stale => return self.answered(key, entry, Outcome::Stale, None),
                     // The loader failed a moment ago: it is left alone for a while.
                     Usability::OnError if !engine.may_refresh(&entry, engine.now()) => {
                         return Way::Answer(entry, Outcome::Stale);
@@ -360,7 +361,11 @@ where
                 }
                 Joined::Following(follow) => follow,
             };
-            match follow.wait().await {
+            let ending = match self.wait(fallback.as_ref(), follow).await {
+                Ok(ending) => ending,
+                Err(stale) => return Way::Answer(stale, Outcome::Stale),
+            };
+            match ending {
                 Ending::Landed(entry, source) if source.may_answer(&entry, engine.log(), asked) => {
                     return Way::Answer(entry, source.outcome());
                 }
@@ -372,7 +377,13 @@ where
     }
 
     /// By this entry; who comes first when that is due refreshes it too.
-    fn answered(&self, key: &[u8], entry: Found<T>, outcome: Outcome, from_store: bool) -> Way<T> {
+    fn answered(
+        &self,
+        key: &[u8],
+        entry: Found<T>,
+        outcome: Outcome,
+        seen: Option<Seen>,
+    ) -> Way<T> {
         let (engine, now) = (&self.engine, self.engine.now());
         let is_due = match outcome {
             Outcome::Hit => engine.is_due(&entry, now),
@@ -383,7 +394,7 @@ where
                 entry,
                 outcome,
                 lead,
-                store_was_asked: from_store,
+                seen,
             }),
             None => Way::Answer(entry, outcome),
         }
@@ -424,7 +435,7 @@ where
             }
         };
         lead.land(entry.clone(), source);
-        self.answered(key, entry, outcome, true)
+        self.answered(key, entry, outcome, looked.seen)
     }
 
     fn insert(
@@ -512,8 +523,8 @@ struct Refreshing<T> {
     entry: Found<T>,
     outcome: Outcome,
     lead: Lead<Object<T>>,
-    /// It has just come from there.
-    store_was_asked: bool,
+    /// It has just come from the store, and was this there.
+    seen: Option<Seen>,
 }
 
 fn tell(watch: Option<Watch<'_>>, told: Told) {

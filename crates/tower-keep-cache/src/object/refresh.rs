@@ -9,7 +9,7 @@ use tower_keep_store::{LookupKind, Outcome};
 use super::{CacheKey, ObjectCache, Refreshing, Way, loading::Loading, tell, told};
 use crate::{
     directive::Tag,
-    engine::{background::Task, flight::Source},
+    engine::{background::Task, flight::Source, lease::Turn},
 };
 
 impl<T> ObjectCache<T>
@@ -101,15 +101,29 @@ where
     }
 
     /// Looks into the store first: another process may have refreshed it, or be at it.
-    pub(super) async fn look_elsewhere(&self, refreshing: Refreshing<T>) -> Way<T> {
-        if !refreshing.store_was_asked {
+    pub(super) async fn look_elsewhere(&self, mut refreshing: Refreshing<T>) -> Way<T> {
+        for _ in 0..MOST_LOOKS {
             let asked = self.engine.log().moment();
-            if let Some(entry) = self.engine.replacement(&refreshing.entry).await {
-                refreshing.lead.land(entry.clone(), Source::Store(asked));
-                return Way::Answer(entry, Outcome::Hit);
+            let seen = match refreshing.seen.take() {
+                Some(seen) => seen,
+                None => match self.engine.replacement(&refreshing.entry).await {
+                    (Some(entry), _) => {
+                        refreshing.lead.land(entry.clone(), Source::Store(asked));
+                        return Way::Answer(entry, Outcome::Hit);
+                    }
+                    (None, seen) => seen,
+                },
+            };
+            match self
+                .contend_once(&mut refreshing.lead, &refreshing.entry, seen)
+                .await
+            {
+                Some(Turn::Look) => {}
+                Some(_) => break,
+                None => return Way::Answer(refreshing.entry, refreshing.outcome),
             }
         }
-        self.contend_once(refreshing).await
+        Way::Refresh(refreshing)
     }
 
     /// How long a load may take that nobody waits for.
@@ -117,3 +131,6 @@ where
         self.class.class.timeouts.hard.unwrap_or(self.patience)
     }
 }
+
+/// How often a refresh looks what another has stored before it loads all the same.
+const MOST_LOOKS: usize = 4;

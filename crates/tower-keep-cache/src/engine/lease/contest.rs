@@ -62,6 +62,11 @@ impl Contest {
         self.seen = seen;
     }
 
+    /// Whether that would be another one.
+    pub(crate) fn would_see(&self, seen: Seen) -> bool {
+        self.seen != seen
+    }
+
     /// Asks once. Nothing means that another fetches.
     pub(crate) async fn try_once(&mut self) -> Option<Turn> {
         self.ask().await.ok()
@@ -70,20 +75,43 @@ impl Contest {
     /// Asks, and waits while another fetches.
     pub(crate) async fn turn(&mut self) -> Turn {
         loop {
+            if let Some(turn) = self.turn_within(None).await {
+                return turn;
+            }
+        }
+    }
+
+    /// The same, but waits for another not longer than this; then nothing.
+    pub(crate) async fn turn_within(&mut self, most: Option<Duration>) -> Option<Turn> {
+        let mut end = None;
+        loop {
             let left = match self.ask().await {
-                Ok(turn) => return turn,
+                Ok(turn) => return Some(turn),
                 Err(left) => left,
             };
+            // Only from here on: what asking takes is not the other's time.
+            let now = Instant::now();
+            let end = *end.get_or_insert_with(|| most.and_then(|most| now.checked_add(most)));
+            if end.is_some_and(|end| end <= now) {
+                return None;
+            }
             if self.heard.is_none() {
                 let channel = self.leases.store.subscribe(&self.names.lease).await;
                 let Ok(channel) = channel else {
-                    return Turn::Fetch(None);
+                    return Some(Turn::Fetch(None));
                 };
                 // Asked once more, no end is missed.
                 self.heard = Some(channel);
                 self.leases.awaited.fetch_add(1, Ordering::Relaxed);
-            } else if let Some(turn) = self.wait(left).await {
-                return turn;
+            } else {
+                let wait = self.wait(left);
+                let waited = match end {
+                    Some(end) => timeout_at(end, wait).await.ok()?,
+                    None => wait.await,
+                };
+                if waited.is_some() {
+                    return waited;
+                }
             }
         }
     }
