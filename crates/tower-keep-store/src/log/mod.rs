@@ -208,7 +208,11 @@ impl InvalidationLog {
     pub fn moment(&self) -> Moment {
         // Under the lock no change can come between the two.
         let table = self.folded.read();
-        table.moment(self.generation())
+        let moment = table.moment(self.generation());
+        match table.is_announced() {
+            true => moment.in_order(self.folded.moments.fetch_add(1, Ordering::AcqRel) + 1),
+            false => moment,
+        }
     }
 
     /// Whether what a fetch brought that began at `fetched` may answer who asked at `asked`, although it
@@ -378,6 +382,8 @@ impl fmt::Debug for InvalidationLog {
 struct Folded {
     table: RwLock<Table>,
     generation: AtomicU64,
+    /// Counts those that were taken while a change was announced.
+    moments: AtomicU64,
     /// Tells those who wait for a change.
     changed: Notify,
     feed: Feed,
@@ -438,6 +444,7 @@ impl Default for Folded {
         Self {
             table: RwLock::new(Table::new(TABLE_CAPACITY)),
             generation: AtomicU64::new(0),
+            moments: AtomicU64::new(0),
             changed: Notify::new(),
             feed: Feed::default(),
         }
