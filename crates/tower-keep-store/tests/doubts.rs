@@ -179,6 +179,34 @@ async fn a_doubt_that_could_not_be_announced_leaves_nothing_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_begin_that_is_written_again_after_its_end_is_over() {
+    let server = RedisServer::start();
+    let [writer, reader] = processes(&server).await;
+    let doubt = writer.log().doubt(&[tag("a")], LONG, LONG).await;
+    let begins = writer.log().stamp().position;
+    doubt.expect("announced").resolve().await.expect("written");
+    // What a try does that was taken for lost and arrives late.
+    let script = r"
+        local again = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]
+        local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+        local function of(record)
+          local fields = {}
+          for i = 1, #record[2], 2 do fields[record[2][i]] = record[2][i + 1] end
+          return fields
+        end
+        local position = tonumber(string.match(last[1], '^%d+')) + 1
+        return redis.call('XADD', KEYS[1], string.format('%.0f-0', position),
+          'e', of(last).e, 'p', of(last).n, 'n', 'next one', 'c', of(again).c)";
+    server.command(&["EVAL", script, "1", "keep:log", &format!("{begins}-0")]);
+    let [newcomer] = processes(&server).await;
+    let at = newcomer.log().stamp();
+    for store in [&writer, &reader, &newcomer] {
+        eventually(LONG, async || store.log().stamp() == at).await;
+        assert!(!is_doubted(store, "a"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn more_doubts_than_there_is_room_for_are_refused() {
     let server = RedisServer::start();
     let [shared] = processes(&server).await;

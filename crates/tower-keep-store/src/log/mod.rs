@@ -52,8 +52,8 @@
 //! doubt. If its writer is lost, each process that has waited for the lease, by its own monotonic clock and
 //! with some jitter, writes the end in its place (twice is harmless). A doubt outlives a lost log in the
 //! processes that know it, and its writer announces it again in the new epoch. A begin that reaches the
-//! server late, after its own end (a time-out, then a second try), is a doubt that nobody ends: the lease
-//! does.
+//! server late, after its own end (a time-out, then a second try), is passed over by all who have seen the
+//! end; for one that has come since, the lease ends it.
 //!
 //! ## Versions side by side
 //!

@@ -251,7 +251,7 @@ impl Table {
         for doubt in &record.content.doubts {
             match doubt {
                 DoubtChange::Begins(begun) => self.in_doubt.begin(begun),
-                DoubtChange::Ends(id) => self.in_doubt.end(*id),
+                DoubtChange::Ends(id) => self.in_doubt.end_for_good(*id),
             }
         }
         self.forget_oldest();
