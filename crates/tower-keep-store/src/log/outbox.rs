@@ -81,6 +81,15 @@ impl Outbox {
         !self.sent.remove(&id)
     }
 
+    /// The doubts whose end waits to be written.
+    pub(super) fn ending(&self) -> HashSet<u64> {
+        let ends = |doubt: &DoubtChange| match doubt {
+            DoubtChange::Begins(_) => None,
+            DoubtChange::Ends(id) => Some(*id),
+        };
+        self.queue.doubts.iter().filter_map(ends).collect()
+    }
+
     /// The ticket of the latest of what is, or was, to be written: not of what was withdrawn.
     pub(super) fn latest(&self) -> u64 {
         match self.queue.is_empty() {
@@ -292,5 +301,11 @@ mod tests {
         outbox.push(begins());
         assert!(outbox.next_batch().is_some());
         assert!(!outbox.withdraw(7));
+        assert!(outbox.ending().is_empty());
+        outbox.push(Content {
+            changes: vec![],
+            doubts: vec![DoubtChange::Ends(7)],
+        });
+        assert!(outbox.ending().contains(&7));
     }
 }
