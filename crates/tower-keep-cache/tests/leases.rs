@@ -781,7 +781,9 @@ async fn a_strict_read_is_not_answered_by_a_load_that_began_before_what_it_caugh
         eventually(LONG, async || store.log().is_current()).await;
         let class = Class::fresh_for(Duration::from_secs(60)).lease(NEVER_OUT);
         let objects = ObjectCache::<usize>::of_class(store, "figure", class);
-        objects.expect("a good class").consistency(Consistency::Strict)
+        objects
+            .expect("a good class")
+            .consistency(Consistency::Strict)
     };
     let loader = connect(&server.url()).await;
     let reader = connect(&format!("redis://{}", proxy.address())).await;
