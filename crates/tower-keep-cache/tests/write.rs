@@ -212,6 +212,30 @@ async fn who_asks_after_the_commit_is_not_answered_by_a_load_from_before_it() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_is_dropped_outside_of_any_runtime_invalidates_all_the_same() {
+    for place in Place::both().await {
+        let class = Class::fresh_for(Duration::from_secs(3600));
+        let objects = ObjectCache::<usize>::of_class(place.store.clone(), "figure", class);
+        let objects = objects.expect("a good class");
+        let load = async |value| {
+            let load = || async move { Ok::<_, Infallible>(value) };
+            *objects.get_or_load("k", &[], load).await.expect("loads")
+        };
+        assert_eq!(load(1).await, 1);
+        let writer = objects.clone();
+        let mut writing = Box::pin(async move {
+            let for_ever = std::future::pending::<Result<usize, Infallible>>();
+            let _never = writer.write("k", &[], for_ever).await;
+        });
+        let waits = poll_fn(|cx| Poll::Ready(writing.as_mut().poll(cx).is_pending()));
+        assert!(waits.await);
+        let dropping = std::thread::spawn(move || drop(writing));
+        dropping.join().expect("no panic");
+        assert_eq!(load(2).await, 2);
+    }
+}
+
 fn head(fields: &[(&str, &str)]) -> Parts {
     request("GET", "/", fields).into_parts().0
 }

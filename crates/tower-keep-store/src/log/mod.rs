@@ -291,6 +291,23 @@ impl InvalidationLog {
             .await
     }
 
+    /// As [`append`](Self::append) for who cannot wait: it is in force here at once, and is written when it can be.
+    /// Needs no runtime around it.
+    pub fn append_unawaited(&self, targets: &[Target], mode: Mode) {
+        let change = |&target: &Target| Change { target, mode };
+        let content = Content {
+            changes: targets.iter().map(change).collect(),
+            doubts: Vec::new(),
+        };
+        match &self.shared {
+            _ if content.is_empty() => {}
+            Some(shared) => shared.log().append_unawaited(content),
+            None => {
+                let _at = self.folded.append_here(content);
+            }
+        }
+    }
+
     async fn write(&self, changes: Vec<Change>, deadline: Duration) -> Result<Stamp, StoreError> {
         let content = Content {
             changes,
