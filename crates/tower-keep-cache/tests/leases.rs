@@ -13,8 +13,10 @@ use std::{
 
 use tokio::task::JoinHandle;
 use tower::{Service, ServiceExt};
-use tower_keep_cache::{Cache, CacheLayer, CacheLayerBuilder, Class, Classes, ObjectCache, Tag};
-use tower_keep_store::{Outcome, Store};
+use tower_keep_cache::{
+    Cache, CacheLayer, CacheLayerBuilder, Class, Classes, Consistency, ObjectCache, Tag,
+};
+use tower_keep_store::{Mode, Outcome, Store};
 use tower_keep_test_support::{
     Gate, Origin, RedisServer, Reply, ScriptedBody, TcpProxy, eventually,
 };
@@ -765,4 +767,44 @@ async fn who_has_something_stale_does_not_wait_for_the_process_that_loads() {
     assert_eq!(load(&two, 4).await.expect("no panic"), 1, "at once");
     gate.open();
     assert_eq!(refreshing.await.expect("no panic"), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_strict_read_is_not_answered_by_a_load_that_began_before_what_it_caught_up_with() {
+    let server = RedisServer::start();
+    let latency = Duration::from_millis(5);
+    let proxy = TcpProxy::builder(server.address()).latency(latency);
+    let proxy = proxy.start().await;
+    let connect = async |url: &str| {
+        let store = Store::builder().deadline(LONG).connect(url);
+        let store = store.expect("a good URL");
+        eventually(LONG, async || store.log().is_current()).await;
+        let class = Class::fresh_for(Duration::from_secs(60)).lease(NEVER_OUT);
+        let objects = ObjectCache::<usize>::of_class(store, "figure", class);
+        objects
+            .expect("a good class")
+            .consistency(Consistency::Strict)
+    };
+    let loader = connect(&server.url()).await;
+    let reader = connect(&format!("redis://{}", proxy.address())).await;
+    let gate = Gate::closed();
+    let early = {
+        let (loader, gate) = (loader.clone(), gate.clone());
+        let load = || async move {
+            gate.pass().await;
+            Ok::<_, Infallible>(1)
+        };
+        tokio::spawn(async move { loader.get_or_load("k", &[], load).await.map(|value| *value) })
+    };
+    waits_at(&gate, 1).await;
+    loader.invalidate("k", Mode::Hard).await.expect("written");
+    // It has not heard of it yet.
+    let late = tokio::spawn(async move {
+        let load = || async { Ok::<_, Infallible>(2) };
+        reader.get_or_load("k", &[], load).await.map(|value| *value)
+    });
+    processes_wait(&server, 1).await;
+    gate.open();
+    assert_eq!(early.await.expect("no panic"), Ok(1), "it had asked before");
+    assert_eq!(late.await.expect("no panic"), Ok(2));
 }

@@ -4,15 +4,19 @@ mod common;
 
 use std::{
     convert::Infallible,
+    future::poll_fn,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 
 use bytes::Bytes;
 use http::{Response, request::Parts};
+use tokio::sync::Notify;
 use tower_keep_cache::{
     CacheDirective, CacheHandle, CacheLayer, Class, NotStored, ObjectCache, Tag,
 };
@@ -167,6 +171,68 @@ async fn an_announced_write_of_a_value_hides_what_was_and_leaves_what_is() {
             Ok(2)
         );
         assert_eq!(load(&here, 9).await, 2, "the writer's own");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_after_the_commit_is_not_answered_by_a_load_from_before_it() {
+    for place in Place::both().await {
+        let class = Class::fresh_for(Duration::from_secs(3600));
+        let objects = ObjectCache::<usize>::of_class(place.store.clone(), "figure", class);
+        let objects = &objects.expect("a good class").announce_writes(LEASE);
+        let database = &AtomicUsize::new(1);
+        let [has_read, may_go_on] = &[Notify::new(), Notify::new()];
+        let load = async |is_slow| {
+            let load = || async move {
+                let read = database.load(Ordering::SeqCst);
+                if is_slow {
+                    has_read.notify_one();
+                    may_go_on.notified().await;
+                }
+                Ok::<_, Infallible>(read)
+            };
+            *objects.get_or_load("k", &[], load).await.expect("loads")
+        };
+        let change = async {
+            let (mut early, mut late) = (pin!(load(true)), pin!(load(false)));
+            tokio::select! {
+                _ = &mut early => panic!("it waits"),
+                () = has_read.notified() => {}
+            }
+            database.store(2, Ordering::SeqCst);
+            let waits = poll_fn(|cx| Poll::Ready(late.as_mut().poll(cx).is_pending()));
+            assert!(waits.await, "for the one under way");
+            may_go_on.notify_one();
+            assert_eq!(early.await, 1, "it had asked before");
+            assert_eq!(late.await, 2);
+            Ok::<_, Infallible>(2)
+        };
+        let written = objects.write("k", &[], change).await;
+        assert_eq!(written.map(|value| *value), Ok(2));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_is_dropped_outside_of_any_runtime_invalidates_all_the_same() {
+    for place in Place::both().await {
+        let class = Class::fresh_for(Duration::from_secs(3600));
+        let objects = ObjectCache::<usize>::of_class(place.store.clone(), "figure", class);
+        let objects = objects.expect("a good class");
+        let load = async |value| {
+            let load = || async move { Ok::<_, Infallible>(value) };
+            *objects.get_or_load("k", &[], load).await.expect("loads")
+        };
+        assert_eq!(load(1).await, 1);
+        let writer = objects.clone();
+        let mut writing = Box::pin(async move {
+            let for_ever = std::future::pending::<Result<usize, Infallible>>();
+            let _never = writer.write("k", &[], for_ever).await;
+        });
+        let waits = poll_fn(|cx| Poll::Ready(writing.as_mut().poll(cx).is_pending()));
+        assert!(waits.await);
+        let dropping = std::thread::spawn(move || drop(writing));
+        dropping.join().expect("no panic");
+        assert_eq!(load(2).await, 2);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Changes under way.
 
+use tokio::runtime::Handle;
 use tower_keep_store::{Mode, Stamp, Store, StoreError, Target};
 
 use super::background::{Background, Task};
@@ -50,6 +51,10 @@ impl Drop for Change {
         }
         // No change of its own: a runtime that ends drops what it is given, which would begin anew.
         let (store, targets) = (self.store.clone(), std::mem::take(&mut self.targets));
+        if Handle::try_current().is_err() {
+            // Dropped where nothing can be spawned: the log's own task writes it.
+            return store.log().append_unawaited(&targets, Mode::Hard);
+        }
         self.background.spawn(Task::Invalidation, async move {
             let _written_or_waiting = invalidate(&store, &targets).await;
         });

@@ -357,7 +357,8 @@ where
                 // Since the last look another may have led, and landed.
                 Joined::Leading(_) if self.is_there(key) => continue,
                 Joined::Leading(lead) => {
-                    return self.ask_store(key, lead, fallback, ahead.take()).await;
+                    let ahead = ahead.take();
+                    return self.ask_store(key, lead, fallback, (asked, ahead)).await;
                 }
                 Joined::Following(follow) => follow,
             };
@@ -410,15 +411,16 @@ where
         key: &[u8],
         lead: Lead<Object<T>>,
         fallback: Option<Found<T>>,
-        mut ahead: Option<Ahead>,
+        (asked, mut ahead): (Moment, Option<Ahead>),
     ) -> Way<T> {
         let engine = &self.engine;
-        let (asked, looked) = match Ahead::take(&mut ahead, key) {
+        // The store may have been asked before the caller had caught up with the log.
+        let (read, looked) = match Ahead::take(&mut ahead, key) {
             Some(ahead) => (ahead.asked, engine.take_in(key, ahead.record)),
             None => (engine.log().moment(), engine.look(key).await),
         };
         let (entry, outcome, source) = match looked.found {
-            Some((entry, Usability::Fresh)) => (entry, Outcome::Hit, Source::Store(asked)),
+            Some((entry, Usability::Fresh)) => (entry, Outcome::Hit, Source::Store(read)),
             Some((entry, Usability::Stale)) => (entry, Outcome::Stale, Source::Stale),
             // The loader failed a moment ago: it is left alone for a while.
             Some((entry, Usability::OnError)) if !engine.may_refresh(&entry, engine.now()) => {

@@ -1,6 +1,9 @@
 //! What is in doubt: invalidated here and not in the log yet, or announced in the log as being changed.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
 
 use super::{
     record::Change,
@@ -56,6 +59,8 @@ pub(super) struct Doubts {
     open: HashMap<u64, Begun>,
     /// Targets of those.
     targets: usize,
+    /// Those that a record ended last: a begin that was written again may come after it.
+    ended: VecDeque<u64>,
 }
 
 impl Doubts {
@@ -97,7 +102,7 @@ impl Doubts {
 
     /// Begins a doubt, unless it has begun. Beyond the bound it is one of everything.
     pub(super) fn begin(&mut self, begun: &Begun) {
-        if self.open.contains_key(&begun.id) {
+        if self.open.contains_key(&begun.id) || self.ended.contains(&begun.id) {
             return;
         }
         let begun = match self.has_room_for(begun) {
@@ -110,6 +115,17 @@ impl Doubts {
         self.targets += begun.targets.len();
         self.add(&begun.hits());
         self.open.insert(begun.id, begun);
+    }
+
+    /// A record says that it is over, whatever else is heard of it.
+    pub(super) fn end_for_good(&mut self, id: u64) {
+        self.end(id);
+        if !self.ended.contains(&id) {
+            self.ended.push_back(id);
+        }
+        if self.ended.len() > MOST_DOUBTS {
+            self.ended.pop_front();
+        }
     }
 
     pub(super) fn end(&mut self, id: u64) {
@@ -131,7 +147,7 @@ impl Doubts {
         counts.sort_by_key(|(change, _)| (change.target, change.mode == Mode::Soft));
         let mut open: Vec<_> = self.open.values().collect();
         open.sort_by_key(|begun| begun.id);
-        (counts, open).hash(hasher);
+        (counts, open, &self.ended).hash(hasher);
     }
 
     pub(super) fn open(&self) -> impl Iterator<Item = &Begun> {
@@ -176,6 +192,18 @@ mod tests {
         doubts.end(2);
         assert!(doubts.is_empty());
         assert_eq!(doubts.targets, 0);
+    }
+
+    #[test]
+    fn a_begin_that_comes_after_its_end_is_of_no_account() {
+        let mut doubts = Doubts::default();
+        doubts.end_for_good(1);
+        doubts.begin(&begun(1, &[tag(1)]));
+        assert!(doubts.is_empty());
+        for id in 2..=3 * MOST_DOUBTS as u64 {
+            doubts.end_for_good(id);
+        }
+        assert_eq!(doubts.ended.len(), MOST_DOUBTS);
     }
 
     #[test]

@@ -52,8 +52,8 @@
 //! doubt. If its writer is lost, each process that has waited for the lease, by its own monotonic clock and
 //! with some jitter, writes the end in its place (twice is harmless). A doubt outlives a lost log in the
 //! processes that know it, and its writer announces it again in the new epoch. A begin that reaches the
-//! server late, after its own end (a time-out, then a second try), is a doubt that nobody ends: the lease
-//! does.
+//! server late, after its own end (a time-out, then a second try), is passed over by all who have seen the
+//! end; for one that has come since, the lease ends it.
 //!
 //! ## Versions side by side
 //!
@@ -208,7 +208,11 @@ impl InvalidationLog {
     pub fn moment(&self) -> Moment {
         // Under the lock no change can come between the two.
         let table = self.folded.read();
-        table.moment(self.generation())
+        let moment = table.moment(self.generation());
+        match table.is_announced() {
+            true => moment.in_order(self.folded.moments.fetch_add(1, Ordering::AcqRel) + 1),
+            false => moment,
+        }
     }
 
     /// Whether what a fetch brought that began at `fetched` may answer who asked at `asked`, although it
@@ -285,6 +289,23 @@ impl InvalidationLog {
         let change = |&(target, mode): &(Target, Mode)| Change { target, mode };
         self.write(changes.iter().map(change).collect(), deadline)
             .await
+    }
+
+    /// As [`append`](Self::append) for who cannot wait: it is in force here at once, and is written when it can be.
+    /// Needs no runtime around it.
+    pub fn append_unawaited(&self, targets: &[Target], mode: Mode) {
+        let change = |&target: &Target| Change { target, mode };
+        let content = Content {
+            changes: targets.iter().map(change).collect(),
+            doubts: Vec::new(),
+        };
+        match &self.shared {
+            _ if content.is_empty() => {}
+            Some(shared) => shared.log().append_unawaited(content),
+            None => {
+                let _at = self.folded.append_here(content);
+            }
+        }
     }
 
     async fn write(&self, changes: Vec<Change>, deadline: Duration) -> Result<Stamp, StoreError> {
@@ -378,6 +399,8 @@ impl fmt::Debug for InvalidationLog {
 struct Folded {
     table: RwLock<Table>,
     generation: AtomicU64,
+    /// Counts those that were taken while a change was announced.
+    moments: AtomicU64,
     /// Tells those who wait for a change.
     changed: Notify,
     feed: Feed,
@@ -438,6 +461,7 @@ impl Default for Folded {
         Self {
             table: RwLock::new(Table::new(TABLE_CAPACITY)),
             generation: AtomicU64::new(0),
+            moments: AtomicU64::new(0),
             changed: Notify::new(),
             feed: Feed::default(),
         }

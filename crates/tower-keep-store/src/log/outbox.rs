@@ -23,6 +23,8 @@ pub(super) struct Outbox {
     /// The ticket of the last batch that was taken to be written.
     taken: u64,
     written: VecDeque<Written>,
+    /// What those batches say, all together.
+    waiting: usize,
     /// Doubts of this process that others may have heard of.
     sent: HashSet<u64>,
 }
@@ -55,13 +57,9 @@ impl Outbox {
         self.queue.doubts.extend(doubts);
         let waiting = &mut self.queue.changes;
         if waiting.len() + changes.len() > CAPACITY {
-            let everything = Change {
-                target: Target::EVERYTHING,
-                mode: Mode::Hard,
-            };
-            let replaced = mem::replace(waiting, vec![everything]);
+            let replaced = mem::replace(waiting, vec![EVERYTHING]);
             let queued = Queued {
-                doubted: vec![everything],
+                doubted: vec![EVERYTHING],
                 replaced,
             };
             return (self.tickets, queued);
@@ -79,6 +77,15 @@ impl Outbox {
         let begins = |doubt: &DoubtChange| matches!(doubt, DoubtChange::Begins(b) if b.id == id);
         self.queue.doubts.retain(|doubt| !begins(doubt));
         !self.sent.remove(&id)
+    }
+
+    /// The doubts whose end waits to be written.
+    pub(super) fn ending(&self) -> HashSet<u64> {
+        let ends = |doubt: &DoubtChange| match doubt {
+            DoubtChange::Begins(_) => None,
+            DoubtChange::Ends(id) => Some(*id),
+        };
+        self.queue.doubts.iter().filter_map(ends).collect()
     }
 
     /// The ticket of the latest of what is, or was, to be written: not of what was withdrawn.
@@ -117,14 +124,51 @@ impl Outbox {
         }
     }
 
-    /// The batch stands in the log, as the record of this nonce.
-    pub(super) fn written(&mut self, batch: Batch, sent_in: u64, at: Stamp, nonce: u64) {
+    /// The batch stands in the log, as the record of this nonce. Returns what that did to the doubts: when too
+    /// much has not come back, all of it becomes one batch that hits everything.
+    pub(super) fn written(
+        &mut self,
+        batch: Batch,
+        sent_in: u64,
+        at: Stamp,
+        nonce: u64,
+    ) -> Option<Queued> {
+        self.waiting += batch.words();
         self.written.push_back(Written {
             batch,
             sent_in,
             at,
             nonce,
         });
+        (self.waiting > MOST_WRITTEN).then(|| self.merge_written())?
+    }
+
+    /// Who finds the last record in its place has found all of them.
+    fn merge_written(&mut self) -> Option<Queued> {
+        let mut last = self.written.pop_back()?;
+        let (mut replaced, mut doubts) = (Vec::new(), Vec::new());
+        let before = self.written.drain(..).map(|written| written.batch.content);
+        for content in before.chain([mem::take(&mut last.batch.content)]) {
+            replaced.extend(content.changes);
+            doubts.extend(content.doubts);
+        }
+        // What has begun and ended need not be said again, should it be lost; an end that is lost costs a lease.
+        let ends = |doubt: &DoubtChange| match doubt {
+            DoubtChange::Begins(_) => None,
+            DoubtChange::Ends(id) => Some(*id),
+        };
+        let ended: HashSet<u64> = doubts.iter().filter_map(ends).collect();
+        doubts.retain(|doubt| matches!(doubt, DoubtChange::Begins(b) if !ended.contains(&b.id)));
+        last.batch.content = Content {
+            changes: vec![EVERYTHING],
+            doubts,
+        };
+        self.waiting = last.batch.words();
+        self.written.push_back(last);
+        Some(Queued {
+            doubted: vec![EVERYTHING],
+            replaced,
+        })
     }
 
     /// Takes out the oldest batch that the table needs no doubt for any more: it has applied the record or
@@ -141,15 +185,24 @@ impl Outbox {
             let is_past = knows_another && oldest.sent_in == oldest.at.epoch;
             if is_past || self.written.iter().any(|written| written.has_come(table)) {
                 let oldest = self.written.pop_front()?;
+                self.waiting = self.waiting.saturating_sub(oldest.batch.words());
                 return Some((oldest.batch, oldest.at));
             }
             if !oldest.is_lost(table) {
                 return None;
             }
-            let Content { changes, doubts } = self.written.pop_front()?.batch.content;
+            let lost = self.written.pop_front()?.batch;
+            self.waiting = self.waiting.saturating_sub(lost.words());
+            let Content { changes, doubts } = lost.content;
             self.queue.changes.extend(changes);
             self.queue.doubts.extend(doubts);
         }
+    }
+}
+
+impl Batch {
+    fn words(&self) -> usize {
+        1 + self.content.changes.len() + self.content.doubts.len()
     }
 }
 
@@ -178,6 +231,14 @@ pub(super) struct Queued {
 
 /// Changes that may wait; beyond that they become one: everything.
 const CAPACITY: usize = 4096;
+
+/// What may stand in the log and not have come back: as much as a reader may be behind, about 4 MB.
+const MOST_WRITTEN: usize = 1 << 17;
+
+const EVERYTHING: Change = Change {
+    target: Target::EVERYTHING,
+    mode: Mode::Hard,
+};
 
 #[cfg(test)]
 mod tests {
@@ -225,7 +286,7 @@ mod tests {
         let (ticket, _) = push(&mut outbox, vec![change(b"a")]);
         let batch = outbox.next_batch().expect("one change waits");
         assert_eq!(batch.ticket, ticket);
-        outbox.written(batch, 1, stamp(1, 7), 70);
+        assert!(outbox.written(batch, 1, stamp(1, 7), 70).is_none());
         assert!(outbox.next_settled(&table(1, 6, 60)).is_none());
         assert!(outbox.next_settled(&table(1, 7, 70)).is_some());
         assert!(outbox.next_settled(&table(1, 7, 70)).is_none());
@@ -237,7 +298,7 @@ mod tests {
         let mut outbox = Outbox::default();
         push(&mut outbox, vec![change(b"a")]);
         let batch = outbox.next_batch().expect("one change waits");
-        outbox.written(batch.clone(), 1, stamp(1, 7), 70);
+        assert!(outbox.written(batch.clone(), 1, stamp(1, 7), 70).is_none());
         assert!(outbox.next_settled(&table(1, 7, 71)).is_none());
         let again = outbox.next_batch().expect("it waits again");
         assert_eq!(again.content, batch.content);
@@ -249,7 +310,7 @@ mod tests {
         let mut outbox = Outbox::default();
         push(&mut outbox, vec![change(b"a")]);
         let batch = outbox.next_batch().expect("one change waits");
-        outbox.written(batch, 1, stamp(2, 1), 21);
+        assert!(outbox.written(batch, 1, stamp(2, 1), 21).is_none());
         assert!(outbox.next_settled(&table(1, 900, 1)).is_none());
         assert!(
             outbox.next_settled(&table(3, 1, 31)).is_none(),
@@ -257,7 +318,7 @@ mod tests {
         );
         push(&mut outbox, vec![change(b"b")]);
         let batch = outbox.next_batch().expect("one change waits");
-        outbox.written(batch, 3, stamp(3, 2), 32);
+        assert!(outbox.written(batch, 3, stamp(3, 2), 32).is_none());
         let table = table(3, 2, 32);
         assert!(outbox.next_settled(&table).is_some(), "after it");
         assert!(outbox.next_settled(&table).is_some());
@@ -277,6 +338,31 @@ mod tests {
     }
 
     #[test]
+    fn what_does_not_come_back_takes_bounded_room() {
+        let mut outbox = Outbox::default();
+        let (mut doubted, mut last) = (0, stamp(1, 0));
+        for position in 1..=40 {
+            let many = (0..CAPACITY as u64).map(|i| change(&(position << 32 | i).to_be_bytes()));
+            let (_, queued) = push(&mut outbox, many.collect());
+            doubted += queued.doubted.len();
+            let batch = outbox.next_batch().expect("it waits");
+            last = stamp(1, position);
+            if let Some(merged) = outbox.written(batch, 1, last, position) {
+                doubted += merged.doubted.len();
+                doubted -= merged.replaced.len();
+            }
+            let words: usize = outbox.written.iter().map(|w| w.batch.words()).sum();
+            assert_eq!(words, outbox.waiting);
+            assert!(words <= MOST_WRITTEN);
+        }
+        let table = table(1, last.position, last.position);
+        while let Some((batch, _)) = outbox.next_settled(&table) {
+            doubted -= batch.content.changes.len();
+        }
+        assert_eq!((doubted, outbox.waiting), (0, 0));
+    }
+
+    #[test]
     fn a_doubt_can_be_taken_back_until_it_is_on_its_way() {
         let mut outbox = Outbox::default();
         let begun = Begun::new(7, Duration::from_secs(1), &[]);
@@ -292,5 +378,11 @@ mod tests {
         outbox.push(begins());
         assert!(outbox.next_batch().is_some());
         assert!(!outbox.withdraw(7));
+        assert!(outbox.ending().is_empty());
+        outbox.push(Content {
+            changes: vec![],
+            doubts: vec![DoubtChange::Ends(7)],
+        });
+        assert!(outbox.ending().contains(&7));
     }
 }

@@ -26,6 +26,8 @@ pub struct Stamp {
 pub struct Moment {
     /// The table's generation: changes so far, doubts included.
     generation: u64,
+    /// Which of those of one generation this is, while a change is announced; 0 otherwise.
+    order: u64,
     stamp: Stamp,
     /// Something had been invalidated here that did not stand in the log yet.
     in_doubt: bool,
@@ -107,9 +109,15 @@ impl Moment {
     pub fn elsewhere(stamp: Stamp) -> Self {
         Self {
             generation: ELSEWHERE,
+            order: 0,
             stamp,
             in_doubt: false,
         }
+    }
+
+    /// One that comes after all others of its generation so far.
+    pub(super) fn in_order(self, order: u64) -> Self {
+        Self { order, ..self }
     }
 
     /// The point of the log that had been reached.
@@ -145,6 +153,7 @@ impl Table {
     pub(super) fn moment(&self, generation: u64) -> Moment {
         Moment {
             generation,
+            order: 0,
             stamp: self.stamp,
             in_doubt: !self.in_doubt.is_empty(),
         }
@@ -200,8 +209,10 @@ impl Table {
     /// asked at `asked`, although it may have been invalidated since: what comes after a question need
     /// not be in its answer. In doubt, no.
     pub(super) fn may_answer(&self, fetched: Moment, asked: Moment, targets: &[Target]) -> bool {
-        if fetched.generation != ELSEWHERE && fetched.generation >= asked.generation {
-            // The fetch began after the question, or nothing came in between.
+        let is_later = (fetched.generation, fetched.order) >= (asked.generation, asked.order);
+        if fetched.generation != ELSEWHERE && is_later {
+            // The fetch began after the question, or nothing came in between. (An announced change may be
+            // committed in between without a sign: then only the order counts.)
             return true;
         }
         let fetched = fetched.stamp;
@@ -240,7 +251,7 @@ impl Table {
         for doubt in &record.content.doubts {
             match doubt {
                 DoubtChange::Begins(begun) => self.in_doubt.begin(begun),
-                DoubtChange::Ends(id) => self.in_doubt.end(*id),
+                DoubtChange::Ends(id) => self.in_doubt.end_for_good(*id),
             }
         }
         self.forget_oldest();
@@ -307,6 +318,11 @@ impl Table {
 
     pub(super) fn has_room_for(&self, begun: &Begun) -> bool {
         self.in_doubt.has_room_for(begun)
+    }
+
+    /// Whether a change is announced that may be committed any moment.
+    pub(super) fn is_announced(&self) -> bool {
+        self.in_doubt.open().next().is_some()
     }
 
     /// The doubts that end by a record.

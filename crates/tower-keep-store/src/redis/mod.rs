@@ -246,7 +246,7 @@ impl fmt::Debug for Redis {
 }
 
 /// A deadline is added to an instant, which must not overflow.
-const LONGEST_DEADLINE: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const LONGEST_DEADLINE: Duration = Duration::from_secs(24 * 3600);
 
 /// How often a silent server is asked: well within the second in which its return is to be noticed.
 const PROBE_INTERVAL: Duration = Duration::from_millis(100);

@@ -130,7 +130,8 @@ impl Process {
         {
             self.writer = Writer::Announced(id);
         }
-        self.outbox.written(batch, sent_in, at, record.nonce);
+        let merged = self.outbox.written(batch, sent_in, at, record.nonce);
+        assert!(merged.is_none(), "so much is never written here");
         self.settle();
         Some(record)
     }

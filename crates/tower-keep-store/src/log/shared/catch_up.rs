@@ -13,6 +13,7 @@ use super::{
 use crate::{
     error::StoreError,
     log::{record::Record, table::Stamp},
+    redis::LONGEST_DEADLINE,
 };
 
 /// How the table stands to an end of the log that was read.
@@ -31,7 +32,7 @@ impl Shared {
     /// then the records are read on one of those that requests share.
     pub(in crate::log) async fn catch_up(&self, deadline: Duration) -> Result<(), StoreError> {
         let sent = Instant::now();
-        let end = sent + deadline;
+        let end = sent + deadline.min(LONGEST_DEADLINE);
         let before = self.folded.read().stamp();
         let read = |connection| read_head(&self.name, connection);
         let head = self.redis.run("XREVRANGE", deadline, read).await?;

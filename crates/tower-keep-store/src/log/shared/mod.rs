@@ -133,6 +133,10 @@ impl Shared {
         self.stands(ticket, deadline).await
     }
 
+    pub(super) fn append_unawaited(&self, content: Content) {
+        let _ticket = self.queue(content);
+    }
+
     /// Waits until what was queued stands in the log, better still until it came back.
     async fn stands(&self, ticket: u64, deadline: Duration) -> Result<Stamp, StoreError> {
         if self.redis.is_suspended() {

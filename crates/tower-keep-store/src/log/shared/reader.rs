@@ -1,7 +1,8 @@
 //! The task that reads.
 
 use std::{
-    sync::{Arc, atomic::Ordering},
+    cmp::Ordering,
+    sync::{Arc, atomic},
     time::Duration,
 };
 
@@ -16,7 +17,7 @@ use super::{
     Shared,
     checkpoints::Checkpoints,
     leases::Leases,
-    script::{Append, NO_CONTENT, RECORDS_AT_ONCE, TIME_TO_LIVE, number},
+    script::{Append, Head, NO_CONTENT, RECORDS_AT_ONCE, TIME_TO_LIVE, number},
 };
 use crate::log::{
     record::{Content, Record},
@@ -80,7 +81,7 @@ async fn follow(
         // Whatever it has, it may have lost what its predecessor had acknowledged, and taken the same
         // positions again.
         tracing::warn!("another server keeps the invalidation log: a new epoch begins");
-        log.current.store(0, Ordering::Release);
+        log.current.store(0, atomic::Ordering::Release);
         let after = begin_epoch(log, ended, &mut connection).await?;
         cursor = if epoch == 0 { 0 } else { after };
     }
@@ -124,7 +125,7 @@ async fn follow(
             Err(Gap) if is_cut(log, &lines) => {
                 tracing::warn!("the invalidation log was cut before it was read: it is read anew");
                 let head = in_time(Append::NOTHING.send(&log.name, &mut connection)).await?;
-                log.current.store(0, Ordering::Release);
+                log.current.store(0, atomic::Ordering::Release);
                 match log.restore(head.at, &mut connection).await? {
                     Some(position) => (cursor, state.is_provisional) = (position, true),
                     None => cursor = start_over(log, &mut state.forgotten),
@@ -163,7 +164,7 @@ fn is_cut(log: &Shared, lines: &[StreamId]) -> bool {
 /// Forgets what was read, to read the log from its start; until that is done nothing is used.
 fn start_over(log: &Shared, forgotten: &mut u64) -> u64 {
     *forgotten = log.folded.read().stamp().epoch;
-    log.current.store(0, Ordering::Release);
+    log.current.store(0, atomic::Ordering::Release);
     log.folded.change(Table::forget);
     0
 }
@@ -183,6 +184,7 @@ async fn run_id(connection: &mut MultiplexedConnection) -> RedisResult<Option<St
 }
 
 /// How the end of the server's log stands to what was applied.
+#[derive(Debug, PartialEq, Eq)]
 enum Ends {
     /// At this position.
     Meet(u64),
@@ -195,30 +197,45 @@ enum Ends {
 /// Holds the end of the server's log against what was applied.
 async fn compare_ends(log: &Shared, connection: &mut MultiplexedConnection) -> RedisResult<Ends> {
     let sent = Instant::now();
+    let before = log.folded.read().stamp();
     let head = in_time(Append::NOTHING.send(&log.name, connection)).await?;
-    let (applied, nonce) = {
+    let (applied, nonce, ends) = {
         let table = log.folded.read();
-        (table.stamp(), table.nonce())
+        let ends = compare(&table, before, &head);
+        (table.stamp(), table.nonce(), ends)
     };
-    if applied == head.at && nonce == head.nonce {
-        log.was_current_at(sent);
-        return Ok(Ends::Meet(applied.position));
+    if let Some(ends) = ends {
+        if let Ends::Meet(_) = ends {
+            log.was_current_at(sent);
+        }
+        return Ok(ends);
     }
     let apart = Ends::Apart {
         epoch: head.at.epoch,
     };
-    if applied.epoch == head.at.epoch {
-        return Ok(match applied.position < head.at.position {
-            true => Ends::ReadFrom(applied.position),
-            false => apart,
-        });
-    }
     if applied.epoch != 0 && !goes_on(log, applied, nonce, connection).await? {
         // Another life of the log. It may be an older one that came back with its server, and know less
         // than is known here.
         return Ok(apart);
     }
     Ok(Ends::ReadFrom(applied.position))
+}
+
+/// How they stand within one epoch. `before` is where the table stood before the end of the log was read.
+fn compare(table: &Table, before: Stamp, head: &Head) -> Option<Ends> {
+    let (applied, end) = (table.stamp(), head.at);
+    if applied.epoch != end.epoch {
+        return None;
+    }
+    let is_known = table.nonce_at(end.position) == Some(head.nonce);
+    // Who catches up may have read on meanwhile.
+    let has_read_on = before.epoch == end.epoch && before.position <= end.position;
+    Some(match applied.position.cmp(&end.position) {
+        Ordering::Less => Ends::ReadFrom(applied.position),
+        Ordering::Equal if is_known => Ends::Meet(applied.position),
+        Ordering::Greater if is_known && has_read_on => Ends::ReadFrom(applied.position),
+        _ => Ends::Apart { epoch: end.epoch },
+    })
 }
 
 /// Whether the server's log goes on behind the last record that was applied.
@@ -318,3 +335,42 @@ const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
 /// How often each process renews it.
 const RENEW_INTERVAL: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(position: u64) -> Stamp {
+        Stamp { epoch: 1, position }
+    }
+
+    fn head(position: u64, nonce: u64) -> Head {
+        Head {
+            at: at(position),
+            nonce,
+        }
+    }
+
+    #[test]
+    fn what_a_request_has_read_on_meanwhile_is_no_other_history() {
+        let mut table = Table::new(8);
+        for position in 1..=5 {
+            let record = Record {
+                position,
+                epoch: 1,
+                previous: table.nonce(),
+                nonce: 10 * position,
+                content: Content::default(),
+            };
+            table.apply(&record).expect("the next one");
+        }
+        let apart = || Some(Ends::Apart { epoch: 1 });
+        let compare = |before, head| compare(&table, at(before), &head);
+        assert_eq!(compare(5, head(5, 50)), Some(Ends::Meet(5)));
+        assert_eq!(compare(5, head(5, 51)), apart());
+        assert_eq!(compare(5, head(7, 70)), Some(Ends::ReadFrom(5)));
+        assert_eq!(compare(3, head(4, 40)), Some(Ends::ReadFrom(5)));
+        assert_eq!(compare(3, head(4, 41)), apart(), "another record there");
+        assert_eq!(compare(5, head(4, 40)), apart(), "the log lost its end");
+    }
+}

@@ -11,7 +11,10 @@ use super::{
     Reached, Shared,
     script::{Append, Head},
 };
-use crate::{error::StoreError, log::outbox::Batch};
+use crate::{
+    error::StoreError,
+    log::{outbox::Batch, table::Stamp},
+};
 
 /// Writes what is queued, a batch at a time, each until it stands. A batch that may have been written
 /// already is written again: twice is harmless, never is not.
@@ -52,12 +55,25 @@ impl Shared {
         match self.redis.insist(WRITE_DEADLINE, step).await {
             Ok(Head { at, nonce }) => {
                 let ticket = batch.ticket;
-                self.outbox().written(batch, sent_in, at, nonce);
+                self.has_written(batch, sent_in, at, nonce);
                 self.written.send_replace(Reached { ticket, at });
                 self.settle();
                 Ok(())
             }
             Err(error) => Err((batch, error)),
+        }
+    }
+}
+
+impl Shared {
+    fn has_written(&self, batch: Batch, sent_in: u64, at: Stamp, nonce: u64) {
+        let mut outbox = self.outbox();
+        if let Some(merged) = outbox.written(batch, sent_in, at, nonce) {
+            tracing::warn!("what was invalidated does not come back: everything is in doubt");
+            self.folded.change(|table| {
+                table.doubt_all(&merged.doubted);
+                table.settle(&merged.replaced);
+            });
         }
     }
 }
