@@ -592,3 +592,21 @@ async fn an_answer_to_head_does_not_change_the_page_by_another_request() {
     assert_eq!(page.body, "longer page");
     assert_ne!(page.field("content-type"), "text/evil");
 }
+
+/// CVE-2021-23336: a parameter that the cache leaves out hides one that the origin sees.
+#[tokio::test]
+async fn a_parameter_is_not_hidden_in_one_that_is_left_out() {
+    let origin = Origin::start(|asked| {
+        let query = asked.uri.query().unwrap_or("");
+        let mut parameters = query.split(['&', ';']);
+        let callback = parameters.find_map(|parameter| parameter.strip_prefix("callback="));
+        respond(200, &[MINUTE], callback.unwrap_or("none"))
+    })
+    .await;
+    let site = Site::new(&origin, "query = { ignore_tracking = true }").await;
+    for odd in ["utm_source=1;callback=evil", "gclid;callback=evil"] {
+        assert_eq!(site.get(&format!("/?{odd}")).await.body, "evil");
+        assert_eq!(site.get("/").await.body, "none", "{odd}");
+        assert_eq!(site.get("/?utm_source=2").await.body, "none", "{odd}");
+    }
+}
