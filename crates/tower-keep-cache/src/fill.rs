@@ -215,13 +215,11 @@ impl Fill {
             tracing::debug!("a body was not as long as its head promised: not stored");
             return self.release();
         }
-        let mut place = None;
-        if let Some(said) = self.part.take() {
-            let is_sure = self.promised_length.is_some() && trailers.is_none();
-            place = said.of_length(body.len(), is_sure);
-            if place.is_none() {
-                return self.release();
-            }
+        let place = self.part.take();
+        // Trailers would be those of this part only.
+        let is_sound = |place: &Place| place.bytes.len() == body.len() && trailers.is_none();
+        if !place.as_ref().is_none_or(is_sound) {
+            return self.release();
         }
         if self.shared.entity_tags && self.status == StatusCode::OK {
             let digest = Sha256::digest(&body);

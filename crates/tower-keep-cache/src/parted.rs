@@ -10,7 +10,8 @@ use crate::{
     engine::entry::{Entry, Meta},
     http::{
         entry::{Stored, StoredResponse},
-        place::{Place, share_strong_validator},
+        freshening::freshened,
+        place::{Place, forget_digests, share_coding, share_strong_validator},
     },
     shared::{Shared, part_key},
 };
@@ -28,6 +29,7 @@ impl Parted {
     pub(crate) fn into_entry(self, shared: &Shared, key: Vec<u8>, largest: usize) -> Entry<Stored> {
         let mut part = self.joined_with_known(shared, &key, largest);
         let fields = &mut part.response.headers;
+        forget_digests(fields);
         fields.insert(CONTENT_LENGTH, part.response.body.len().into());
         let key = if part.place.is_whole() {
             fields.remove(CONTENT_RANGE);
@@ -58,6 +60,7 @@ impl Parted {
         }
         let place = self.place.joined(&known_place)?;
         let is_the_same = share_strong_validator(&self.response.headers, &stored.headers)
+            && share_coding(&self.response.headers, &stored.headers)
             && self.meta.stamp.epoch == known.meta.stamp.epoch
             && place.bytes.len() <= largest;
         if !is_the_same {
@@ -82,7 +85,9 @@ impl Parted {
             meta,
             response: StoredResponse {
                 body: bytes_of(&place, pieces),
-                // Its fields are those of the newer.
+                // "A cache MUST update the stored response header fields using the header fields provided in
+                // the new response, as per Section 3.2" (RFC 9111 §3.4).
+                headers: freshened(&stored.headers, &self.response.headers),
                 ..self.response.clone()
             },
             place,

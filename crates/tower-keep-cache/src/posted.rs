@@ -52,7 +52,7 @@ impl Posted {
         Some(Self {
             key: shared.keys.key(request)?,
             target: shared.keys.target(request)?,
-            uri: with_query(base?, request.uri.query()),
+            uri: exactly(base?, request)?,
             authority: authority(request).map(Into::into),
             headers: request.headers.clone(),
             lookup: posting(request)?,
@@ -104,8 +104,8 @@ impl Posted {
         Some(fill)
     }
 
-    /// Whether the answer is what GET would be answered with: "the origin server's … response contains the new
-    /// representation of that resource" (RFC 9110 §8.7).
+    /// Whether the answer is what GET would be answered with: it "implies that the server's response contains
+    /// the new representation of that resource" (RFC 9110 §8.7).
     fn is_represented(&self, head: &response::Parts) -> bool {
         let mut lines = head.headers.get_all(CONTENT_LOCATION).iter();
         let line = lines.next().filter(|_| lines.next().is_none());
@@ -119,8 +119,10 @@ impl Posted {
     }
 }
 
-fn with_query(base: &Url, query: Option<&str>) -> Url {
+/// The URI that was posted to, if it says as a URL what it says as it stands: dots in the path, say, are resolved in
+/// what is compared with it, and may mean something to the origin.
+fn exactly(base: &Url, request: &Parts) -> Option<Url> {
     let mut uri = base.clone();
-    uri.set_query(query);
-    uri
+    uri.set_query(request.uri.query());
+    (uri.path() == request.uri.path() && uri.query() == request.uri.query()).then_some(uri)
 }

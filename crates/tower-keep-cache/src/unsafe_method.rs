@@ -119,10 +119,13 @@ fn is_refusal(status: StatusCode, shared: &Shared) -> bool {
 fn base(request: &Parts) -> Option<Url> {
     let host = crate::http::key::authority(request)?;
     let host = str::from_utf8(host).ok()?;
-    Url::parse(&format!("http://{host}"))
-        .ok()?
-        .join(request.uri.path())
-        .ok()
+    if host.contains(['/', '\\', '?', '#']) {
+        return None;
+    }
+    let mut uri = Url::parse(&format!("http://{host}")).ok()?;
+    // Not joined: a path that begins with two slashes would name another host.
+    uri.set_path(request.uri.path());
+    Some(uri)
 }
 
 /// The URIs of this host that the response says were made or changed.

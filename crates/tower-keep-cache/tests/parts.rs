@@ -151,6 +151,8 @@ async fn what_is_no_sound_part_is_passed_on_and_not_stored() {
         ("bytes 0-4/10", "012345", None),
         ("bytes 0-4/3", "01234", None),
         ("bytes 0-4/10", "0123", Some("5")),
+        // Whoever said the length anew may have lost a byte.
+        ("bytes 4-9/10", "45678", Some("5")),
         ("bytes */10", "01234", None),
     ] {
         let origin = Origin::new(move |_| async move {
@@ -167,8 +169,12 @@ async fn what_is_no_sound_part_is_passed_on_and_not_stored() {
             Ok(part)
         });
         let cache = cache(&Place::memory(), &origin);
+        let asked = match place_said.starts_with("bytes 4") {
+            true => "bytes=4-8",
+            false => "bytes=0-3",
+        };
         for _ in 0..2 {
-            let passed = ask(&cache, range("bytes=0-3")).await;
+            let passed = ask(&cache, range(asked)).await;
             assert_eq!((passed.text(), passed.outcome), (body, Some(Outcome::Miss)));
         }
     }
@@ -308,4 +314,186 @@ async fn what_may_not_be_stored_is_completed_all_the_same() {
     ask(&cache, range("bytes=0-3")).await;
     let whole = ask(&cache, get("/a")).await;
     assert_eq!((whole.status.as_u16(), whole.text()), (200, WHOLE));
+}
+
+/// A part with these further fields.
+fn partial_with(
+    place: &str,
+    body: &'static str,
+    more: &[(&'static str, &'static str)],
+) -> http::Response<ScriptedBody> {
+    let mut part = partial("\"1\"", place, body);
+    for (name, value) in more {
+        let value = http::HeaderValue::from_static(value);
+        part.headers_mut().insert(*name, value);
+    }
+    part
+}
+
+const DESCRIBED: &[(&str, &str)] = &[("content-type", "text/x"), ("content-encoding", "x")];
+
+/// Answers what is asked for with the part of the whole that it is, the first time with these fields.
+fn described_once(fields: &'static [(&'static str, &'static str)]) -> Origin<ScriptedBody> {
+    let calls = std::sync::atomic::AtomicUsize::new(0);
+    Origin::new(move |request: Request<ScriptedBody>| {
+        let call = calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let more = if call == 0 { fields } else { &[] };
+        let part = match request.headers()["range"].to_str().expect("text") {
+            "bytes=0-3" => partial_with("bytes 0-3/10", "0123", more),
+            _ => partial_with("bytes 4-9/10", "456789", more),
+        };
+        async move { Ok(part) }
+    })
+}
+
+/// "If a 206 is generated in response to a request with an If-Range header field, the sender SHOULD NOT generate
+/// other representation header fields beyond those required" (RFC 9110 §15.3.7).
+#[tokio::test]
+async fn what_is_completed_keeps_the_fields_that_its_beginning_came_with() {
+    let origin = described_once(DESCRIBED);
+    let cache = cache(&Place::memory(), &origin);
+    ask(&cache, range("bytes=0-3")).await;
+    for _ in 0..2 {
+        let whole = ask(&cache, get("/a")).await;
+        assert_eq!((whole.status.as_u16(), whole.text()), (200, WHOLE));
+        for (name, value) in DESCRIBED {
+            assert_eq!(whole.field(name), Some(*value));
+        }
+    }
+    assert_eq!(origin.calls(), 2);
+}
+
+#[tokio::test]
+async fn what_is_joined_keeps_the_fields_that_its_older_part_came_with() {
+    let origin = described_once(&DESCRIBED[..1]);
+    let cache = cache(&Place::memory(), &origin);
+    ask(&cache, range("bytes=0-3")).await;
+    ask(&cache, range("bytes=4-9")).await;
+    let whole = ask(&cache, get("/a")).await;
+    assert_eq!((whole.status.as_u16(), whole.text()), (200, WHOLE));
+    assert_eq!(whole.field("content-type"), Some("text/x"));
+    assert_eq!(origin.calls(), 2);
+}
+
+#[tokio::test]
+async fn a_part_for_who_has_another_one_lacks_fields_and_is_for_nobody_else() {
+    let origin = Origin::new(|request: Request<ScriptedBody>| async move {
+        let fields = match request.headers().contains_key("if-range") {
+            true => &[][..],
+            false => DESCRIBED,
+        };
+        Ok(partial_with("bytes 0-3/10", "0123", fields))
+    });
+    let cache = cache(&Place::memory(), &origin);
+    let fields = [("range", "bytes=0-3"), ("if-range", "\"1\"")];
+    ask(&cache, request("GET", "/a", &fields)).await;
+    let other = ask(&cache, range("bytes=0-3")).await;
+    for (name, value) in DESCRIBED {
+        assert_eq!(other.field(name), Some(*value));
+    }
+}
+
+#[tokio::test]
+async fn parts_in_different_codings_are_of_different_bytes_whatever_their_tag_says() {
+    let origin = Origin::new(|request: Request<ScriptedBody>| async move {
+        Ok(match request.headers().get("range") {
+            Some(range) if range == "bytes=0-3" => {
+                partial_with("bytes 0-3/10", "0123", &[("content-encoding", "gzip")])
+            }
+            Some(range) if range == "bytes=4-" && request.headers().contains_key("if-range") => {
+                partial_with("bytes 4-9/10", "456789", &[("content-encoding", "br")])
+            }
+            Some(_) => partial_with("bytes 4-9/10", "456789", &[("content-encoding", "br")]),
+            None => response(TAGGED, ScriptedBody::full(WHOLE)),
+        })
+    });
+    let joining = cache(&Place::memory(), &origin);
+    ask(&joining, range("bytes=0-3")).await;
+    ask(&joining, range("bytes=4-9")).await;
+    let whole = ask(&joining, get("/a")).await;
+    assert_eq!((whole.outcome, whole.text()), (Some(Outcome::Miss), WHOLE));
+    let completing = cache(&Place::memory(), &origin);
+    ask(&completing, range("bytes=0-3")).await;
+    let refused = ask(&completing, get("/a")).await;
+    assert_eq!(refused.status, StatusCode::BAD_GATEWAY);
+}
+
+/// RFC 9530 §2: it is the digest of the message's content, whichever part that is.
+#[tokio::test]
+async fn a_digest_of_other_bytes_is_not_sent_with_a_part() {
+    let origin = Origin::new(|request: Request<ScriptedBody>| async move {
+        let digest = [("content-digest", "sha-256=:eA==:"), ("repr-digest", "x")];
+        Ok(match request.uri().path() {
+            "/a" => partial_with("bytes 0-3/10", "0123", &digest),
+            _ => {
+                let mut whole = response(TAGGED, ScriptedBody::full(WHOLE));
+                for (name, value) in digest {
+                    let value = http::HeaderValue::from_static(value);
+                    whole.headers_mut().insert(name, value);
+                }
+                whole
+            }
+        })
+    });
+    let cache = cache(&Place::memory(), &origin);
+    for (uri, asked) in [
+        ("/a", "bytes=1-2"),
+        ("/b", "bytes=1-2"),
+        ("/b", "bytes=0-1,4-5"),
+    ] {
+        let first = request("GET", uri, &[("range", "bytes=0-3")]);
+        assert!(ask(&cache, first).await.field("content-digest").is_some() || uri == "/b");
+        let part = ask(&cache, request("GET", uri, &[("range", asked)])).await;
+        assert_eq!(part.outcome, Some(Outcome::Hit), "{uri} {asked}");
+        assert_eq!(part.status, StatusCode::PARTIAL_CONTENT);
+        assert_eq!(part.field("content-digest"), None, "{uri} {asked}");
+        assert_eq!(part.field("repr-digest"), Some("x"));
+    }
+    let whole = ask(&cache, get("/b")).await;
+    assert!(whole.field("content-digest").is_some());
+}
+
+#[tokio::test]
+async fn a_part_in_several_pieces_is_not_stored_whatever_place_it_claims() {
+    let origin = Origin::new(|_| async move {
+        let kind = [("content-type", "Multipart/Byteranges; boundary=x")];
+        Ok(partial_with("bytes 0-3/10", "--x-", &kind))
+    });
+    let cache = cache(&Place::memory(), &origin);
+    for _ in 0..2 {
+        let passed = ask(&cache, range("bytes=0-3")).await;
+        assert_eq!(passed.outcome, Some(Outcome::Miss));
+    }
+}
+
+#[tokio::test]
+async fn the_whole_depends_on_what_its_beginning_depends_on() {
+    let origin = then(|_| partial("\"1\"", "bytes 4-9/10", "456789"));
+    let layer = Place::memory()
+        .layer()
+        .policy(CachePolicy::rfc9111())
+        .tag_field(tower_keep_cache::TagField::cache_tag())
+        .hide_tag_fields()
+        .build();
+    let layer = layer.expect("good options");
+    let tagged = Origin::new(move |request: Request<ScriptedBody>| {
+        let is_first = !request.headers().contains_key("if-range");
+        let call = tower::Service::call(&mut origin.clone(), request);
+        async move {
+            let mut part = call.await?;
+            if is_first {
+                let tag = http::HeaderValue::from_static("jobs");
+                part.headers_mut().insert("cache-tag", tag);
+            }
+            Ok(part)
+        }
+    });
+    let cache = service(&layer, &tagged);
+    ask(&cache, range("bytes=0-3")).await;
+    assert_eq!(ask(&cache, get("/a")).await.text(), WHOLE);
+    assert_eq!(ask(&cache, get("/a")).await.outcome, Some(Outcome::Hit));
+    let tag = tower_keep_cache::Tag::new("jobs");
+    let written = layer.handle().invalidate([tag], Mode::Hard).await;
+    written.expect("the embedded store");
+    assert_eq!(ask(&cache, get("/a")).await.outcome, Some(Outcome::Miss));
 }

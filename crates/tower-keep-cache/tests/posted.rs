@@ -127,3 +127,51 @@ async fn what_another_change_overtook_is_not_stored() {
         assert_eq!(ask(&cache, get("/a?b")).await.text(), "GET");
     }
 }
+
+/// "A cache MUST NOT invalidate under these conditions if the origin … of the URI to be invalidated differs from
+/// that of the target URI" (RFC 9111 §4.4): a path that begins with two slashes names no host.
+#[tokio::test]
+async fn a_path_that_looks_like_a_host_concerns_no_other_host() {
+    let origin = Origin::new(|request: Request<ScriptedBody>| async move {
+        Ok(match request.method().as_str() {
+            "POST" => {
+                let fields = [("location", "/a"), SAME[0], ("content-location", "/b")];
+                response(&fields, ScriptedBody::full("POST"))
+            }
+            _ => response(&SAME[..1], ScriptedBody::full("GET")),
+        })
+    });
+    let layer = Place::memory()
+        .layer()
+        .policy(CachePolicy::rfc9111())
+        .build();
+    let cache = service(&layer.expect("good options"), &origin);
+    let victim = || {
+        let mut request = get("/a");
+        let host = http::HeaderValue::from_static("victim.example");
+        request.headers_mut().insert("host", host);
+        request
+    };
+    ask(&cache, victim()).await;
+    ask(&cache, request("POST", "//victim.example/b", &[])).await;
+    assert_eq!(ask(&cache, victim()).await.outcome, Some(Outcome::Hit));
+    let same_path = ask(&cache, get("//victim.example/b")).await;
+    assert_eq!(same_path.text(), "GET");
+}
+
+/// `/b` is another resource to an origin that does not resolve dots.
+#[tokio::test]
+async fn a_path_that_is_not_what_its_content_location_says_is_not_filled() {
+    let origin = Origin::new(|request: Request<ScriptedBody>| async move {
+        let fields = [SAME[0], ("content-location", "/b")];
+        let method = request.method().to_string();
+        Ok(response(&fields, ScriptedBody::full(method)))
+    });
+    let layer = Place::memory()
+        .layer()
+        .policy(CachePolicy::rfc9111())
+        .build();
+    let cache = service(&layer.expect("good options"), &origin);
+    ask(&cache, request("POST", "/a/../b", &[])).await;
+    assert_eq!(ask(&cache, get("/a/../b")).await.text(), "GET");
+}

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
     header::{
-        CONTENT_LENGTH, CONTENT_RANGE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE,
+        CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+        IF_RANGE, RANGE,
     },
     response,
 };
@@ -20,9 +21,12 @@ use super::{asking::Asking, tell};
 use crate::{
     body::ResponseBody,
     engine::entry::Entry,
+    fill::Fill,
     http::{
         entry::{Stored, StoredResponse},
-        place::{Place, share_strong_validator},
+        freshening::freshened,
+        place::{Place, forget_digests, share_coding, share_strong_validator},
+        refusal::Refusal,
         status::Forward,
     },
     service::admits,
@@ -63,11 +67,15 @@ impl Asking {
             return self.refuse_rest();
         };
         head.status = StatusCode::OK;
+        // "A cache MUST update the stored response header fields using the header fields provided in the new
+        // response, as per Section 3.2" (RFC 9111 §3.4): the rest need not repeat what the beginning said.
+        head.headers = freshened(&stored.headers, &head.headers);
+        forget_digests(&mut head.headers);
         head.headers.remove(CONTENT_RANGE);
         head.headers.insert(CONTENT_LENGTH, length.into());
         let took = self.took();
         self.personal.heed(&head.extensions);
-        let (fill, refusal) = match self.decide(&head) {
+        let (fill, refusal) = match self.decide_whole(beginning, &head) {
             Ok(mut fill) => {
                 fill.took_to_the_head(took);
                 (Some(fill), None)
@@ -80,6 +88,18 @@ impl Asking {
         }
         let body = Tee::continuing(stored.body.clone(), body, fill);
         self.finish(head, ResponseBody::storing(body), refusal)
+    }
+
+    /// As any, and it depends on what its beginning depends on.
+    fn decide_whole(
+        &mut self,
+        beginning: &Entry<Stored>,
+        head: &response::Parts,
+    ) -> Result<Fill, Refusal> {
+        let times = self.times();
+        let mut plan = self.plan(head, times)?;
+        plan.depends_on_too(&beginning.meta.targets)?;
+        Ok(self.fill(plan, head, times))
     }
 
     /// What came is neither all nor the rest: "the server, while acting as a gateway …, received an invalid
@@ -123,6 +143,7 @@ fn length_with(stored: &StoredResponse, rest: &HeaderMap) -> Option<usize> {
     let place = Place::of(rest)?;
     let is_rest = place.bytes.start == stored.body.len()
         && place.complete == Some(place.bytes.end)
-        && share_strong_validator(&stored.headers, rest);
+        && share_strong_validator(&stored.headers, rest)
+        && (!rest.contains_key(CONTENT_ENCODING) || share_coding(&stored.headers, rest));
     is_rest.then_some(place.bytes.end)
 }

@@ -5,8 +5,8 @@
 //! longer, and the whole response when nothing is missing. Another takes its place.
 
 use http::{
-    Response, StatusCode,
-    header::{IF_MODIFIED_SINCE, IF_NONE_MATCH},
+    HeaderMap, Response, StatusCode,
+    header::{CONTENT_TYPE, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE},
     response,
 };
 use http_body::Body;
@@ -153,7 +153,11 @@ impl Asking {
     /// How a part is stored, if it may be: as the whole would be.
     pub(super) fn decide_part(&mut self, head: &response::Parts) -> Result<Fill, Refusal> {
         let is_part = self.lookup.ranged && self.shared.storing.policy.stores_parts;
-        let place = Place::of(&head.headers).filter(|_| is_part);
+        // Who sends that knows the other fields: "the sender SHOULD NOT generate other representation header fields
+        // beyond those required" (RFC 9110 §15.3.7).
+        let lacks_fields = self.headers.contains_key(IF_RANGE);
+        let is_sound = is_part && !lacks_fields && !is_multipart(&head.headers);
+        let place = Place::of(&head.headers).filter(|_| is_sound);
         let place = place.ok_or(Refusal::Status)?;
         let times = self.times();
         let mut whole = head.clone();
@@ -167,3 +171,12 @@ impl Asking {
         Ok(fill)
     }
 }
+
+/// Whether its content has the fields of several parts in it.
+fn is_multipart(fields: &HeaderMap) -> bool {
+    let kind = fields.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes);
+    let kind = kind.and_then(|kind| kind.get(..MULTIPART.len()));
+    kind.is_some_and(|kind| kind.eq_ignore_ascii_case(MULTIPART))
+}
+
+const MULTIPART: &[u8] = b"multipart/byteranges";

@@ -19,7 +19,7 @@ use crate::{
         entry::{Stored, StoredResponse, kept_headers},
         freshening::freshened,
         freshness::{Times, initial_age},
-        labels::{check_number, hide},
+        labels::hide,
         refusal::Refusal,
         said::Said,
         status::Report,
@@ -89,11 +89,7 @@ impl Asking {
             return Ok(());
         }
         // A 304 need not repeat what the response depends on.
-        let depends_on = known.meta.targets.iter();
-        plan.targets.extend(depends_on.copied());
-        plan.targets.sort_unstable_by_key(|target| target.to_bits());
-        plan.targets.dedup();
-        check_number(&mut plan.targets)?;
+        plan.depends_on_too(&known.meta.targets)?;
         let mut fill = self.fill(plan, head, times);
         fill.took_to_the_head(took);
         fill.complete(stored.body.clone(), stored.trailers.clone());

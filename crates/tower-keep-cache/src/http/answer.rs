@@ -16,7 +16,7 @@ use tower_keep_store::Timestamp;
 use super::{
     entry::StoredResponse,
     multipart::multipart,
-    place::Place,
+    place::{Place, forget_digests},
     range::{Part, is_of_the_same, specs_of},
     request::Lookup,
     status::{CacheStatus, Forward, Report},
@@ -80,6 +80,7 @@ fn part<B: Body>(
 ) -> Response<ResponseBody<B>> {
     let Range { start, end } = range;
     let said = format!("bytes {start}-{}/{}", end - 1, body.len());
+    forget_digests(&mut fields);
     fields.insert(CONTENT_RANGE, visible(&said));
     fields.insert(CONTENT_LENGTH, (end - start).into());
     let mut response = Response::new(ResponseBody::stored(body.slice(start..end), None));
@@ -118,7 +119,7 @@ pub(crate) fn from_part<B: Body>(
     Some(response)
 }
 
-/// 206 with several ranges. "A server MUST NOT generate a Content-Range header field in the header section of a
+/// 206 with several ranges. "A server MUST NOT generate a Content-Range header field in the HTTP header section of a
 /// multiple part response" (RFC 9110 §15.3.7.2).
 fn parts<B: Body>(
     body: &Bytes,
@@ -126,6 +127,7 @@ fn parts<B: Body>(
     mut fields: HeaderMap,
 ) -> Response<ResponseBody<B>> {
     let (kind, content) = multipart(body, ranges, fields.get(CONTENT_TYPE));
+    forget_digests(&mut fields);
     fields.insert(CONTENT_TYPE, kind);
     fields.insert(CONTENT_LENGTH, content.len().into());
     let mut response = Response::new(ResponseBody::stored(content, None));

@@ -19,6 +19,8 @@ pub(crate) struct Control {
     pub(crate) public: bool,
     /// `must-revalidate` or `proxy-revalidate`.
     pub(crate) must_revalidate: bool,
+    /// `must-revalidate` in the right form, which permits too (RFC 9111 §3.5); `proxy-revalidate` does not.
+    pub(crate) shares_authorized: bool,
     pub(crate) must_understand: bool,
     pub(crate) only_if_cached: bool,
     /// It speaks to this cache in particular: `Expires` does not count beside it (RFC 9213 §2.2).
@@ -36,8 +38,14 @@ impl Control {
     /// Reads all `Cache-Control` lines of a message as one list.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let mut control = Self::default();
+        let mut is_readable = true;
         for line in headers.get_all(CACHE_CONTROL) {
-            control.read_line(line.as_bytes());
+            is_readable &= control.read_line(line.as_bytes());
+        }
+        if !is_readable {
+            // It may have been meant to restrict, and nothing outweighs that.
+            control.no_store = true;
+            control.must_understand = false;
         }
         control
     }
@@ -66,27 +74,27 @@ impl Control {
         self.no_cache || self.must_revalidate || self.s_maxage.is_some()
     }
 
-    fn read_line(&mut self, line: &[u8]) {
-        let mut rest = line;
+    /// False if there is anything in it that cannot be read.
+    fn read_line(&mut self, line: &[u8]) -> bool {
+        let (mut rest, mut is_readable) = (line, true);
         while !rest.is_empty() {
             let Some((item, after)) = split_item(rest) else {
                 // A quote that never ends may hide anything behind it.
-                self.no_store = true;
-                return;
+                return false;
             };
-            self.read_directive(item);
+            is_readable &= self.read_directive(item);
             rest = after;
         }
+        is_readable
     }
 
-    fn read_directive(&mut self, item: &[u8]) {
+    fn read_directive(&mut self, item: &[u8]) -> bool {
         let (name, argument) = split_argument(item);
-        if name.iter().all(|byte| is_token(*byte)) {
+        let is_readable = name.iter().all(|byte| is_token(*byte));
+        if is_readable {
             self.read(name, argument);
-        } else {
-            // Whatever it was meant to say, it may have been meant to restrict.
-            self.no_store = true;
         }
+        is_readable
     }
 
     /// Takes one directive in.
@@ -103,6 +111,7 @@ impl Control {
             self.private = true;
         } else if is("must-revalidate") || is("proxy-revalidate") {
             self.must_revalidate = true;
+            self.shares_authorized |= is("must-revalidate") && argument.is_none();
         } else if is("must-understand") {
             self.must_understand = true;
         } else if is("public") {
@@ -215,6 +224,16 @@ mod tests {
 
     fn max_age(line: &str) -> Option<u64> {
         control(&[line.as_bytes()]).max_age.map(|age| age.as_secs())
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_outweighed_by_must_understand() {
+        for line in ["must-understand, no store", "must-understand, x=\"open"] {
+            let said = control(&[line.as_bytes()]);
+            assert!(said.no_store && !said.must_understand, "{line}");
+        }
+        let said = control(&[b"x=\"open", b"must-understand"]);
+        assert!(said.no_store && !said.must_understand);
     }
 
     #[test]

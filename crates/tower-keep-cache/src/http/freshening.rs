@@ -8,8 +8,8 @@ use http::{
 /// The stored fields with those of the 304 in their place: "the cache MUST add each header field in the
 /// provided response to the stored response, replacing field values that are already present".
 ///
-/// Not `Content-Encoding`, `Content-Length`, `Content-MD5`, `Content-Range` and `ETag`: they describe the
-/// stored bytes, which stay. And a 304 without `Date` is not as old as what it confirms.
+/// Not `Content-Digest`, `Content-Encoding`, `Content-Length`, `Content-MD5`, `Content-Range` and `ETag`: they
+/// describe the stored bytes, which stay. And a 304 without `Date` is not as old as what it confirms.
 pub(crate) fn freshened(stored: &HeaderMap, update: &HeaderMap) -> HeaderMap {
     let mut fields = stored.clone();
     fields.remove(DATE);
@@ -25,12 +25,13 @@ pub(crate) fn freshened(stored: &HeaderMap, update: &HeaderMap) -> HeaderMap {
     fields
 }
 
-static OF_THE_BYTES: [HeaderName; 5] = [
+static OF_THE_BYTES: [HeaderName; 6] = [
     CONTENT_ENCODING,
     CONTENT_LENGTH,
     CONTENT_RANGE,
     ETAG,
     HeaderName::from_static("content-md5"),
+    HeaderName::from_static("content-digest"),
 ];
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ impl<'de> ItemVisitor<'de> for Member<'_, '_> {
         };
         let target = group_target(self.0.authority, name.as_str().as_bytes());
         self.0.targets.push(target);
-        // "The List members and their parameters": none is defined, and unknown ones are ignored.
+        // No parameter is defined, and unknown ones are ignored.
         Ok(Ignored)
     }
 }

@@ -89,8 +89,9 @@ fn overlap(ranges: &[Range<usize>]) -> bool {
 /// Ranges that one request may ask for.
 const MOST_RANGES: usize = 16;
 
-/// Whether the client's other parts are of what is stored, as far as it asks: "If the validator does not match,
-/// the server … SHOULD send the entire representation" (RFC 9110 §13.1.5). Compared strongly: a tag that is not
+/// Whether the client's other parts are of what is stored, as far as it asks: "A recipient of an If-Range header field
+/// MUST ignore the Range header field if the If-Range condition evaluates as false" (RFC 9110 §13.1.5). Compared
+/// strongly: a tag that is not
 /// weak, or a date that was past when the response was made.
 pub(crate) fn is_of_the_same(request: &HeaderMap, stored: &HeaderMap) -> bool {
     let Some(validator) = request.get(IF_RANGE) else {

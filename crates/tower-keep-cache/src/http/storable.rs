@@ -78,7 +78,7 @@ pub(super) fn shared_with(
     let declared = control.public || control.s_maxage.is_some();
     SharedWith {
         cookie: declared || class.is_some_and(|class| class.cookies),
-        authorization: declared || control.must_revalidate,
+        authorization: declared || control.shares_authorized,
         users: named.is_some_and(|named| named.class.cookies),
     }
 }

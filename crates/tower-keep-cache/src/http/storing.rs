@@ -10,6 +10,7 @@ use super::{
     control::Control,
     entry::SharedWith,
     freshness::{Times, heuristic_lifetime, initial_age, stated_lifetime},
+    labels::check_number,
     lifetime::{Lifetime, of_class, of_fields},
     refusal::Refusal,
     request::Lookup,
@@ -62,6 +63,16 @@ pub(crate) struct StoragePlan {
     pub(crate) variants: usize,
     pub(crate) first_level: bool,
     pub(crate) store: bool,
+}
+
+impl StoragePlan {
+    /// What is stored is made of something that depends on these.
+    pub(crate) fn depends_on_too(&mut self, targets: &[Target]) -> Result<(), Refusal> {
+        self.targets.extend_from_slice(targets);
+        self.targets.sort_unstable_by_key(|target| target.to_bits());
+        self.targets.dedup();
+        check_number(&mut self.targets)
+    }
 }
 
 impl StoringRules {

@@ -8,7 +8,8 @@ use http::{
 
 use crate::proxy::hop_by_hop;
 
-/// Takes out what is meant for this hop, and, unless a trusted proxy says it, what only proxies say.
+/// Takes out what is meant for this hop, and, unless a trusted proxy says it, what only proxies say and fields with an
+/// underscore in their names.
 ///
 /// An upgrade that is asked for stays, in the one form that means it.
 pub(super) fn settle(request: &mut Parts, is_from_proxy: bool) {
@@ -50,8 +51,14 @@ fn remove_claims(headers: &mut HeaderMap) {
     }
 }
 
+/// Also what could be taken for one: CGI and its heirs make the same variable of `x_forwarded_host` and of
+/// `x-forwarded-host`, of `accept_language` and of the field that the cache tells variants apart by.
 fn is_claim(name: &HeaderName) -> bool {
-    *name == FORWARDED || name.as_str().starts_with("x-forwarded-") || name == "x-real-ip"
+    let text = name.as_str();
+    *name == FORWARDED
+        || text.starts_with("x-forwarded-")
+        || text == "x-real-ip"
+        || text.contains('_')
 }
 
 #[cfg(test)]

@@ -267,6 +267,18 @@ fn what_is_meant_for_one_is_not_kept_for_all() {
         Ok(60)
     );
     assert_eq!(decide(&plain, &bearer, &lines("s-maxage=60")), Ok(60));
+    // Which RFC 9111 §3.5 does not name, and what is said in no right form permits nothing.
+    for not_for_all in [
+        "max-age=60, proxy-revalidate",
+        "max-age=60, must-revalidate=1",
+        "max-age=60, must-revalidate=\"x\"",
+    ] {
+        assert_eq!(
+            decide(&plain, &bearer, &lines(not_for_all)),
+            Err(Refusal::Authorization),
+            "{not_for_all}"
+        );
+    }
     let opted_in = rules(Some(
         Class::fresh_for(Duration::from_secs(30)).allow_cookies(),
     ));
