@@ -10,7 +10,7 @@ use tokio::{
 use crate::common::{Origin, Reply, SOON, Site, ask, exchange, open, respond};
 
 const CONFIG: &str = "
-    tag_field = 'surrogate-key'
+    tag_fields = ['cache-tag', 'surrogate-key']
     routes = [{ path = '/tagged/*', tags = ['by-route'] }, { path = '/classed', class = 'a' }]
     [classes.a]
     fresh_for = '1m'
