@@ -40,7 +40,7 @@ impl Gateway {
         let origin =
             origin.ok_or_else(|| StartError::new("there is no origin: say --origin URL"))?;
         let origin = OriginUrl::parse(origin)?;
-        config.bounds.check().map_err(StartError::new)?;
+        config.check()?;
         let store = Store::builder()
             .namespace(config.namespace.as_str())
             .memory_limit(config.memory)

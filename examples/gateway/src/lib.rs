@@ -6,8 +6,9 @@
 //! 1. Its target and its fields are brought into one form, or it is refused (`front`): from here on the
 //!    layers and the origin see the same request.
 //! 2. [`HitRateLayer`](tower_keep_hit_rate::HitRateLayer) counts it, [`RateLimitLayer`](tower_keep::RateLimitLayer)
-//!    may refuse it, [`CacheLayer`](tower_keep::CacheLayer) answers it or asks on.
-//! 3. Its route (`routes`) says the class and the tags of what the origin answers.
+//!    may refuse it, [`CacheLayer`](tower_keep::CacheLayer), one for the class of each route (`routes`), answers it or
+//!    asks on.
+//! 3. Its route says the tags of what the origin answers, and whether its class holds whatever the origin says.
 //! 4. The proxy (`proxy`) sends it to the origin on a pooled connection and streams both bodies.
 //! 5. When the last byte has passed, the access log has a line with the outcome (`log`).
 //!

@@ -2,13 +2,11 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use http::HeaderName;
 use tower::limit::ConcurrencyLimit;
 use tower_keep::{
-    Cache, CacheHandle, CacheLayer, CachePolicy, Classes, ConfigError, RateLimitLayer, Store,
+    CacheHandle, CacheLayer, CachePolicy, Classes, ConfigError, RateLimitLayer, Store,
 };
 use tower_keep_hit_rate::{HitRateHandle, HitRateLayer};
-use tower_layer::Layer;
 
 use crate::{
     config::Config,
@@ -19,7 +17,7 @@ use crate::{
 };
 
 /// What answers from the cache or asks the origin.
-pub(crate) type Cached = Cache<Routes<ConcurrencyLimit<Proxy>>>;
+pub(crate) type Cached = Routes<ConcurrencyLimit<Proxy>>;
 
 /// The service and the layers around it, and the ways to look in.
 #[derive(Debug)]
@@ -43,12 +41,12 @@ impl Stack {
         let cache = cache(config, store, &table)?;
         let permits = config.bounds.origin_requests.min(MOST_PERMITS);
         let origin = ConcurrencyLimit::new(proxy, permits);
-        let routes = Routes::new(table.clone(), &cache, &origin)
+        let cached = Routes::new(table.clone(), &cache, &origin)
             .map_err(|error| StartError::from_config(&error))?;
         let (hit_rate, figures) =
             hit_rate(store, table).map_err(|error| StartError::from_config(&error))?;
         Ok(Self {
-            cached: cache.layer(routes),
+            cached,
             limit: limits::build(store, config)?,
             hit_rate,
             handles: Handles {
@@ -71,12 +69,19 @@ fn cache(
     let mut builder = CacheLayer::builder(store.clone())
         .classes(classes)
         .policy(CachePolicy::rfc9111())
-        .targets(fields("targets", &config.targets)?)
+        .targets(config.targets()?)
         .query(config.query.rules())
         .first_level_bytes(config.memory)
+        .consistency(config.consistency.consistency())
         .cache_status(config.cache_status.status());
-    for name in fields("key_fields", &config.key_fields)? {
+    for name in config.key_fields()? {
         builder = builder.key_header(name);
+    }
+    if let Some(lease) = config.lease {
+        builder = builder.lease(lease.0);
+    }
+    if let Some(soft) = config.timeouts.soft {
+        builder = builder.soft_timeout(soft.0);
     }
     if table.has_exceptions() {
         let table = table.clone();
@@ -85,15 +90,6 @@ fn cache(
     builder
         .build()
         .map_err(|error| StartError::from_config(&error))
-}
-
-/// The names of fields that are given under this key.
-fn fields(key: &str, names: &[String]) -> Result<Vec<HeaderName>, StartError> {
-    let read = |name: &String| {
-        HeaderName::from_bytes(name.as_bytes())
-            .map_err(|error| StartError::because(format!("{key}: {name:?}"), error))
-    };
-    names.iter().map(read).collect()
 }
 
 /// Each route has figures of its own.

@@ -6,6 +6,7 @@
 //!   would be used, in JSON. (Not what is kept for requests with the headers that the key is made of.)
 //! - `GET /stats`: what the cache holds and how it does, in JSON.
 //! - `GET /metrics`: the same for Prometheus.
+//! - `GET /keep`: the monitor's live page. A browser asks for the token: it is the password, of any user.
 
 mod figures;
 mod inspect;
@@ -19,6 +20,7 @@ use axum::{
     routing::{get, post},
 };
 use tokio::{net::TcpListener, sync::watch};
+use tower_keep_hit_rate::Page;
 
 use self::token::Token;
 use crate::{config::AdminConfig, error::StartError, stack::Handles};
@@ -27,11 +29,13 @@ use crate::{config::AdminConfig, error::StartError, stack::Handles};
 #[derive(Debug)]
 pub(crate) struct Admin {
     router: Router,
+    page: Page,
 }
 
 impl Admin {
     pub(crate) fn new(config: &AdminConfig, handles: Handles) -> Result<Self, StartError> {
         let token = Arc::new(Token::new(&config.token)?);
+        let page = handles.hit_rate.page();
         let router = Router::new()
             .route("/purge", post(invalidate::purge))
             .route("/invalidate", post(invalidate::invalidate))
@@ -39,15 +43,20 @@ impl Admin {
             .route("/stats", get(figures::stats))
             .route("/metrics", get(figures::metrics))
             .with_state(handles)
+            .nest_service("/keep", page.clone())
             // Around what does not exist, too: without the token nobody learns what does.
             .fallback(async || http::StatusCode::NOT_FOUND)
             .layer(middleware::from_fn_with_state(token, token::check));
-        Ok(Self { router })
+        Ok(Self { router, page })
     }
 
     /// Until the other end of `stopped` is dropped.
     pub(crate) async fn serve(self, listener: TcpListener, mut stopped: watch::Receiver<()>) {
-        let stop = async move { while stopped.changed().await.is_ok() {} };
+        let stop = async move {
+            while stopped.changed().await.is_ok() {}
+            // Who watches would watch for ever.
+            self.page.close();
+        };
         let served = axum::serve(listener, self.router).with_graceful_shutdown(stop);
         if let Err(error) = served.await {
             tracing::error!(%error, "the admin address is not served any more");

@@ -6,6 +6,8 @@
 mod admin;
 mod bounds;
 mod class;
+mod consistency;
+mod fields;
 mod pool;
 mod query;
 mod rate_limit;
@@ -28,6 +30,7 @@ pub use self::{
     admin::AdminConfig,
     bounds::Bounds,
     class::ClassConfig,
+    consistency::ConsistencyConfig,
     pool::{PoolConfig, Protocol},
     query::QueryConfig,
     rate_limit::RateLimitConfig,
@@ -60,9 +63,9 @@ pub struct Config {
     pub access_log: bool,
     /// Whether responses say what the cache did, and why they were not stored. Default: `on`.
     pub cache_status: StatusConfig,
-    /// The field in which the origin names the tags of a response, `surrogate-key` or `cache-tag`, say. It
-    /// is taken out on the way. Default: none.
-    pub tag_field: Option<String>,
+    /// The fields in which the origin names the tags of a response, `surrogate-key` and `cache-tag`, say. They
+    /// are taken out on the way. Default: none.
+    pub tag_fields: Vec<String>,
     /// The response fields in which the origin speaks to this cache, in place of `Cache-Control`; the most specific
     /// first. Default: `surrogate-control`, `cdn-cache-control`.
     pub targets: Vec<String>,
@@ -70,6 +73,11 @@ pub struct Config {
     pub key_fields: Vec<String>,
     /// Bytes that the cache may hold in this process. Default: 256 MiB.
     pub memory: u64,
+    /// What is done before something kept is used. Default: `eventual`.
+    pub consistency: ConsistencyConfig,
+    /// One fetch for all gateways that share the store, of what belongs to no class: for so long the others wait
+    /// before they take over from one that was killed. At least 250 ms. Default: each fetches for itself.
+    pub lease: Option<Span>,
     /// How long things may take.
     pub timeouts: Timeouts,
     /// How large things may be.
@@ -110,6 +118,19 @@ impl Config {
     }
 }
 
+impl Config {
+    /// What is wrong with values that say something sensible each for itself, if anything is.
+    pub(crate) fn check(&self) -> Result<(), StartError> {
+        self.bounds.check().map_err(StartError::new)?;
+        self.timeouts.check().map_err(StartError::new)?;
+        for (name, class) in &self.classes {
+            let checked = class.check(self.timeouts.response);
+            checked.map_err(|why| StartError::new(format!("the class {name:?}: {why}")))?;
+        }
+        Ok(())
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -121,12 +142,14 @@ impl Default for Config {
             trusted_proxies: Vec::new(),
             access_log: true,
             cache_status: StatusConfig::On,
-            tag_field: None,
+            tag_fields: Vec::new(),
             targets: ["surrogate-control", "cdn-cache-control"]
                 .map(str::to_owned)
                 .to_vec(),
             key_fields: Vec::new(),
             memory: 256 << 20,
+            consistency: ConsistencyConfig::default(),
+            lease: None,
             timeouts: Timeouts::default(),
             bounds: Bounds::default(),
             pool: PoolConfig::default(),

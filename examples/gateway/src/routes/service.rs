@@ -1,26 +1,28 @@
-//! The service within the cache.
+//! A cache for each route.
 
 use std::{
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
 use http::{Request, Response};
 use http_body::Body;
-use tower::ServiceExt;
-use tower_keep::{Cache, CacheLayer, ConfigError, types::ResponseBody};
+use tower_keep::{
+    Cache, CacheLayer, ConfigError,
+    types::{ResponseBody, ResponseFuture},
+};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::RouteTable;
+use super::{RouteTable, told::Told};
 
-/// Sends a request on, and says the class and the tags of its response.
+/// Answers from the cache, or asks on. What a route's class says of leases and time-outs has to be known before
+/// the origin is asked, so the choice of the route stands around the cache.
 #[derive(Clone, Debug)]
 pub(crate) struct Routes<S> {
     table: Arc<RouteTable>,
-    /// One for each route, then one for what matches none.
-    services: Arc<[Cache<S>]>,
+    /// One for each route, then one for what matches none. They keep the same.
+    caches: Arc<[Cache<Told<S>>]>,
 }
 
 impl<S: Clone> Routes<S> {
@@ -29,23 +31,25 @@ impl<S: Clone> Routes<S> {
         cache: &CacheLayer,
         inner: &S,
     ) -> Result<Self, ConfigError> {
-        let of_class = |class: Option<&str>| {
+        let told = |route| Told::new(inner.clone(), table.clone(), route);
+        let of_route = |(route, class): (usize, Option<&str>)| {
             let layer = class.map_or_else(|| Ok(cache.clone()), |class| cache.class(class))?;
-            Ok(layer.layer(inner.clone()))
+            Ok(layer.layer(told(Some(route))))
         };
-        let services: Result<Vec<_>, ConfigError> = table.classes().map(of_class).collect();
-        let mut services = services?;
-        services.push(cache.layer(inner.clone()));
+        let caches: Result<Vec<_>, ConfigError> =
+            table.classes().enumerate().map(of_route).collect();
+        let mut caches = caches?;
+        caches.push(cache.layer(told(None)));
         Ok(Self {
+            caches: caches.into(),
             table,
-            services: services.into(),
         })
     }
 }
 
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for Routes<S>
 where
-    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + Sync + 'static,
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
     S::Future: Send,
     S::Error: Send,
     ReqBody: Body + Send + 'static,
@@ -54,7 +58,7 @@ where
 {
     type Response = Response<ResponseBody<ResBody>>;
     type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
+    type Future = ResponseFuture<Told<S>, ReqBody, ResBody>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         Poll::Ready(Ok(()))
@@ -62,15 +66,8 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let found = self.table.find(request.uri().path());
-        let last = self.services.len() - 1;
-        let service = self.services[found.unwrap_or(last)].clone();
-        let table = self.table.clone();
-        Box::pin(async move {
-            let mut response = service.oneshot(request).await?;
-            if let Some(directive) = table.directive(found, response.headers_mut()) {
-                response.extensions_mut().insert(directive);
-            }
-            Ok(response)
-        })
+        let last = self.caches.len() - 1;
+        // A cache is always ready, and so is its clone.
+        self.caches[found.unwrap_or(last)].clone().call(request)
     }
 }

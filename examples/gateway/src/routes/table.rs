@@ -16,7 +16,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct RouteTable {
     routes: Vec<Route>,
-    tag_field: Option<HeaderName>,
+    tag_fields: Vec<HeaderName>,
 }
 
 #[derive(Debug)]
@@ -32,14 +32,9 @@ struct Route {
 impl RouteTable {
     pub(crate) fn new(config: &Config) -> Result<Self, StartError> {
         let routes = config.routes.iter().map(|route| Route::new(route, config));
-        let tag_field = config.tag_field.as_deref();
-        let tag_field = tag_field
-            .map(|name| HeaderName::from_bytes(name.as_bytes()))
-            .transpose()
-            .map_err(|error| StartError::because("tag_field", error))?;
         Ok(Self {
             routes: routes.collect::<Result<_, _>>()?,
-            tag_field,
+            tag_fields: config.tag_fields()?,
         })
     }
 
@@ -81,11 +76,8 @@ impl RouteTable {
         route: Option<usize>,
         headers: &mut HeaderMap,
     ) -> Option<CacheDirective> {
-        let named = self
-            .tag_field
-            .as_ref()
-            .map(|name| tags::take(headers, name));
-        let named = named.unwrap_or_default();
+        let fields = self.tag_fields.iter();
+        let named: Vec<_> = fields.flat_map(|name| tags::take(headers, name)).collect();
         if varies_by_added(headers) {
             return Some(CacheDirective::no_store());
         }

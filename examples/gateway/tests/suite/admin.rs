@@ -2,10 +2,15 @@
 
 use std::net::SocketAddr;
 
-use crate::common::{Origin, Reply, Site, ask, exchange, respond};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::timeout,
+};
+
+use crate::common::{Origin, Reply, SOON, Site, ask, exchange, open, respond};
 
 const CONFIG: &str = "
-    tag_field = 'surrogate-key'
+    tag_fields = ['cache-tag', 'surrogate-key']
     routes = [{ path = '/tagged/*', tags = ['by-route'] }, { path = '/classed', class = 'a' }]
     [classes.a]
     fresh_for = '1m'
@@ -91,10 +96,23 @@ async fn nobody_gets_in_without_the_token_or_by_the_public_address() {
         &["authorization: Bearer 0123456789abcdeX"],
         &["authorization: Basic YTpi"],
     ] {
-        for line in ["GET /stats", "POST /purge?url=http://site/", "GET /nothing"] {
+        for line in [
+            "GET /stats",
+            "GET /metrics",
+            "GET /keep",
+            "GET /keep/events",
+            "POST /purge?url=http://site/",
+            "GET /nothing",
+        ] {
             let reply = ask(admin, line, fields).await;
             assert_eq!(reply.status, 401, "{line}");
-            assert_eq!(reply.field("www-authenticate"), "Bearer");
+            let basic = if line.starts_with("GET") {
+                ", Basic realm=\"gateway\", charset=\"UTF-8\""
+            } else {
+                ""
+            };
+            let challenge = reply.field("www-authenticate");
+            assert_eq!(challenge, format!("Bearer{basic}"));
         }
     }
     site.get("/a").await;
@@ -120,6 +138,51 @@ async fn figures_are_told_in_json_and_for_prometheus() {
         metrics.body
     );
     assert!(metrics.body.contains("outcome=\"hit\""), "{}", metrics.body);
+}
+
+#[tokio::test]
+async fn the_live_page_is_shown_to_who_knows_the_token_and_nowhere_else() {
+    // `operator:0123456789abcdef`, as a browser says it.
+    const PASSWORD: &str = "authorization: Basic b3BlcmF0b3I6MDEyMzQ1Njc4OWFiY2RlZg==";
+    let (site, admin, _origin) = site().await;
+    site.get("/a").await;
+    site.get("/a").await;
+    for who in [TOKEN, PASSWORD] {
+        let page = ask(admin, "GET /keep", &[who]).await;
+        assert_eq!(page.status, 200);
+        assert!(page.field("content-type").starts_with("text/html"));
+        let told = ask(admin, "GET /keep/snapshot", &[who]).await;
+        let told: serde_json::Value = serde_json::from_str(&told.body).expect("JSON");
+        assert!(told["rules"].is_object(), "{told}");
+        let metrics = ask(admin, "GET /keep/metrics", &[who]).await;
+        assert!(metrics.body.contains("outcome=\"hit\""), "{}", metrics.body);
+    }
+    // What a browser says by itself is enough to look, not to change anything.
+    let purge = ask(admin, "POST /purge?url=http://site/a", &[PASSWORD]).await;
+    assert_eq!(purge.status, 401);
+    assert!(site.get("/a").await.is_hit());
+    // To the public address it is a path of the origin.
+    let public = ask(site.address, "GET /keep", &[TOKEN]).await;
+    assert!(!public.body.contains("<html"), "{}", public.body);
+}
+
+#[tokio::test]
+async fn who_watches_does_not_keep_it_from_stopping() {
+    let (mut site, admin, _origin) = site().await;
+    let mut stream = open(admin).await;
+    let request = format!("GET /keep/events HTTP/1.1\r\nhost: admin\r\n{TOKEN}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut first = [0; 12];
+    stream.read_exact(&mut first).await.expect("a stream");
+    assert_eq!(&first, b"HTTP/1.1 200");
+    timeout(SOON, site.stop())
+        .await
+        .expect("stopped")
+        .expect("no panic");
+    // The stream ends, too.
+    let mut rest = Vec::new();
+    let ended = timeout(SOON, stream.read_to_end(&mut rest)).await;
+    ended.expect("in time").expect("to its end");
 }
 
 #[tokio::test]

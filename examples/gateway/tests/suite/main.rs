@@ -2,6 +2,7 @@
 
 mod admin;
 mod caching;
+mod classes;
 mod common;
 mod limits;
 mod malformed;

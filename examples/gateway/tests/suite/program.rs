@@ -46,6 +46,48 @@ fn what_makes_no_sense_is_one_line_that_says_where() {
         ),
         (&format!("{origin}store = 'nosuch:'"), "store"),
         (&format!("{origin}bounds = {{ head = 1 }}"), "bounds.head"),
+        (&format!("{origin}consistency = 'perfect'"), "`eventual`"),
+        (&format!("{origin}lease = '100ms'"), "250 ms"),
+        (
+            &format!("{origin}timeouts = {{ response = '0s' }}"),
+            "timeouts.response",
+        ),
+        (
+            &format!("{origin}timeouts = {{ soft = '60s' }}"),
+            "timeouts.soft",
+        ),
+        (&format!("{origin}targets = ['a b']"), "targets: \"a b\""),
+        (&format!("{origin}targets = ['cache-control']"), "targets"),
+        (
+            &format!("{origin}tag_fields = ['cache-tag', 'Cache-Tag']"),
+            "tag_fields: cache-tag is there twice",
+        ),
+        (
+            &format!("{origin}tag_fields = ['cdn-cache-control']"),
+            "tag_fields",
+        ),
+        (
+            &format!("{origin}[classes.a]\nfresh_for = '1s'\nlease = '1ms'"),
+            "the class \"a\": its lease",
+        ),
+        (
+            &format!("{origin}[classes.a]\nfresh_for = '1s'\nlease = '1s'\nstore = false"),
+            "it has a lease",
+        ),
+        (
+            &format!("{origin}[classes.a]\nfresh_for = '1s'\nearly_refresh = -1"),
+            "the class \"a\": its early refresh",
+        ),
+        (
+            &format!(
+                "{origin}[classes.a]\nfresh_for = '1s'\nsoft_timeout = '2s'\nhard_timeout = '1s'"
+            ),
+            "the class \"a\": its soft time-out",
+        ),
+        (
+            &format!("{origin}[classes.a]\nfresh_for = '1s'\nhard_timeout = '60s'"),
+            "the class \"a\": its hard_timeout",
+        ),
         (
             &format!("{origin}routes = [{{ path = 'a' }}]"),
             "the route \"a\"",

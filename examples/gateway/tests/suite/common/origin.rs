@@ -17,6 +17,7 @@ use hyper_util::{
 };
 use tokio::{
     net::TcpListener,
+    sync::watch,
     task::{JoinHandle, JoinSet},
 };
 
@@ -35,6 +36,7 @@ pub(crate) struct Origin {
     pub(crate) address: SocketAddr,
     asked: Arc<Mutex<Vec<Asked>>>,
     connections: Arc<AtomicUsize>,
+    held: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
@@ -48,22 +50,30 @@ impl Origin {
         let address = listener.local_addr().expect("an address");
         let asked = Arc::<Mutex<Vec<_>>>::default();
         let connections = Arc::<AtomicUsize>::default();
+        let held = watch::Sender::new(false);
         let serving = serve(
             listener,
             asked.clone(),
             connections.clone(),
+            held.subscribe(),
             Arc::new(answer),
         );
         Self {
             address,
             asked,
             connections,
+            held,
             task: tokio::spawn(serving),
         }
     }
 
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().expect("no test panicked in it").clone()
+    }
+
+    /// Whether requests are left without an answer until they are not.
+    pub(crate) fn hold(&self, held: bool) {
+        self.held.send_replace(held);
     }
 
     pub(crate) fn last(&self) -> Asked {
@@ -99,19 +109,22 @@ async fn serve(
     listener: TcpListener,
     asked: Arc<Mutex<Vec<Asked>>>,
     connections: Arc<AtomicUsize>,
+    held: watch::Receiver<bool>,
     answer: Arc<Answer>,
 ) {
     // Those that are open end with the origin.
     let mut open = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         connections.fetch_add(1, Ordering::Relaxed);
-        let (asked, answer) = (asked.clone(), answer.clone());
+        let (asked, answer, held) = (asked.clone(), answer.clone(), held.clone());
         let service = service_fn(move |request: Request<Incoming>| {
-            let (asked, answer) = (asked.clone(), answer.clone());
+            let (asked, answer, mut held) = (asked.clone(), answer.clone(), held.clone());
             async move {
                 let request = read(request).await;
                 let response = answer(&request);
                 asked.lock().expect("no test panicked in it").push(request);
+                // An origin that is gone holds nobody.
+                let _ = held.wait_for(|held| !held).await;
                 Ok::<_, Infallible>(response)
             }
         });
