@@ -183,6 +183,9 @@ impl CacheHandle {
     /// # Errors
     ///
     /// Those of the change; what depends on it is then invalidated as well, because it may have been made.
+    /// That the store could not be reached is none: `Ok` says that the change was made, not that others know of it
+    /// (after an outage strict readers, too, may be served the state before until the record is written).
+    /// [`invalidate`](Self::invalidate) after it says that.
     pub async fn write<D, T, E>(
         &self,
         dependencies: D,
