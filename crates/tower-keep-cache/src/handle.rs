@@ -114,7 +114,8 @@ impl CacheHandle {
     /// Something changed: invalidates what the [rules](Self::with_rules) say depends on it.
     ///
     /// Await it after the commit and before the change is reported as done: then no read that begins after
-    /// the report is answered with what was before.
+    /// the report is answered with what was before; in other processes from about a millisecond after it, or,
+    /// where they are [strict](crate#how-new-a-hit-is), from the report on.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -151,8 +152,10 @@ impl CacheHandle {
     }
 
     /// Runs a change of data (a transaction), with what depends on it *in doubt* from before it begins to after
-    /// it was committed: meanwhile no process answers from what is stored of it, so that nobody is served the
-    /// state before once the change is made. Then it is invalidated, hard.
+    /// it was committed: meanwhile no process that has heard of it answers from what is stored of it, so that nobody
+    /// is served the state before once the change is made. Then it is invalidated, hard. Others hear of it about a
+    /// millisecond after it was written, [strict](crate#how-new-a-hit-is) ones before their next hit; one that is
+    /// cut off answers from its memory for as long as the staleness bound.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -180,6 +183,9 @@ impl CacheHandle {
     /// # Errors
     ///
     /// Those of the change; what depends on it is then invalidated as well, because it may have been made.
+    /// That the store could not be reached is none: `Ok` says that the change was made, not that others know of it
+    /// (after an outage strict readers, too, may be served the state before until the record is written).
+    /// [`invalidate`](Self::invalidate) after it says that.
     pub async fn write<D, T, E>(
         &self,
         dependencies: D,

@@ -110,7 +110,8 @@
 //! layers on one namespace of a store that see the same URIs share entries, unless they have
 //! [names](CacheLayerBuilder::name). In axum, a layer on a router that is *nested* into another sees paths
 //! without their prefix: put one layer around the outermost router, or name them. HTTP/1.1 requests do
-//! not tell their scheme, so they do not share entries with HTTP/2.
+//! not tell their scheme, so they do not share entries with HTTP/2. A port is part of the host: two processes on
+//! `localhost:3000` and `localhost:3001` share no entries, unless both are asked with one `Host`.
 //!
 //! # What it tells
 //!

@@ -58,14 +58,14 @@ enum Place {
 }
 
 impl Store {
-    /// The embedded store: nothing to install, shared within this process, at most 64 MiB.
+    /// An embedded store: nothing to install, at most 64 MiB. Each call makes another one; its clones share it.
     #[must_use]
     pub fn memory() -> Self {
         Self::builder().memory()
     }
 
-    /// The store at `url`: `memory:`, `redis://[user:password@]host[:port][/db]`, `rediss://…` (with
-    /// the `tls` feature), `unix:///path/to/socket`. See [`StoreBuilder::connect`].
+    /// The store at `url`: `memory:` (another one at each call), `redis://[user:password@]host[:port][/db]`,
+    /// `rediss://…` (with the `tls` feature), `unix:///path/to/socket`. See [`StoreBuilder::connect`].
     ///
     /// # Errors
     ///

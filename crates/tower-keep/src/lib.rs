@@ -13,15 +13,14 @@ pub use tower_keep_rate_limit::RateLimitLayer;
 pub use tower_keep_session as session;
 pub use tower_keep_session::{CrossOriginLayer, Session, SessionLayer};
 pub use tower_keep_store::{
-    Clock, ConfigError, ConnectError, Identity, Mode, Outcome, OutcomeCell, PeerAddr, Store,
-    StoreBuilder, StoreError, Timestamp,
+    Clock, ConfigError, ConnectError, Consistency, Identity, Mode, Outcome, OutcomeCell, PeerAddr,
+    Store, StoreBuilder, StoreError, Timestamp,
 };
 
 /// The types that only bounds and signatures name.
 pub mod types {
     pub use tower_keep_cache::{ResponseBody, ResponseFuture};
     pub use tower_keep_store::{
-        Consistency, Doubt, Invalidation, InvalidationLog, Invalidations, Key, Moment, Stamp,
-        Target, Verdict,
+        Doubt, Invalidation, InvalidationLog, Invalidations, Key, Moment, Stamp, Target, Verdict,
     };
 }

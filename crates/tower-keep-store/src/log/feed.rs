@@ -40,8 +40,8 @@ impl Invalidation {
         self.changes.as_deref().unwrap_or_default()
     }
 
-    /// Whether what was invalidated is not known: the reader was too slow, or the log was lost. To be treated
-    /// as everything, hard.
+    /// Whether what was invalidated is not known: the reader was too slow, or the log was lost or is new (an empty
+    /// Redis at the start). To be treated as everything, hard.
     #[must_use]
     pub fn is_missed(&self) -> bool {
         self.changes.is_none()
