@@ -21,8 +21,9 @@ use crate::{
     http::{
         entry::{Stored, StoredResponse, Variants, add_entity_tag, kept_headers, promised_length},
         freshness::Times,
-        labels::hide,
+        labels::{check_number, hide},
         place::Place,
+        refusal::Refusal,
         said::Said,
         storing::StoragePlan,
         validation::tag_of,
@@ -129,6 +130,16 @@ impl Fill {
     /// What it answers is the outcome of a change whose record stands there.
     pub(crate) fn stands_at(&mut self, place: Stamp) {
         self.meta.stamp = place;
+    }
+
+    /// Some of it is what an entry was that depends on these.
+    pub(crate) fn depends_also_on(&mut self, targets: &[Target]) -> Result<(), Refusal> {
+        let mut all = [&*self.meta.targets, targets].concat();
+        all.sort_unstable_by_key(|target| target.to_bits());
+        all.dedup();
+        check_number(&mut all)?;
+        self.meta.targets = all.into();
+        Ok(())
     }
 
     /// Its body is a part of the whole.

@@ -10,6 +10,7 @@ use crate::{
     engine::entry::{Entry, Meta},
     http::{
         entry::{Stored, StoredResponse},
+        labels::check_number,
         place::{Place, share_strong_validator},
     },
     shared::{Shared, part_key},
@@ -68,6 +69,7 @@ impl Parted {
         let mut targets: Vec<_> = older.chain(newer).collect();
         targets.sort_unstable_by_key(|target| target.to_bits());
         targets.dedup();
+        check_number(&mut targets).ok()?;
         let mut meta = Meta {
             targets: targets.into(),
             ..self.meta.clone()

@@ -22,6 +22,7 @@ use crate::{
     engine::entry::Entry,
     http::{
         entry::{Stored, StoredResponse},
+        freshening::freshened,
         place::{Place, share_strong_validator},
         status::Forward,
     },
@@ -63,11 +64,18 @@ impl Asking {
             return self.refuse_rest();
         };
         head.status = StatusCode::OK;
+        // "… the sender SHOULD NOT generate other representation header fields" (RFC 9110 §15.3.7): the rest is
+        // without those of the beginning, and without its tags.
+        head.headers = freshened(&stored.headers, &head.headers);
         head.headers.remove(CONTENT_RANGE);
         head.headers.insert(CONTENT_LENGTH, length.into());
         let took = self.took();
         self.personal.heed(&head.extensions);
-        let (fill, refusal) = match self.decide(&head) {
+        let decided = self.decide(&head).and_then(|mut fill| {
+            fill.depends_also_on(&beginning.meta.targets)?;
+            Ok(fill)
+        });
+        let (fill, refusal) = match decided {
             Ok(mut fill) => {
                 fill.took_to_the_head(took);
                 (Some(fill), None)
