@@ -287,6 +287,27 @@ impl InvalidationLog {
             .await
     }
 
+    /// As [`append`](Self::append), for who cannot wait: in force here at once, and written soon.
+    pub fn queue(&self, targets: &[Target], mode: Mode) {
+        let changes: Vec<_> = targets
+            .iter()
+            .map(|&target| Change { target, mode })
+            .collect();
+        let content = Content {
+            changes,
+            doubts: Vec::new(),
+        };
+        match &self.shared {
+            _ if content.is_empty() => {}
+            Some(shared) => {
+                let _ticket = shared.log().queue(content);
+            }
+            None => {
+                let _at = self.folded.append_here(content);
+            }
+        }
+    }
+
     async fn write(&self, changes: Vec<Change>, deadline: Duration) -> Result<Stamp, StoreError> {
         let content = Content {
             changes,
