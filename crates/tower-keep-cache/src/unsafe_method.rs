@@ -61,7 +61,7 @@ where
         calls_origin(cell.as_ref());
         let result = inner.call(request).await;
         tell(cell.as_ref(), passed(&result).into());
-        let base = base.as_ref().zip(hosts.first());
+        let base = base.as_ref().zip(hosts.first().map(AsRef::as_ref));
         judge(&mut change, &shared, result.as_ref().ok(), base);
         let headers = result.as_ref().ok().map(Response::headers);
         change.concerns(headers.into_iter().flat_map(|it| named_groups(it, &hosts)));
@@ -93,7 +93,7 @@ fn judge<B>(
     change: &mut Change,
     shared: &Shared,
     answer: Option<&Response<B>>,
-    base: Option<(&Url, &Box<[u8]>)>,
+    base: Option<(&Url, &[u8])>,
 ) {
     match answer {
         Some(answer) if is_refusal(answer.status(), shared) || is_grpc(answer.headers()) => {
@@ -123,11 +123,7 @@ fn base(request: &Parts) -> Option<Url> {
 }
 
 /// The URIs of this host, as the request names it, that the response says were made or changed.
-fn named_targets(
-    shared: &Shared,
-    headers: &HeaderMap,
-    base: Option<(&Url, &Box<[u8]>)>,
-) -> Vec<Target> {
+fn named_targets(shared: &Shared, headers: &HeaderMap, base: Option<(&Url, &[u8])>) -> Vec<Target> {
     let Some((base, host)) = base else {
         return Vec::new();
     };
