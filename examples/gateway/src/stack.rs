@@ -78,6 +78,9 @@ fn cache(
     for name in fields("key_fields", &config.key_fields)? {
         builder = builder.key_header(name);
     }
+    if let Some(field) = config.tags()? {
+        builder = builder.tag_field(field).hide_tag_fields();
+    }
     if table.has_exceptions() {
         let table = table.clone();
         builder = builder.bypass_when(move |request| table.excepts(request.uri.path()));

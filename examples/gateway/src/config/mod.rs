@@ -12,6 +12,7 @@ mod rate_limit;
 mod route;
 mod span;
 mod status;
+mod tags;
 mod timeouts;
 
 use std::{
@@ -34,6 +35,7 @@ pub use self::{
     route::RouteConfig,
     span::Span,
     status::StatusConfig,
+    tags::TagSeparator,
     timeouts::Timeouts,
 };
 use crate::error::StartError;
@@ -63,6 +65,8 @@ pub struct Config {
     /// The field in which the origin names the tags of a response, `surrogate-key` or `cache-tag`, say. It
     /// is taken out on the way. Default: none.
     pub tag_field: Option<String>,
+    /// What stands between two tags. Default: what is usual in those two fields; another needs one.
+    pub tag_separator: Option<TagSeparator>,
     /// The response fields in which the origin speaks to this cache, in place of `Cache-Control`; the most specific
     /// first. Default: `surrogate-control`, `cdn-cache-control`.
     pub targets: Vec<String>,
@@ -122,6 +126,7 @@ impl Default for Config {
             access_log: true,
             cache_status: StatusConfig::On,
             tag_field: None,
+            tag_separator: None,
             targets: ["surrogate-control", "cdn-cache-control"]
                 .map(str::to_owned)
                 .to_vec(),

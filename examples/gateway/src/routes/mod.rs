@@ -3,6 +3,5 @@
 mod pattern;
 mod service;
 mod table;
-mod tags;
 
 pub(crate) use self::{service::Routes, table::RouteTable};

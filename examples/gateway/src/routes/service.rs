@@ -67,7 +67,7 @@ where
         let table = self.table.clone();
         Box::pin(async move {
             let mut response = service.oneshot(request).await?;
-            if let Some(directive) = table.directive(found, response.headers_mut()) {
+            if let Some(directive) = table.directive(found, response.headers()) {
                 response.extensions_mut().insert(directive);
             }
             Ok(response)

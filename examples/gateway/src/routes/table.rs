@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, header::VARY};
+use http::{HeaderMap, header::VARY};
 use tower_keep::{CacheDirective, Tag};
 
-use super::{pattern::Pattern, tags};
+use super::pattern::Pattern;
 use crate::{
     config::{Config, RouteConfig},
     error::StartError,
@@ -16,7 +16,6 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct RouteTable {
     routes: Vec<Route>,
-    tag_field: Option<HeaderName>,
 }
 
 #[derive(Debug)]
@@ -32,14 +31,8 @@ struct Route {
 impl RouteTable {
     pub(crate) fn new(config: &Config) -> Result<Self, StartError> {
         let routes = config.routes.iter().map(|route| Route::new(route, config));
-        let tag_field = config.tag_field.as_deref();
-        let tag_field = tag_field
-            .map(|name| HeaderName::from_bytes(name.as_bytes()))
-            .transpose()
-            .map_err(|error| StartError::because("tag_field", error))?;
         Ok(Self {
             routes: routes.collect::<Result<_, _>>()?,
-            tag_field,
         })
     }
 
@@ -79,13 +72,8 @@ impl RouteTable {
     pub(super) fn directive(
         &self,
         route: Option<usize>,
-        headers: &mut HeaderMap,
+        headers: &HeaderMap,
     ) -> Option<CacheDirective> {
-        let named = self
-            .tag_field
-            .as_ref()
-            .map(|name| tags::take(headers, name));
-        let named = named.unwrap_or_default();
         if varies_by_added(headers) {
             return Some(CacheDirective::no_store());
         }
@@ -93,11 +81,11 @@ impl RouteTable {
         let (forced, tags) = route.map_or((None, &[][..]), |route| {
             (route.forced.clone(), &route.tags[..])
         });
-        if forced.is_none() && tags.is_empty() && named.is_empty() {
+        if forced.is_none() && tags.is_empty() {
             return None;
         }
         let directive = forced.map_or_else(CacheDirective::new, CacheDirective::class);
-        Some(directive.tags(tags.iter().copied()).tags(named))
+        Some(directive.tags(tags.iter().copied()))
     }
 }
 
