@@ -5,7 +5,7 @@ use tower_keep_store::{Target, push_part};
 
 use crate::{
     directive::Tag,
-    http::key::KeyRules,
+    http::key::{KeyRules, without_own_port},
     object::{CacheKey, object_target},
 };
 
@@ -109,17 +109,11 @@ pub(crate) fn class_target(name: &str) -> Target {
     Target::new("class", name.as_bytes())
 }
 
-/// A group is one of a host (RFC 9875 §2.1: "They both share the same URI origin"). Whether a port is the
-/// scheme's own cannot be told without the scheme, so both that may be are left out: at worst two origins
-/// that nobody tells apart share their groups.
+/// A group is one of a host (RFC 9875 §2.1: "They both share the same URI origin").
 pub(crate) fn group_target(authority: &[u8], name: &[u8]) -> Target {
-    let authority = authority.to_ascii_lowercase();
-    let host = [b":80".as_slice(), b":443"]
-        .into_iter()
-        .find_map(|port| authority.strip_suffix(port))
-        .unwrap_or(&authority);
+    let host = without_own_port(authority).to_ascii_lowercase();
     let mut material = Vec::with_capacity(host.len() + name.len() + 8);
-    push_part(&mut material, host);
+    push_part(&mut material, &host);
     push_part(&mut material, name);
     Target::new("group", &material)
 }

@@ -197,13 +197,7 @@ impl CacheHandle {
     {
         let Shared { engine, keys, .. } = &*self.shared;
         let targets = dependencies.into_iter().map(|it| it.into().target(keys));
-        let doubt = Uncertain::announced(
-            engine.store(),
-            &engine.background,
-            targets.collect(),
-            self.lease,
-        )
-        .await;
+        let doubt = Uncertain::announced(engine.store(), targets.collect(), self.lease).await;
         let result = change.await;
         let _written_or_waiting = doubt.ends().await;
         result

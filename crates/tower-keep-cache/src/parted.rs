@@ -11,6 +11,7 @@ use crate::{
     http::{
         entry::{Stored, StoredResponse},
         freshening::freshened,
+        labels::check_number,
         place::{Place, forget_digests, share_coding, share_strong_validator},
     },
     shared::{Shared, part_key},
@@ -71,6 +72,7 @@ impl Parted {
         let mut targets: Vec<_> = older.chain(newer).collect();
         targets.sort_unstable_by_key(|target| target.to_bits());
         targets.dedup();
+        check_number(&mut targets).ok()?;
         let mut meta = Meta {
             targets: targets.into(),
             ..self.meta.clone()

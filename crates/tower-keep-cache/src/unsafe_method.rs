@@ -19,7 +19,7 @@ use crate::{
     future::{Led, ResponseFuture, passed},
     http::{
         groups::{CACHE_GROUP_INVALIDATION, groups},
-        key::authorities,
+        key::{authorities, authority, without_own_port},
         labels::hide,
         status::{Forward, Report},
     },
@@ -57,15 +57,12 @@ where
     let work = async move {
         poll_fn(|cx| inner.poll_ready(cx)).await?;
         // From here on the request may do its work, whatever becomes of its answer.
-        let mut change = Change::begins(
-            shared.engine.store().clone(),
-            shared.engine.background.clone(),
-            targets,
-        );
+        let mut change = Change::begins(shared.engine.store().clone(), targets);
         calls_origin(cell.as_ref());
         let result = inner.call(request).await;
         tell(cell.as_ref(), passed(&result).into());
-        judge(&mut change, &shared, result.as_ref().ok(), base.as_ref());
+        let base = base.as_ref().zip(hosts.first().map(AsRef::as_ref));
+        judge(&mut change, &shared, result.as_ref().ok(), base);
         let headers = result.as_ref().ok().map(Response::headers);
         change.concerns(headers.into_iter().flat_map(|it| named_groups(it, &hosts)));
         let written = change.ends().await;
@@ -96,7 +93,7 @@ fn judge<B>(
     change: &mut Change,
     shared: &Shared,
     answer: Option<&Response<B>>,
-    base: Option<&Url>,
+    base: Option<(&Url, &[u8])>,
 ) {
     match answer {
         Some(answer) if is_refusal(answer.status(), shared) || is_grpc(answer.headers()) => {
@@ -117,7 +114,7 @@ fn is_refusal(status: StatusCode, shared: &Shared) -> bool {
 
 /// The request's URI, for what the response names relative to it.
 fn base(request: &Parts) -> Option<Url> {
-    let host = crate::http::key::authority(request)?;
+    let host = without_own_port(authority(request)?);
     let host = str::from_utf8(host).ok()?;
     if host.contains(['/', '\\', '?', '#']) {
         return None;
@@ -128,9 +125,9 @@ fn base(request: &Parts) -> Option<Url> {
     Some(uri)
 }
 
-/// The URIs of this host that the response says were made or changed.
-fn named_targets(shared: &Shared, headers: &HeaderMap, base: Option<&Url>) -> Vec<Target> {
-    let Some(base) = base else {
+/// The URIs of this host, as the request names it, that the response says were made or changed.
+fn named_targets(shared: &Shared, headers: &HeaderMap, base: Option<(&Url, &[u8])>) -> Vec<Target> {
+    let Some((base, host)) = base else {
         return Vec::new();
     };
     let is_ours = |url: &Url| url.host() == base.host() && url.port() == base.port();
@@ -142,8 +139,7 @@ fn named_targets(shared: &Shared, headers: &HeaderMap, base: Option<&Url>) -> Ve
             let uri = url[url::Position::BeforePath..url::Position::AfterQuery]
                 .parse()
                 .ok()?;
-            let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
-            Some(shared.keys.target_of(&uri, authority.as_bytes()))
+            Some(shared.keys.target_of(&uri, host))
         })
         .collect()
 }

@@ -149,3 +149,37 @@ async fn it_does_not_bring_back_what_was_invalidated() {
     let anew = ask(&cache, get("/a")).await;
     assert_eq!(anew.outcome, Some(Outcome::Miss));
 }
+
+#[tokio::test]
+async fn its_tags_do_not_add_up_without_end() {
+    let place = Place::memory();
+    let calls = std::sync::atomic::AtomicUsize::new(0);
+    let origin = Origin::new(move |request: Request<ScriptedBody>| {
+        let call = calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let groups: Vec<_> = (0..40).map(|i| format!("\"{call}-{i}\"")).collect();
+        let groups = groups.join(", ");
+        let fields = [
+            ("cache-control", "max-age=1"),
+            ("etag", "\"1\""),
+            ("cache-groups", &groups),
+        ];
+        let body = match request.method().as_str() {
+            "HEAD" => ScriptedBody::empty(),
+            _ => ScriptedBody::full("12345"),
+        };
+        let answer = response(&fields, body);
+        async move { Ok(answer) }
+    });
+    let layer = place.layer().build().expect("good options");
+    let cache = service(&layer, &origin);
+    ask(&cache, get("/a")).await;
+    for _ in 0..4 {
+        place.clock.advance(Duration::from_secs(2));
+        ask(&cache, request("HEAD", "/a", &[])).await;
+    }
+    let uri = http::Uri::from_static("/a");
+    let found = layer.handle().inspect("example.com", &uri).await;
+    for entry in found.expect("embedded") {
+        assert!(entry.targets.len() <= 67, "{}", entry.targets.len());
+    }
+}

@@ -262,3 +262,86 @@ async fn a_renewed_entry_keeps_the_groups_that_its_304_does_not_repeat() {
             .contains("uri-miss")
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_304_that_repeats_hidden_tags_says_nothing_new_and_one_with_another_tag_does() {
+    let place = Place::memory();
+    let layer = place.layer().tag_field(TagField::surrogate_key());
+    let layer = layer.hide_tag_fields().build().expect("a layer");
+    let calls = std::sync::atomic::AtomicUsize::new(0);
+    let origin = Origin::new(move |request| {
+        let call = calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let tags = if call < 2 { "a" } else { "a b" };
+        let fields = [
+            ("cache-control", "no-cache"),
+            ("etag", "\"v\""),
+            ("surrogate-key", tags),
+        ];
+        let is_asked = request.headers().contains_key("if-none-match");
+        let body = if is_asked { "" } else { "page" };
+        let mut response = response(&fields, ScriptedBody::full(body));
+        if is_asked {
+            *response.status_mut() = http::StatusCode::NOT_MODIFIED;
+        }
+        async move { Ok(response) }
+    });
+    let cache = service(&layer, &origin);
+    ask(&cache, get("/")).await;
+    let age = async || {
+        place.clock.advance(std::time::Duration::from_secs(5));
+        let answer = ask(&cache, get("/")).await;
+        assert_eq!(
+            (answer.text(), answer.field("surrogate-key")),
+            ("page", None)
+        );
+        let uri = http::Uri::from_static("/");
+        let found = layer.handle().inspect("example.com", &uri).await;
+        let found = found.expect("embedded");
+        assert_eq!(found.len(), 1);
+        found[0].age.as_secs()
+    };
+    assert_eq!(age().await, 5, "not written anew");
+    assert_eq!(age().await, 0, "it has a tag more");
+    let tag = [Tag::new("b")];
+    let invalidated = layer.handle().invalidate(tag, Mode::Hard).await;
+    invalidated.expect("embedded");
+    let anew = ask(&cache, get("/")).await;
+    assert!(anew.cache_status().contains("uri-miss"), "{anew:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scheme_s_own_port_makes_no_other_resource() {
+    let place = Place::memory();
+    let layer = place.layer().build().expect("a layer");
+    let cache = service(&layer, &origin(vec![], fields(&[("location", "/made")])));
+    let on = |method: &str, host: &str, path: &str| {
+        let mut request = request(method, path, &[]);
+        let host = host.parse().expect("a field value");
+        request.headers_mut().insert("host", host);
+        request
+    };
+    let hosts = ["example.com", "example.com:80", "EXAMPLE.com:443"];
+    let is_hit = async |host: &str, path: &str| {
+        let answer = ask(&cache, on("GET", host, path)).await;
+        answer.cache_status().contains("hit")
+    };
+    for stored in hosts {
+        for changed in hosts {
+            for path in ["/made", "/posted"] {
+                is_hit(stored, path).await;
+                assert!(is_hit(stored, path).await);
+            }
+            ask(&cache, on("POST", changed, "/posted")).await;
+            for path in ["/made", "/posted"] {
+                assert!(!is_hit(stored, path).await, "{stored} {changed} {path}");
+            }
+            let uri = http::Uri::from_static("/made");
+            let purged = layer.handle().purge(changed, &uri).await;
+            purged.expect("embedded");
+            assert!(!is_hit(stored, "/made").await, "{stored} {changed}");
+        }
+    }
+    is_hit("example.com:8080", "/made").await;
+    ask(&cache, on("POST", "example.com", "/posted")).await;
+    assert!(is_hit("example.com:8080", "/made").await);
+}

@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use http::{Request, StatusCode};
-use tower_keep_cache::{Cache, CachePolicy};
+use tower_keep_cache::{Cache, CachePolicy, Dependency, Tag, TagField};
 use tower_keep_store::{Mode, Outcome};
 use tower_keep_test_support::{Origin, ScriptedBody};
 
@@ -472,7 +472,7 @@ async fn the_whole_depends_on_what_its_beginning_depends_on() {
     let layer = Place::memory()
         .layer()
         .policy(CachePolicy::rfc9111())
-        .tag_field(tower_keep_cache::TagField::cache_tag())
+        .tag_field(TagField::cache_tag())
         .hide_tag_fields()
         .build();
     let layer = layer.expect("good options");
@@ -492,8 +492,50 @@ async fn the_whole_depends_on_what_its_beginning_depends_on() {
     ask(&cache, range("bytes=0-3")).await;
     assert_eq!(ask(&cache, get("/a")).await.text(), WHOLE);
     assert_eq!(ask(&cache, get("/a")).await.outcome, Some(Outcome::Hit));
-    let tag = tower_keep_cache::Tag::new("jobs");
+    let tag = Tag::new("jobs");
     let written = layer.handle().invalidate([tag], Mode::Hard).await;
     written.expect("the embedded store");
     assert_eq!(ask(&cache, get("/a")).await.outcome, Some(Outcome::Miss));
+}
+
+/// "The sender of a 206 … to a request with If-Range SHOULD NOT generate other representation header fields": what
+/// the beginning came with holds for the whole.
+#[tokio::test]
+async fn what_is_completed_keeps_the_fields_and_the_tags_of_its_beginning() {
+    let origin = Origin::new(|request: Request<ScriptedBody>| async move {
+        if request.headers().contains_key("if-range") {
+            return Ok(partial("\"1\"", "bytes 4-9/10", "456789"));
+        }
+        let mut first = partial("\"1\"", "bytes 0-3/10", "0123");
+        let fields = [
+            ("content-type", "text/plain"),
+            ("surrogate-key", "page"),
+            ("cache-groups", r#""g""#),
+        ];
+        for (name, value) in fields {
+            let value = http::HeaderValue::from_static(value);
+            first.headers_mut().insert(name, value);
+        }
+        Ok(first)
+    });
+    for gone in [
+        Dependency::from(Tag::new("page")),
+        Dependency::group("example.com", "g"),
+    ] {
+        let place = Place::memory();
+        let layer = place.layer().policy(CachePolicy::rfc9111());
+        let layer = layer.tag_field(TagField::surrogate_key()).hide_tag_fields();
+        let layer = layer.build().expect("good options");
+        let cache = service(&layer, &origin);
+        ask(&cache, range("bytes=0-3")).await;
+        for outcome in [Outcome::Miss, Outcome::Hit] {
+            let whole = ask(&cache, get("/a")).await;
+            assert_eq!((whole.text(), whole.outcome), (WHOLE, Some(outcome)));
+            assert_eq!(whole.field("content-type"), Some("text/plain"));
+            assert_eq!(whole.field("surrogate-key"), None);
+        }
+        let invalidated = layer.handle().invalidate([gone], Mode::Hard).await;
+        invalidated.expect("embedded");
+        assert_ne!(ask(&cache, get("/a")).await.outcome, Some(Outcome::Hit));
+    }
 }

@@ -347,3 +347,47 @@ async fn what_no_response_to_a_request_would_be_stored_for_is_not_put() {
     assert_eq!(put(&two_hosts, rendered("x", &[])), "no-key");
     assert_eq!(handle.stats().entries, 0);
 }
+
+/// As when the runtime of one of several ends with a request under way.
+#[test]
+fn a_request_that_ends_with_its_runtime_invalidates_all_the_same() {
+    use tower::{Service, ServiceExt};
+
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().build().expect("a runtime")
+    };
+    let place = Place::memory();
+    let layer = place.layer().build().expect("a layer");
+    let database = Arc::new(AtomicUsize::new(1));
+    let changes = database.clone();
+    let origin = Origin::new(move |request| {
+        let is_change = request.method() == "POST";
+        if is_change {
+            changes.fetch_add(1, Ordering::SeqCst);
+        }
+        let body = ScriptedBody::full(changes.load(Ordering::SeqCst).to_string());
+        let response = response(&[("cache-control", "max-age=600")], body);
+        async move {
+            if is_change {
+                std::future::pending::<()>().await;
+            }
+            Ok(response)
+        }
+    });
+    let cache = service(&layer, &origin);
+    let read = || runtime().block_on(async { ask(&cache, get("/")).await.text().to_owned() });
+    assert_eq!(read(), "1");
+    assert_eq!(read(), "1");
+    let first = runtime();
+    let mut writer = cache.clone();
+    first.spawn(async move {
+        let writer = writer.ready().await.expect("always ready");
+        let _never = writer.call(request("POST", "/", &[])).await;
+    });
+    first.block_on(async {
+        eventually(LONG, async || database.load(Ordering::SeqCst) == 2).await;
+    });
+    drop(first);
+    assert_eq!(read(), "2");
+}

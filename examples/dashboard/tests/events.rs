@@ -79,6 +79,35 @@ async fn every_page_shows_the_rows_as_they_are_whoever_changed_them() {
     }
 }
 
+/// Nothing in the tables keeps a candidate's company, recruiter and job together.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dashboard_shows_who_comes_to_its_recruiters_and_jobs_from_another_company() {
+    let site = Site::new().unlimited();
+    let database = other(&site.path());
+    let find = |what: &str| -> i64 { database.query_row(what, [], |row| row.get(0)).unwrap() };
+    let company = find("SELECT company_id FROM candidates WHERE id = 1");
+    let [recruiter, colleague] = ["min", "max"].map(|which| {
+        find(&format!(
+            "SELECT {which}(id) FROM recruiters WHERE company_id = {company} % 2 + 1"
+        ))
+    });
+    assert_ne!(recruiter, colleague);
+    let job = find(&format!(
+        "SELECT job_id FROM candidates WHERE company_id = {company} % 2 + 1 GROUP BY job_id
+         HAVING (SELECT open FROM jobs WHERE id = job_id) ORDER BY count(*) DESC, job_id LIMIT 1"
+    ));
+    let pages = [format!("/api/dashboard/{colleague}")];
+    for change in [
+        format!("UPDATE candidates SET recruiter_id = {recruiter}, status = 'hired' WHERE id = 1"),
+        "UPDATE candidates SET status = 'withdrawn' WHERE id = 1".to_owned(),
+        format!("UPDATE candidates SET job_id = {job} WHERE id = 1"),
+        "UPDATE scores SET value = value / 4 WHERE candidate_id = 1".to_owned(),
+        "DELETE FROM candidates WHERE id = 1".to_owned(),
+    ] {
+        shows(&site, &pages, &change).await;
+    }
+}
+
 async fn shows(site: &Site, pages: &[String], change: &str) {
     for page in pages {
         eventually(SOON, async || site.get(page).await.is_hit()).await;

@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use tower::limit::ConcurrencyLimit;
 use tower_keep::{
-    CacheHandle, CacheLayer, CachePolicy, Classes, ConfigError, RateLimitLayer, Store,
+    CacheHandle, CacheLayer, CachePolicy, Classes, ConfigError, RateLimitLayer, Store, TagField,
 };
 use tower_keep_hit_rate::{HitRateHandle, HitRateLayer};
 
@@ -76,6 +76,14 @@ fn cache(
         .cache_status(config.cache_status.status());
     for name in config.key_fields()? {
         builder = builder.key_header(name);
+    }
+    for name in config.tag_fields()? {
+        let field = if name == "surrogate-key" {
+            TagField::surrogate_key()
+        } else {
+            TagField::separated_by_commas(name)
+        };
+        builder = builder.tag_field(field).hide_tag_fields();
     }
     if let Some(lease) = config.lease {
         builder = builder.lease(lease.0);

@@ -23,8 +23,6 @@ pub(crate) enum Task {
     Body,
     /// Writing into the store.
     Write,
-    /// Telling the log. Never refused and never ended: it ends by itself within the store's deadline.
-    Invalidation,
 }
 
 /// The background work of a cache. Clones share it.
@@ -33,7 +31,7 @@ pub(crate) struct Background(Arc<Tasks>);
 
 #[derive(Default)]
 struct Tasks {
-    under_way: [AtomicUsize; 4],
+    under_way: [AtomicUsize; 3],
     /// Nothing begins any more but what ends something.
     is_closed: AtomicBool,
     /// Nothing goes on.
@@ -116,7 +114,6 @@ impl Tasks {
             Task::Refresh => self.is_closed.load(Ordering::SeqCst),
             // They end what a client or a refresh began.
             Task::Body | Task::Write => self.is_stopped.load(Ordering::SeqCst),
-            Task::Invalidation => false,
         }
     }
 
@@ -150,7 +147,7 @@ impl Tasks {
             refreshes: count(Task::Refresh),
             bodies: count(Task::Body),
             writes: count(Task::Write),
-            invalidations: count(Task::Invalidation).max(log.unwritten()),
+            invalidations: log.unwritten(),
         }
     }
 }
@@ -169,9 +166,6 @@ impl UnderWay {
 
     /// To its end, or until all is stopped.
     async fn run(self, work: impl Future<Output = ()>) {
-        if self.task == Task::Invalidation {
-            return work.await;
-        }
         let mut stopped = pin!(self.tasks.stopped());
         let mut work = pin!(work);
         std::future::poll_fn(|cx| match stopped.as_mut().poll(cx) {
@@ -189,7 +183,7 @@ impl Drop for UnderWay {
     }
 }
 
-const ALL: [Task; 4] = [Task::Refresh, Task::Body, Task::Write, Task::Invalidation];
+const ALL: [Task; 3] = [Task::Refresh, Task::Body, Task::Write];
 
 #[cfg(test)]
 mod tests {
@@ -220,7 +214,6 @@ mod tests {
         assert!(shutdown.await.is_nothing());
         assert!(!background.spawn(Task::Body, async {}));
         assert!(!background.spawn(Task::Write, async {}));
-        assert!(background.spawn(Task::Invalidation, async {}));
     }
 
     #[tokio::test]
@@ -239,7 +232,8 @@ mod tests {
         assert_eq!(unfinished, expected);
         assert!(ended.await.is_err(), "it was dropped");
         // Also what panicked is not under way any more.
-        background.spawn(Task::Invalidation, async { panic!("it fails") });
+        let background = Background::default();
+        assert!(background.spawn(Task::Write, async { panic!("it fails") }));
         assert!(background.shutdown(store.log(), LONG).await.is_nothing());
     }
 }

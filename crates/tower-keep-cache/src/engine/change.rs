@@ -1,25 +1,17 @@
 //! Changes under way.
 
-use tokio::runtime::Handle;
 use tower_keep_store::{Mode, Stamp, Store, StoreError, Target};
 
-use super::background::{Background, Task};
-
 /// A change that may have been made, and what depends on it. One whose end nobody waited for invalidates
-/// in the background.
+/// all the same.
 pub(crate) struct Change {
     store: Store,
-    background: Background,
     targets: Vec<Target>,
 }
 
 impl Change {
-    pub(crate) fn begins(store: Store, background: Background, targets: Vec<Target>) -> Self {
-        Self {
-            store,
-            background,
-            targets,
-        }
+    pub(crate) fn begins(store: Store, targets: Vec<Target>) -> Self {
+        Self { store, targets }
     }
 
     /// More depends on it.
@@ -46,18 +38,8 @@ impl Change {
 
 impl Drop for Change {
     fn drop(&mut self) {
-        if self.targets.is_empty() {
-            return;
-        }
-        // No change of its own: a runtime that ends drops what it is given, which would begin anew.
-        let (store, targets) = (self.store.clone(), std::mem::take(&mut self.targets));
-        if Handle::try_current().is_err() {
-            // Dropped where nothing can be spawned: the log's own task writes it.
-            return store.log().append_unawaited(&targets, Mode::Hard);
-        }
-        self.background.spawn(Task::Invalidation, async move {
-            let _written_or_waiting = invalidate(&store, &targets).await;
-        });
+        // At once, and in no task: the runtime may be ending.
+        self.store.log().append_unawaited(&self.targets, Mode::Hard);
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tower_keep_store::{Doubt, Stamp, Store, StoreError, Target};
 
-use super::{background::Background, change::Change};
+use super::change::Change;
 
 /// A change that may be made any moment, and what depends on it. Dropped, it ends all the same: the change may
 /// have been made.
@@ -18,25 +18,20 @@ pub(crate) enum Uncertain {
 impl Uncertain {
     /// Announces it: two records, one now and one at its end. If that cannot be written, the change goes on
     /// without: a store that is down must not keep an application from its database.
-    pub(crate) async fn announced(
-        store: &Store,
-        background: &Background,
-        targets: Vec<Target>,
-        lease: Duration,
-    ) -> Self {
+    pub(crate) async fn announced(store: &Store, targets: Vec<Target>, lease: Duration) -> Self {
         let deadline = store.step_deadline();
         match store.log().doubt(&targets, lease, deadline).await {
             Ok(doubt) => Self::Announced(doubt),
             Err(error) => {
                 tracing::warn!(%error, "a change could not be announced");
-                Self::quiet(store, background, targets)
+                Self::quiet(store, targets)
             }
         }
     }
 
     /// One record, at its end.
-    pub(crate) fn quiet(store: &Store, background: &Background, targets: Vec<Target>) -> Self {
-        Self::Quiet(Change::begins(store.clone(), background.clone(), targets))
+    pub(crate) fn quiet(store: &Store, targets: Vec<Target>) -> Self {
+        Self::Quiet(Change::begins(store.clone(), targets))
     }
 
     /// Invalidates what it may have changed. Returns where that stands in the log.

@@ -9,7 +9,7 @@ use crate::{
         entry::{Stored, StoredResponse, kept_headers},
         freshness::initial_age,
         head::{Agreement, agreement},
-        labels::hide,
+        labels::{check_number, hide},
         refusal::Refusal,
         said::Said,
     },
@@ -64,6 +64,7 @@ impl Asking {
                 .iter()
                 .filter(|target| !known.meta.targets.contains(target)),
         );
+        check_number(&mut targets)?;
         let meta = Meta {
             targets: targets.into(),
             received: times.received,

@@ -19,10 +19,11 @@ use crate::{
         entry::{Stored, StoredResponse, kept_headers},
         freshening::freshened,
         freshness::{Times, initial_age},
-        labels::hide,
+        labels::{Hidden, hide},
         refusal::Refusal,
         said::Said,
         status::Report,
+        storing::StoragePlan,
     },
 };
 
@@ -83,7 +84,16 @@ impl Asking {
         let times = self.times();
         let mut plan = self.plan(head, times)?;
         let is_kept_long = known.meta.kept_until.since(times.received) > plan.keep / 2;
-        if plan.always_validated && is_kept_long && says_the_same(stored, head, times) {
+        // The fields that name tags may be hidden: what they say is compared itself.
+        let depends_on_more = |plan: &StoragePlan| {
+            let mut targets = plan.targets.iter();
+            targets.any(|target| !known.meta.targets.contains(target))
+        };
+        if plan.always_validated
+            && is_kept_long
+            && !depends_on_more(&plan)
+            && says_the_same(stored, head, times, &self.shared.hidden)
+        {
             // Whoever asks next asks the origin too: nothing would be gained by writing it anew each time.
             self.go_alone();
             return Ok(());
@@ -105,8 +115,14 @@ impl Asking {
 }
 
 /// Whether a 304 brought nothing but another date.
-fn says_the_same(stored: &StoredResponse, head: &response::Parts, times: Times) -> bool {
+fn says_the_same(
+    stored: &StoredResponse,
+    head: &response::Parts,
+    times: Times,
+    hidden: &Hidden,
+) -> bool {
     let mut fields = kept_headers(head, times.received);
+    hide(hidden, &mut fields);
     if let Some(date) = stored.headers.get(DATE) {
         fields.insert(DATE, date.clone());
     }

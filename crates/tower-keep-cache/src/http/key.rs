@@ -162,6 +162,7 @@ impl KeyRules {
 
     pub(crate) fn target_of(&self, uri: &Uri, authority: &[u8]) -> Target {
         let mut name = Vec::new();
+        let authority = without_own_port(authority);
         self.write_resource(uri.path(), uri.query(), authority, &mut name);
         Target::new("uri", &name)
     }
@@ -250,6 +251,15 @@ pub(crate) fn authority_of<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&
         (None, None) => b"",
     };
     (!authority.contains(&b'@')).then_some(authority)
+}
+
+/// Whether a port is the scheme's own cannot be told without the scheme, so both that may be are left out of what
+/// stands for a resource or a group: at worst two origins that nobody tells apart are invalidated together.
+pub(crate) fn without_own_port(authority: &[u8]) -> &[u8] {
+    [b":80".as_slice(), b":443"]
+        .into_iter()
+        .find_map(|port| authority.strip_suffix(port))
+        .unwrap_or(authority)
 }
 
 /// Every host that a request names; the empty one if it names none.

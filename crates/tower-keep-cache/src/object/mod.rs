@@ -245,10 +245,10 @@ where
         let targets = targets(&key, tags);
         let log = self.engine.log();
         let before = log.stamp();
-        let (store, background) = (self.engine.store(), &self.engine.background);
+        let store = self.engine.store();
         let uncertain = match self.lease {
-            Some(lease) => Uncertain::announced(store, background, targets.clone(), lease).await,
-            None => Uncertain::quiet(store, background, targets.clone()),
+            Some(lease) => Uncertain::announced(store, targets.clone(), lease).await,
+            None => Uncertain::quiet(store, targets.clone()),
         };
         let result = change.await;
         let appended = uncertain.ends().await;

@@ -10,7 +10,7 @@
 pub(super) const APPLICATION_ID: i32 = 0x7464_6b70;
 
 /// Grows with every change of [`TABLES`], of the triggers, or of the seed.
-pub(super) const VERSION: i32 = 3;
+pub(super) const VERSION: i32 = 4;
 
 /// Every table and index, created in the transaction that fills them.
 pub(super) const TABLES: &str = "

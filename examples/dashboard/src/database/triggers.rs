@@ -18,14 +18,14 @@ use std::fmt::Write;
 struct Watched {
     table: &'static str,
     kind: &'static str,
-    /// Id, company and recruiter, of the row that is called `{row}`.
-    whose: &'static str,
+    /// Id, company and recruiter, of the row that is called `{row}`: each of these, once.
+    whose: &'static [&'static str],
     /// Which updates count.
     update: &'static str,
 }
 
 impl Watched {
-    const fn new(table: &'static str, kind: &'static str, whose: &'static str) -> Self {
+    const fn new(table: &'static str, kind: &'static str, whose: &'static [&'static str]) -> Self {
         Self {
             table,
             kind,
@@ -44,30 +44,41 @@ const WATCHED: &[Watched] = &[
     Watched::new("interviewers", "interviewer", ID),
     Watched::new("recruiters", "recruiter", ID),
     Watched::new("jobs", "job", ID),
-    Watched::new("job_skills", "job", "{row}.job_id, NULL, NULL"),
-    Watched::new(
-        "candidates",
-        "candidate",
-        "{row}.id, {row}.company_id, {row}.recruiter_id",
-    ),
+    Watched::new("job_skills", "job", JOB),
+    Watched::new("candidates", "candidate", THEMSELVES),
     // How many want a job does not depend on how far they have come.
     Watched {
         update: "OLD.id IS NOT NEW.id OR OLD.job_id IS NOT NEW.job_id",
-        ..Watched::new("candidates", "application", "{row}.job_id, NULL, NULL")
+        ..Watched::new("candidates", "application", JOB)
     },
     Watched::new("candidate_skills", "skill", CANDIDATE),
     Watched::new("scores", "score", CANDIDATE),
     Watched::new("interviews", "interview", CANDIDATE),
 ];
 
-const ID: &str = "{row}.id, NULL, NULL";
+const ID: &[&str] = &["{row}.id, NULL, NULL"];
 
-const COMPANY: &str = "{row}.company_id, NULL, NULL";
+const COMPANY: &[&str] = &["{row}.company_id, NULL, NULL"];
+
+const JOB: &[&str] = &["{row}.job_id, NULL, NULL"];
+
+/// A dashboard counts who is a candidate of its company, of its recruiters, and for its jobs. Mostly that is one
+/// company, and one row.
+const THEMSELVES: &[&str] = &[
+    "{row}.id, {row}.company_id, {row}.recruiter_id",
+    "{row}.id, (SELECT company_id FROM recruiters WHERE id = {row}.recruiter_id), {row}.recruiter_id",
+    "{row}.id, (SELECT company_id FROM jobs WHERE id = {row}.job_id), {row}.recruiter_id",
+];
 
 /// What belongs to no candidate is shown nowhere.
-const CANDIDATE: &str = "{row}.candidate_id,
-    (SELECT company_id FROM candidates WHERE id = {row}.candidate_id),
-    (SELECT recruiter_id FROM candidates WHERE id = {row}.candidate_id)";
+const CANDIDATE: &[&str] = &[
+    "{row}.candidate_id,
+        (SELECT company_id FROM candidates WHERE id = {row}.candidate_id),
+        (SELECT recruiter_id FROM candidates WHERE id = {row}.candidate_id)",
+    "{row}.candidate_id,
+        (SELECT j.company_id FROM candidates c JOIN jobs j ON j.id = c.job_id WHERE c.id = {row}.candidate_id),
+        (SELECT recruiter_id FROM candidates WHERE id = {row}.candidate_id)",
+];
 
 /// The table of changes, and the triggers that fill it. To be created when the other tables are filled: what
 /// was there from the beginning is no change.
@@ -81,7 +92,7 @@ pub(super) fn all() -> String {
 
 impl Watched {
     fn write(&self, sql: &mut String) {
-        let (before, after) = (self.of("OLD"), self.of("NEW"));
+        let (before, after) = (self.of("OLD", ""), self.of("NEW", ""));
         self.trigger(sql, "AFTER INSERT", "TRUE", &after);
         self.trigger(sql, "AFTER DELETE", "TRUE", &before);
         let both = format!("{before} UNION {after}");
@@ -89,22 +100,19 @@ impl Watched {
         // Those without an id of their own are what they say: nothing else can stand in their place.
         if !self.table.ends_with("_skills") {
             // Deleted by REPLACE, a row fires no trigger of its own.
-            let gone = format!(
-                "{} FROM {} gone WHERE gone.id = NEW.id",
-                self.of("gone"),
-                self.table
-            );
+            let from = format!("FROM {} gone WHERE gone.id = NEW.id", self.table);
+            let gone = self.of("gone", &from);
             self.trigger(sql, "BEFORE INSERT", "TRUE", &gone);
             self.trigger(sql, "BEFORE UPDATE", "OLD.id IS NOT NEW.id", &gone);
         }
     }
 
-    fn of(&self, row: &str) -> String {
-        format!(
-            "SELECT '{}', {}",
-            self.kind,
-            self.whose.replace("{row}", row)
-        )
+    fn of(&self, row: &str, from: &str) -> String {
+        let each = self.whose.iter().map(|whose| {
+            let whose = whose.replace("{row}", row);
+            format!("SELECT '{}', {whose} {from}", self.kind)
+        });
+        each.collect::<Vec<_>>().join(" UNION ")
     }
 
     fn trigger(&self, sql: &mut String, event: &str, when: &str, rows: &str) {

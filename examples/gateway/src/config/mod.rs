@@ -64,7 +64,7 @@ pub struct Config {
     /// Whether responses say what the cache did, and why they were not stored. Default: `on`.
     pub cache_status: StatusConfig,
     /// The fields in which the origin names the tags of a response, `surrogate-key` and `cache-tag`, say. They
-    /// are taken out on the way. Default: none.
+    /// are taken out on the way. Tags stand apart by spaces in `surrogate-key`, by commas in all others. Default: none.
     pub tag_fields: Vec<String>,
     /// The response fields in which the origin speaks to this cache, in place of `Cache-Control`; the most specific
     /// first. Default: `surrogate-control`, `cdn-cache-control`.

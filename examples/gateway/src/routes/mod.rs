@@ -3,7 +3,6 @@
 mod pattern;
 mod service;
 mod table;
-mod tags;
 mod told;
 
 pub(crate) use self::{service::Routes, table::RouteTable};

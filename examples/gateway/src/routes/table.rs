@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, header::VARY};
+use http::{HeaderMap, header::VARY};
 use tower_keep::{CacheDirective, Tag};
 
-use super::{pattern::Pattern, tags};
+use super::pattern::Pattern;
 use crate::{
     config::{Config, RouteConfig},
     error::StartError,
@@ -16,7 +16,6 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct RouteTable {
     routes: Vec<Route>,
-    tag_fields: Vec<HeaderName>,
 }
 
 #[derive(Debug)]
@@ -34,7 +33,6 @@ impl RouteTable {
         let routes = config.routes.iter().map(|route| Route::new(route, config));
         Ok(Self {
             routes: routes.collect::<Result<_, _>>()?,
-            tag_fields: config.tag_fields()?,
         })
     }
 
@@ -74,10 +72,8 @@ impl RouteTable {
     pub(super) fn directive(
         &self,
         route: Option<usize>,
-        headers: &mut HeaderMap,
+        headers: &HeaderMap,
     ) -> Option<CacheDirective> {
-        let fields = self.tag_fields.iter();
-        let named: Vec<_> = fields.flat_map(|name| tags::take(headers, name)).collect();
         if varies_by_added(headers) {
             return Some(CacheDirective::no_store());
         }
@@ -85,11 +81,11 @@ impl RouteTable {
         let (forced, tags) = route.map_or((None, &[][..]), |route| {
             (route.forced.clone(), &route.tags[..])
         });
-        if forced.is_none() && tags.is_empty() && named.is_empty() {
+        if forced.is_none() && tags.is_empty() {
             return None;
         }
         let directive = forced.map_or_else(CacheDirective::new, CacheDirective::class);
-        Some(directive.tags(tags.iter().copied()).tags(named))
+        Some(directive.tags(tags.iter().copied()))
     }
 }
 

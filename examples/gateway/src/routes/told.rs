@@ -50,7 +50,7 @@ where
         let (inner, table, route) = (self.inner.clone(), self.table.clone(), self.route);
         Box::pin(async move {
             let mut response = inner.oneshot(request).await?;
-            if let Some(directive) = table.directive(route, response.headers_mut()) {
+            if let Some(directive) = table.directive(route, response.headers()) {
                 response.extensions_mut().insert(directive);
             }
             Ok(response)

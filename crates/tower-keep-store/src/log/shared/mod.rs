@@ -155,7 +155,7 @@ impl Shared {
         }
     }
 
-    fn queue(&self, content: Content) -> u64 {
+    pub(super) fn queue(&self, content: Content) -> u64 {
         let ticket = {
             let mut outbox = self.outbox();
             self.queue_in(&mut outbox, content)
