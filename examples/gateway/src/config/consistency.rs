@@ -1,7 +1,7 @@
 //! How much of what was cleared out a hit takes account of.
 
 use serde::Deserialize;
-use tower_keep::types::Consistency;
+use tower_keep::Consistency;
 
 /// What is done before something kept is used.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
