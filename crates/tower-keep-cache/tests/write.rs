@@ -5,7 +5,6 @@ mod common;
 use std::{
     convert::Infallible,
     future::poll_fn,
-    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -194,7 +193,7 @@ async fn who_asks_after_the_commit_is_not_answered_by_a_load_from_before_it() {
             *objects.get_or_load("k", &[], load).await.expect("loads")
         };
         let change = async {
-            let (mut early, mut late) = (pin!(load(true)), pin!(load(false)));
+            let (mut early, mut late) = (Box::pin(load(true)), Box::pin(load(false)));
             tokio::select! {
                 _ = &mut early => panic!("it waits"),
                 () = has_read.notified() => {}
