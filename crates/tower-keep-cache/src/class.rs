@@ -148,8 +148,9 @@ impl Class {
     /// Two seconds is a good choice: it bears a stall of 1.3 s. At least 250 ms.
     ///
     /// It costs a round trip before each fetch, and is worth that where a fetch costs much more. For a
-    /// response it counts if it is the class of its route or layer: which one the handler names is known
-    /// only when it has been fetched.
+    /// response it counts if it is the class of the layer that looks it up: which one the handler names, or a
+    /// route within that layer, is known only when it has been fetched. (Routes of their own class each take a
+    /// layer of it, side by side.)
     pub fn lease(mut self, length: Duration) -> Self {
         self.lease = Some(length);
         self

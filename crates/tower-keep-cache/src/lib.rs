@@ -172,8 +172,8 @@
 //!
 //! A change can be announced: [`CacheHandle::write`] puts what depends on it in doubt in every process while it runs,
 //! and [`ObjectCache::announce_writes`] does so for values. That is a second record and round trip, before the
-//! change; nothing stored of what depends on it is used until it is over, and nobody is served the state before once
-//! it was committed. Then [`put`](CacheHandle::put) stores the new response under the same rules as any other, and
+//! change; nothing stored of what depends on it is used until it is over, and nobody who has heard of it is
+//! served the state before once it was committed. Then [`put`](CacheHandle::put) stores the new response under the same rules as any other, and
 //! [`ObjectCache::write`] the new value. A writer that dies leaves the doubt to its lease.
 //!
 //! # In the store

@@ -129,8 +129,8 @@ where
         }
     }
 
-    /// Announces each [`write`](Self::write) before it begins, so that no process is served what was there
-    /// before once it is committed. Costs a second record in the log and a second round trip for each write, and,
+    /// Announces each [`write`](Self::write) before it begins, so that no process that has heard of it is served
+    /// what was there before once it is committed. Costs a second record in the log and a second round trip for each write, and,
     /// while one is under way, the cache for what depends on it. `lease` bounds that should the writer die; let it
     /// be longer than a change takes. Default: not; then others may be served the state before, between the
     /// commit and the record (about a millisecond).
