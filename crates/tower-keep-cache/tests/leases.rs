@@ -48,6 +48,19 @@ fn asks(cache: &Service_, uri: &'static str) -> JoinHandle<Answer> {
     tokio::spawn(async move { ask(&cache, get(uri)).await })
 }
 
+/// The first process fetches `/a`, up to the gate, and the second waits for it.
+async fn one_leads(
+    place: &Place,
+    gate: &Gate,
+    [one, two]: [&Service_; 2],
+) -> [JoinHandle<Answer>; 2] {
+    let leader = asks(one, "/a");
+    waits_at(gate, 1).await;
+    let waiting = asks(two, "/a");
+    processes_wait(server(place), 1).await;
+    [leader, waiting]
+}
+
 async fn all(asking: Vec<JoinHandle<Answer>>) -> Vec<Answer> {
     let mut answers = Vec::new();
     for one in asking {
@@ -167,10 +180,7 @@ async fn where_a_leader_leaves_another_process_takes_over_at_once() {
         process(&place, &origin, NEVER_OUT).await,
         process(&place, &origin, NEVER_OUT).await,
     ];
-    let leader = asks(&one, "/a");
-    waits_at(&gate, 1).await;
-    let waiting = asks(&two, "/a");
-    processes_wait(server(&place), 1).await;
+    let [leader, waiting] = one_leads(&place, &gate, [&one, &two]).await;
     leader.abort();
     eventually(LONG, async || origin.calls() == 2).await;
     gate.open();
@@ -429,10 +439,7 @@ async fn a_lost_connection_for_pushes_is_made_anew() {
         process(&place, &origin, NEVER_OUT).await,
         process(&place, &origin, NEVER_OUT).await,
     ];
-    let leader = asks(&one, "/a");
-    waits_at(&gate, 1).await;
-    let waiting = asks(&two, "/a");
-    processes_wait(server(&place), 1).await;
+    let [leader, waiting] = one_leads(&place, &gate, [&one, &two]).await;
     server(&place).command(&["CLIENT", "KILL", "TYPE", "pubsub"]);
     processes_wait(server(&place), 1).await;
     gate.open();
