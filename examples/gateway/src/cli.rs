@@ -14,7 +14,7 @@ pub struct Options {
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
 
-    /// The server behind: http://host:port
+    /// The server behind: http://host:port or https://host:port
     #[arg(long, value_name = "URL")]
     pub origin: Option<String>,
 
@@ -60,7 +60,7 @@ examples/gateway/gateway.toml has them all, with their defaults.
   lease                  one fetch for all gateways on the store, where no class says it [default: none]
   [timeouts]             head, connect, response, soft (then something stale answers), body, shutdown
   [bounds]               head, fields, body, connections, origin_requests
-  [pool]                 protocol, idle, idle_timeout, keep_host
+  [pool]                 protocol, ca, idle, idle_timeout, keep_host
   [query]                only, ignore, ignore_tracking, sort
   [classes.NAME]         fresh_for, stale_while_revalidate, stale_if_error, jitter, early_refresh, soft_timeout,
                          hard_timeout, lease, largest_body, variants, first_level, store, errors, allow_cookies

@@ -47,7 +47,7 @@ use crate::error::StartError;
 pub struct Config {
     /// Where to listen. Default: `127.0.0.1:8080`.
     pub listen: SocketAddr,
-    /// The server behind: `http://host:port`.
+    /// The server behind: `http://host:port`, or `https://host:port`.
     pub origin: Option<String>,
     /// The hosts that are served, with their ports if they are asked for with them; others are answered with
     /// 421. Default: all.

@@ -13,6 +13,8 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::client::Held;
+
 /// What a client sends.
 pub(crate) type RequestBody = TimedBody<Incoming>;
 
@@ -29,6 +31,8 @@ pub(crate) struct TimedBody<B> {
     /// Whether it runs: not while nobody asks for the next frame, as when a client reads slowly.
     is_waiting: bool,
     left: Option<u64>,
+    /// Its place on a connection.
+    _held: Option<Held>,
 }
 
 /// Why a body broke off.
@@ -47,7 +51,14 @@ impl<B> TimedBody<B> {
             timer: None,
             is_waiting: false,
             left: largest,
+            _held: None,
         }
+    }
+
+    /// Leaves that place when it is dropped.
+    pub(super) fn holding(mut self, held: Option<Held>) -> Self {
+        self._held = held;
+        self
     }
 
     /// Whether the next frame has been waited for too long.

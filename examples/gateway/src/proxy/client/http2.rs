@@ -1,0 +1,116 @@
+//! HTTP/2: many requests at a time on each connection.
+
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Poll,
+    time::{Duration, Instant},
+};
+
+use http::Request;
+use hyper::client::conn::http2::{self, SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+
+use super::{ConnectError, ProxyError, RequestBody, Sent};
+use crate::proxy::connection::OriginStream;
+
+/// A connection that is open.
+#[derive(Debug)]
+pub(super) struct Http2 {
+    sender: SendRequest<RequestBody>,
+    /// Shared with each request on it.
+    held: Held,
+    /// Driven by a task of its own, until it is closed; asked how many requests the origin takes at a time.
+    connection: Arc<Mutex<Option<Connection>>>,
+    asked: Instant,
+}
+
+type Connection = http2::Connection<TokioIo<OriginStream>, RequestBody, TokioExecutor>;
+
+/// A request's way onto a connection.
+#[derive(Debug)]
+pub(in crate::proxy) struct Slot {
+    sender: SendRequest<RequestBody>,
+    held: Held,
+}
+
+/// Its place there, free again when this is dropped.
+#[derive(Clone, Debug, Default)]
+pub(in crate::proxy) struct Held(Arc<()>);
+
+impl Http2 {
+    /// Opens one. An origin that has not answered a PING for so long is given up.
+    pub(super) async fn open(stream: OriginStream, ping: Duration) -> Result<Self, ConnectError> {
+        let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .keep_alive_interval(ping)
+            .keep_alive_timeout(ping)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(ConnectError::Protocol)?;
+        let connection = Arc::new(Mutex::new(Some(connection)));
+        tokio::spawn(drive(connection.clone()));
+        Ok(Self {
+            sender,
+            held: Held::default(),
+            connection,
+            asked: Instant::now(),
+        })
+    }
+
+    /// Whether it is open, and either in use or used not long ago.
+    pub(super) fn is_good(&self, idle_timeout: Duration) -> bool {
+        let is_used = self.requests() > 0 || self.asked.elapsed() < idle_timeout;
+        is_used && !self.sender.is_closed()
+    }
+
+    /// Whether the origin takes another request beside those on it.
+    pub(super) fn has_room(&self) -> bool {
+        let connection = lock(&self.connection);
+        let room = connection
+            .as_ref()
+            .map(Connection::current_max_send_streams);
+        room.is_some_and(|room| self.requests() < room)
+    }
+
+    pub(super) fn slot(&mut self) -> Slot {
+        self.asked = Instant::now();
+        Slot {
+            sender: self.sender.clone(),
+            held: self.held.clone(),
+        }
+    }
+
+    fn requests(&self) -> usize {
+        Arc::strong_count(&self.held.0) - 1
+    }
+}
+
+/// Until it is closed. What went wrong, those whose requests were on it hear.
+async fn drive(connection: Arc<Mutex<Option<Connection>>>) {
+    poll_fn(|cx| match &mut *lock(&connection) {
+        Some(connection) => Pin::new(connection).poll(cx).map(drop),
+        None => Poll::Ready(()),
+    })
+    .await;
+    // Only when it is gone is it closed for those who would send.
+    let closed = lock(&connection).take();
+    drop(closed);
+}
+
+fn lock(connection: &Mutex<Option<Connection>>) -> MutexGuard<'_, Option<Connection>> {
+    connection.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Slot {
+    pub(super) async fn send(mut self, request: Request<RequestBody>) -> Result<Sent, ProxyError> {
+        match self.sender.try_send_request(request).await {
+            Ok(response) => Ok(Sent::Answer(response, Some(self.held))),
+            Err(mut failed) => match failed.take_message() {
+                Some(request) => Ok(Sent::Back(request, failed.into_error())),
+                None => Err(ProxyError::of(failed.into_error())),
+            },
+        }
+    }
+}
