@@ -57,6 +57,7 @@ examples/gateway/gateway.toml has them all, with their defaults.
   trusted_proxies        whose Forwarded and X-Forwarded-* are believed [default: nobody's]
   access_log             a line of JSON for each request [default: true]
   cache_status           on, off, or explain: why a response was not stored
+  cache_status_name      which of the caches on the way says that [default: gateway]
   targets                the fields in which the origin speaks to this cache in place of Cache-Control
                          [default: surrogate-control, cdn-cache-control]
   tag_fields             the fields in which it names tags, such as surrogate-key and cache-tag [default: none]

@@ -55,7 +55,7 @@ impl Authority {
     /// If a name is none.
     #[must_use]
     pub fn certificate(&self, names: &[&str]) -> Certificate {
-        self.sign(params(names))
+        self.sign(&params(names))
     }
 
     /// One that was good until the end of 2001.
@@ -68,10 +68,10 @@ impl Authority {
         let mut params = params(names);
         params.not_before = date_time_ymd(2001, 1, 1);
         params.not_after = date_time_ymd(2001, 12, 31);
-        self.sign(params)
+        self.sign(&params)
     }
 
-    fn sign(&self, params: CertificateParams) -> Certificate {
+    fn sign(&self, params: &CertificateParams) -> Certificate {
         let key = KeyPair::generate().expect("a key pair can be made");
         let certificate = params.signed_by(&key, &self.issuer);
         Certificate {

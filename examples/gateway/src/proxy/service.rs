@@ -12,6 +12,7 @@ use http::{
     header::{CONNECTION, UPGRADE},
 };
 use hyper::{body::Incoming, upgrade};
+use tokio::time::Instant;
 use tower_service::Service;
 
 use super::{
@@ -80,10 +81,8 @@ impl Shared {
         let upgrade = wants_upgrade.then(|| upgrade::on(&mut request));
         let (mut head, body) = request.into_parts();
         outgoing::sign(&mut head, &self.pseudonym);
-        let answer = self.send(Request::from_parts(head, body), wants_upgrade);
-        let (response, held) = tokio::time::timeout(self.response_timeout, answer)
-            .await
-            .map_err(|_| ProxyError::TimedOut)??;
+        let request = Request::from_parts(head, body);
+        let (response, held) = self.send(request, wants_upgrade).await?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Ok(self.incoming(response, held));
         }
@@ -97,11 +96,12 @@ impl Shared {
         request: Request<RequestBody>,
         wants_upgrade: bool,
     ) -> Result<(Response<Incoming>, Option<Held>), ProxyError> {
-        let request = match self.try_send(request, wants_upgrade).await? {
+        let deadline = Instant::now() + self.response_timeout;
+        let request = match self.try_send(request, wants_upgrade, deadline).await? {
             Sent::Answer(response, held) => return Ok((response, held)),
             Sent::Back(request, _closed) => request,
         };
-        match self.try_send(request, wants_upgrade).await? {
+        match self.try_send(request, wants_upgrade, deadline).await? {
             Sent::Answer(response, held) => Ok((response, held)),
             Sent::Back(_, closed) => Err(ProxyError::of(closed)),
         }
@@ -111,10 +111,11 @@ impl Shared {
         &self,
         mut request: Request<RequestBody>,
         wants_upgrade: bool,
+        deadline: Instant,
     ) -> Result<Sent, ProxyError> {
-        let way = self.client.way(wants_upgrade).await?;
+        let way = self.client.way(wants_upgrade, deadline).await?;
         outgoing::address(&mut request, &self.origin, self.keep_host, way.version());
-        self.client.send(way, request).await
+        self.client.send(way, request, deadline).await
     }
 
     /// The response as the layers see it: without what ends at this hop.

@@ -68,6 +68,10 @@ fn what_makes_no_sense_is_one_line_that_says_where() {
         (&format!("{origin}consistency = 'perfect'"), "`eventual`"),
         (&format!("{origin}lease = '100ms'"), "250 ms"),
         (
+            &format!("{origin}cache_status_name = ''"),
+            "cache_status_name: it is empty",
+        ),
+        (
             &format!("{origin}timeouts = {{ response = '0s' }}"),
             "timeouts.response",
         ),
@@ -209,6 +213,26 @@ async fn the_log_says_why_an_origin_is_not_trusted() {
     said.read_to_string(&mut log).expect("text");
     assert!(log.contains("UnknownIssuer"), "{log}");
     assert_eq!(log.lines().count(), 1, "{log}");
+}
+
+#[tokio::test]
+async fn authorities_that_the_system_knows_are_trusted() {
+    let authority = Authority::new();
+    let how = Listening {
+        tls: Some(acceptor(&authority.certificate(&["127.0.0.1"]), &["h2"])),
+        ..Listening::default()
+    };
+    let origin = Origin::listen(how, |_| respond(200, &[], "")).await;
+    let mut known = tempfile::NamedTempFile::new().expect("a file");
+    known
+        .write_all(authority.pem().as_bytes())
+        .expect("written");
+    let url = format!("https://{}", origin.address);
+    let mut command = gateway(&["--listen", "127.0.0.1:0", "--origin", &url]);
+    command.env("SSL_CERT_FILE", known.path());
+    let mut child = Running(command.spawn().expect("it runs"));
+    let address = listening(&mut child.0).parse().expect("an address");
+    assert_eq!(ask(address, "GET /", &[]).await.status, 200);
 }
 
 /// Ends with the test, however that ends.

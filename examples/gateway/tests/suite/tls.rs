@@ -1,6 +1,9 @@
 //! Origins that are spoken to over TLS.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use http::Version;
 use tokio::{
@@ -172,6 +175,49 @@ async fn requests_beyond_what_a_connection_takes_get_another() {
         assert_eq!(site.get(&format!("/again/{number}")).await.status, 200);
     }
     assert_eq!(origin.connections(), connections);
+}
+
+#[tokio::test]
+async fn a_connection_on_which_nothing_comes_in_time_is_not_used_again() {
+    let trusted = Trusted::new();
+    let origin = origin(trusted.server(&["h2"])).await;
+    let pool = trusted.pool("");
+    let config = format!("timeouts = {{ response = '1s' }}\n{pool}");
+    let site = Site::secure(origin.address, &config).await;
+    origin.hold(true);
+    assert_eq!(site.get("/late").await.status, 504);
+    origin.hold(false);
+    assert_eq!(site.get("/").await.status, 200);
+    assert_eq!(origin.connections(), 2);
+}
+
+#[tokio::test]
+async fn clients_that_read_slowly_do_not_hold_up_the_others_on_a_connection() {
+    let large = bytes::Bytes::from(vec![b'x'; 32 << 20]);
+    let origin = Origin::start(move |asked| {
+        let mut response = respond(200, &[("cache-control", "no-store")], "small");
+        if asked.uri.path() == "/large" {
+            *response.body_mut() = large.clone().into();
+        }
+        response
+    })
+    .await;
+    let site = Site::new(&origin, "pool = { protocol = 'h2c' }").await;
+    let mut slow = Vec::new();
+    for _ in 0..8 {
+        let mut client = open(site.address).await;
+        let asks = b"GET /large HTTP/1.1\r\nhost: site\r\n\r\n";
+        client.write_all(asks).await.expect("sent");
+        read_until(&mut client, "\r\n\r\n").await;
+        slow.push(client);
+    }
+    // Until every buffer on the way is full, and a little longer.
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(2) {
+        let reply = timeout(SOON, site.get("/small")).await;
+        assert_eq!(reply.expect("in time").body, "small");
+    }
+    assert_eq!(origin.connections(), 1);
 }
 
 #[tokio::test]

@@ -20,7 +20,6 @@ pub(super) struct Choice {
     known: Mutex<Known>,
     /// Held by the one who connects, with how it went the last time.
     connecting: tokio::sync::Mutex<Option<Failure>>,
-    ping: Duration,
     idle_timeout: Duration,
 }
 
@@ -66,7 +65,6 @@ impl Choice {
             speaks,
             known: Mutex::default(),
             connecting: tokio::sync::Mutex::default(),
-            ping: config.timeouts.connect.0,
             idle_timeout: config.pool.idle_timeout.0,
         })
     }
@@ -76,10 +74,10 @@ impl Choice {
     }
 
     pub(super) async fn way(&self) -> Result<Way, Arc<ConnectError>> {
-        let came = Instant::now();
         if let Some(way) = self.known_way() {
             return Ok(way);
         }
+        let came = Instant::now();
         let mut last = self.connecting.lock().await;
         if let Some(way) = self.known_way() {
             return Ok(way);
@@ -126,7 +124,7 @@ impl Choice {
             self.known().is_http1 = true;
             return Ok(Way::Http1);
         }
-        let mut connection = Http2::open(stream, self.ping).await?;
+        let mut connection = Http2::open(stream).await?;
         let slot = connection.slot();
         self.known().http2.push(connection);
         Ok(Way::Http2(slot))

@@ -3,14 +3,18 @@
 use std::{
     future::poll_fn,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::Poll,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use http::Request;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::time::{Instant, timeout_at};
 
 use super::{ConnectError, ProxyError, RequestBody, Sent};
 use crate::proxy::connection::OriginStream;
@@ -35,17 +39,19 @@ pub(in crate::proxy) struct Slot {
     held: Held,
 }
 
-/// Its place there, free again when this is dropped.
+/// Its place there, free again when this is dropped; and whether the connection is given up.
 #[derive(Clone, Debug, Default)]
-pub(in crate::proxy) struct Held(Arc<()>);
+pub(in crate::proxy) struct Held(Arc<AtomicBool>);
 
 impl Http2 {
-    /// Opens one. An origin that has not answered a PING for so long is given up.
-    pub(super) async fn open(stream: OriginStream, ping: Duration) -> Result<Self, ConnectError> {
+    /// Opens one.
+    pub(super) async fn open(stream: OriginStream) -> Result<Self, ConnectError> {
         let (sender, connection) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
-            .keep_alive_interval(ping)
-            .keep_alive_timeout(ping)
+            .initial_stream_window_size(WINDOW)
+            // Clients that read slowly, however many, leave room for the others.
+            .initial_connection_window_size(WINDOW * MOST_REQUESTS)
+            .max_header_list_size(LARGEST_HEAD)
             .handshake(TokioIo::new(stream))
             .await
             .map_err(ConnectError::Protocol)?;
@@ -62,7 +68,7 @@ impl Http2 {
     /// Whether it is open, and either in use or used not long ago.
     pub(super) fn is_good(&self, idle_timeout: Duration) -> bool {
         let is_used = self.requests() > 0 || self.asked.elapsed() < idle_timeout;
-        is_used && !self.sender.is_closed()
+        is_used && !self.sender.is_closed() && !self.held.0.load(Ordering::Relaxed)
     }
 
     /// Whether the origin takes another request beside those on it.
@@ -71,6 +77,7 @@ impl Http2 {
         let room = connection
             .as_ref()
             .map(Connection::current_max_send_streams);
+        let room = room.map(|room| room.min(MOST_REQUESTS as usize));
         room.is_some_and(|room| self.requests() < room)
     }
 
@@ -104,8 +111,19 @@ fn lock(connection: &Mutex<Option<Connection>>) -> MutexGuard<'_, Option<Connect
 }
 
 impl Slot {
-    pub(super) async fn send(mut self, request: Request<RequestBody>) -> Result<Sent, ProxyError> {
-        match self.sender.try_send_request(request).await {
+    /// If no answer comes in time, perhaps none ever will on this connection: those who come later get another. (A
+    /// PING would tell sooner, but servers take many of them for an attack.)
+    pub(super) async fn send(
+        mut self,
+        request: Request<RequestBody>,
+        deadline: Instant,
+    ) -> Result<Sent, ProxyError> {
+        let answer = timeout_at(deadline, self.sender.try_send_request(request));
+        let Ok(answer) = answer.await else {
+            self.held.0.store(true, Ordering::Relaxed);
+            return Err(ProxyError::TimedOut);
+        };
+        match answer {
             Ok(response) => Ok(Sent::Answer(response, Some(self.held))),
             Err(mut failed) => match failed.take_message() {
                 Some(request) => Ok(Sent::Back(request, failed.into_error())),
@@ -114,3 +132,12 @@ impl Slot {
         }
     }
 }
+
+/// Bytes of a body that are on their way at most, before the client has taken them.
+const WINDOW: u32 = 512 << 10;
+
+/// On one connection at a time, even if the origin takes more.
+const MOST_REQUESTS: u32 = 100;
+
+/// What HTTP/1.1 has room for, about.
+const LARGEST_HEAD: u32 = 256 << 10;

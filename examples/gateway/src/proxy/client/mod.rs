@@ -6,6 +6,7 @@ mod http2;
 
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
+use tokio::time::{Instant, timeout_at};
 
 pub(super) use self::http2::{Held, Slot};
 use self::{choice::Choice, http1::Http1};
@@ -60,21 +61,29 @@ impl Client {
     }
 
     /// Which way the next request goes. Only HTTP/1.1 can go over to another protocol.
-    pub(super) async fn way(&self, wants_upgrade: bool) -> Result<Way, ProxyError> {
+    pub(super) async fn way(
+        &self,
+        wants_upgrade: bool,
+        deadline: Instant,
+    ) -> Result<Way, ProxyError> {
         if wants_upgrade && self.choice.has_http1() {
             return Ok(Way::Http1);
         }
-        self.choice.way().await.map_err(ProxyError::of_connect)
+        timeout_at(deadline, self.choice.way())
+            .await
+            .map_err(|_| ProxyError::TimedOut)?
+            .map_err(ProxyError::of_connect)
     }
 
     pub(super) async fn send(
         &self,
         way: Way,
         request: Request<RequestBody>,
+        deadline: Instant,
     ) -> Result<Sent, ProxyError> {
         let sent = match way {
-            Way::Http1 => self.send_http1(request).await,
-            Way::Http2(slot) => slot.send(request).await,
+            Way::Http1 => self.send_http1(request, deadline).await,
+            Way::Http2(slot) => slot.send(request, deadline).await,
         };
         if let Err(error) = &sent {
             self.failed(error);
@@ -93,9 +102,15 @@ impl Client {
         self.choice.forget();
     }
 
-    async fn send_http1(&self, request: Request<RequestBody>) -> Result<Sent, ProxyError> {
-        let answer = self.http1.request(request).await;
-        let answer = answer.map_err(ProxyError::of_http1)?;
+    async fn send_http1(
+        &self,
+        request: Request<RequestBody>,
+        deadline: Instant,
+    ) -> Result<Sent, ProxyError> {
+        let answer = timeout_at(deadline, self.http1.request(request))
+            .await
+            .map_err(|_| ProxyError::TimedOut)?
+            .map_err(ProxyError::of_http1)?;
         Ok(Sent::Answer(answer, None))
     }
 }
