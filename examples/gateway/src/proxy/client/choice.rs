@@ -124,7 +124,8 @@ impl Choice {
             self.known().is_http1 = true;
             return Ok(Way::Http1);
         }
-        let mut connection = Http2::open(stream).await?;
+        let opened = Http2::open(stream).await;
+        let mut connection = opened.inspect_err(|error| self.connector.report(error))?;
         let slot = connection.slot();
         self.known().http2.push(connection);
         Ok(Way::Http2(slot))

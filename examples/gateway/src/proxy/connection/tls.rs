@@ -23,13 +23,7 @@ pub(super) struct Tls {
 
 impl Tls {
     pub(super) fn new(origin: &OriginUrl, ca: Option<&Path>) -> Result<Self, StartError> {
-        let host = origin.authority().host();
-        let address = host
-            .strip_prefix('[')
-            .and_then(|host| host.strip_suffix(']'));
-        let name = ServerName::try_from(address.unwrap_or(host).to_owned());
-        let name = name
-            .map_err(|error| StartError::because(format!("the origin's host {host:?}"), error))?;
+        let name = name(origin.authority().host())?;
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| StartError::because("TLS", error))?
@@ -72,6 +66,15 @@ impl fmt::Debug for Tls {
     }
 }
 
+/// A name, or an address without the brackets that it has in a URL.
+fn name(host: &str) -> Result<ServerName<'static>, StartError> {
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    ServerName::try_from(bare.unwrap_or(host).to_owned())
+        .map_err(|error| StartError::because(format!("the origin's host {host:?}"), error))
+}
+
 /// Those of the operating system, and the operator's own.
 fn roots(ca: Option<&Path>) -> Result<RootCertStore, StartError> {
     let mut roots = RootCertStore::empty();
@@ -100,4 +103,17 @@ fn add(roots: &mut RootCertStore, path: &Path) -> Result<(), StartError> {
         added.map_err(|error| StartError::because(named.clone(), error))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_addresses_can_be_certified_and_nothing_else() {
+        let is_address = |host| matches!(name(host), Ok(ServerName::IpAddress(_)));
+        assert!(is_address("127.0.0.1") && is_address("[::1]"));
+        assert!(matches!(name("app.example"), Ok(ServerName::DnsName(_))));
+        assert!(name("a..b").is_err());
+    }
 }
