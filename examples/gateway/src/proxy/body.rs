@@ -24,7 +24,8 @@ pub(crate) type OriginBody = TimedBody<Incoming>;
 /// Frames pass as they come; if none comes for too long, or too much has come, it breaks off.
 #[derive(Debug)]
 pub(crate) struct TimedBody<B> {
-    inner: B,
+    /// Nothing: an empty one.
+    inner: Option<B>,
     timeout: Duration,
     /// Made when a frame is first waited for.
     timer: Option<Pin<Box<Sleep>>>,
@@ -43,16 +44,31 @@ pub(crate) enum BodyError<E> {
     TooLarge,
 }
 
-impl<B> TimedBody<B> {
+impl<B: Body> TimedBody<B> {
     pub(crate) fn new(inner: B, timeout: Duration, largest: Option<u64>) -> Self {
         Self {
-            inner,
+            inner: Some(inner),
             timeout,
             timer: None,
             is_waiting: false,
             left: largest,
             _held: None,
         }
+    }
+
+    /// The same once more, where there is nothing of it to be lost.
+    pub(super) fn again(&self) -> Option<Self> {
+        self.inner
+            .as_ref()
+            .is_none_or(Body::is_end_stream)
+            .then(|| Self {
+                inner: None,
+                timeout: self.timeout,
+                timer: None,
+                is_waiting: false,
+                left: None,
+                _held: None,
+            })
     }
 
     /// Leaves that place when it is dropped.
@@ -97,7 +113,10 @@ where
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) else {
+        let Some(inner) = &mut self.inner else {
+            return Poll::Ready(None);
+        };
+        let Poll::Ready(frame) = Pin::new(inner).poll_frame(cx) else {
             return if self.is_late(cx) {
                 Poll::Ready(Some(Err(BodyError::TimedOut)))
             } else {
@@ -116,11 +135,12 @@ where
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.inner.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        let hint = self.inner.as_ref().map(Body::size_hint);
+        hint.unwrap_or_else(|| SizeHint::with_exact(0))
     }
 }
 

@@ -90,20 +90,21 @@ impl Shared {
         Ok(self.switch(response, client))
     }
 
-    /// Once more if the connection was closed before the request was on it.
+    /// Once more, and then a few times, if the origin closed the connection before it looked at the request.
     async fn send(
         &self,
-        request: Request<RequestBody>,
+        mut request: Request<RequestBody>,
         wants_upgrade: bool,
     ) -> Result<(Response<Incoming>, Option<Held>), ProxyError> {
         let deadline = Instant::now() + self.response_timeout;
-        let request = match self.try_send(request, wants_upgrade, deadline).await? {
-            Sent::Answer(response, held) => return Ok((response, held)),
-            Sent::Back(request, _closed) => request,
-        };
-        match self.try_send(request, wants_upgrade, deadline).await? {
-            Sent::Answer(response, held) => Ok((response, held)),
-            Sent::Back(_, closed) => Err(ProxyError::of(closed)),
+        let mut tries = 1;
+        loop {
+            match self.try_send(request, wants_upgrade, deadline).await? {
+                Sent::Answer(response, held) => return Ok((response, held)),
+                Sent::Back(again, _) if tries < MOST_TRIES => request = again,
+                Sent::Back(_, closed) => return Err(self.client.give_up(closed)),
+            }
+            tries += 1;
         }
     }
 
@@ -144,3 +145,6 @@ impl Shared {
         response
     }
 }
+
+/// On connections that are closed as soon as they are used.
+const MOST_TRIES: u32 = 5;

@@ -191,6 +191,60 @@ async fn a_connection_on_which_nothing_comes_in_time_is_not_used_again() {
     assert_eq!(origin.connections(), 2);
 }
 
+/// Refuses the first request on a connection in HTTP/2, with this frame.
+async fn refuse(listener: &TcpListener, frame: &[u8]) {
+    let (mut stream, _) = listener.accept().await.expect("a connection");
+    let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    stream.write_all(&settings).await.expect("sent");
+    let mut preface = [0; 24];
+    stream.read_exact(&mut preface).await.expect("HTTP/2");
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await.expect("a frame");
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut content = vec![0; length as usize];
+        stream.read_exact(&mut content).await.expect("its content");
+        if head[3] == HEADERS {
+            break;
+        }
+    }
+    stream.write_all(frame).await.expect("sent");
+    // Until the gateway has left.
+    let _ = stream.read_to_end(&mut Vec::new()).await;
+}
+
+const HEADERS: u8 = 1;
+
+#[tokio::test]
+async fn what_the_origin_did_not_look_at_is_asked_again_on_another_connection() {
+    let good_bye = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let refused = [0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 7];
+    for (frame, method, status) in [
+        (&good_bye[..], "GET", 200),
+        (&refused, "GET", 200),
+        // It might be done twice.
+        (&good_bye, "POST", 502),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let site = Site::at(address, "pool = { protocol = 'h2c' }").await;
+        let gateway = site.address;
+        let asking =
+            tokio::spawn(async move { ask(gateway, &format!("{method} /"), &[]).await.status });
+        refuse(&listener, frame).await;
+        let how = Listening {
+            on: Some(listener),
+            ..Listening::default()
+        };
+        let _origin = plain(how).await;
+        assert_eq!(
+            asking.await.expect("answered"),
+            status,
+            "{frame:?} {method}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn clients_that_read_slowly_do_not_hold_up_the_others_on_a_connection() {
     let large = bytes::Bytes::from(vec![b'x'; 32 << 20]);
@@ -223,15 +277,16 @@ async fn clients_that_read_slowly_do_not_hold_up_the_others_on_a_connection() {
 #[tokio::test]
 async fn an_origin_that_speaks_something_else_after_a_restart_is_asked_anew() {
     let trusted = Trusted::new();
-    let start = async |at, protocols: &[&str]| {
+    let start = async |address: &str, protocols: &[&str]| {
+        let listener = TcpListener::bind(address).await;
         let how = Listening {
-            at,
+            on: Some(listener.expect("a port")),
             tls: Some(trusted.server(protocols)),
             ..Listening::default()
         };
         plain(how).await
     };
-    let mut origin = start(None, &["h2"]).await;
+    let mut origin = start("127.0.0.1:0", &["h2"]).await;
     let address = origin.address;
     let site = Site::secure(address, &trusted.pool("")).await;
     for (number, protocols) in ["h2", "http/1.1", "h2", "h2", "http/1.1"]
@@ -243,7 +298,7 @@ async fn an_origin_that_speaks_something_else_after_a_restart_is_asked_anew() {
             eventually(SOON, async || TcpStream::connect(address).await.is_err()).await;
             // Who asks now learns that it is gone.
             assert_eq!(site.get("/gone").await.status, 502);
-            origin = start(Some(address), &[protocols]).await;
+            origin = start(&address.to_string(), &[protocols]).await;
         }
         let is_h2 = *protocols == "h2";
         assert_eq!(site.get(&format!("/{number}")).await.status, 200);

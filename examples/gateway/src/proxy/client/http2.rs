@@ -1,6 +1,7 @@
 //! HTTP/2: many requests at a time on each connection.
 
 use std::{
+    error::Error,
     future::poll_fn,
     pin::Pin,
     sync::{
@@ -94,6 +95,34 @@ impl Http2 {
     }
 }
 
+/// A request that may be sent twice, without what the origin does not get.
+fn again(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
+    if !request.method().is_idempotent() {
+        return None;
+    }
+    let mut again = Request::new(request.body().again()?);
+    *again.method_mut() = request.method().clone();
+    *again.uri_mut() = request.uri().clone();
+    *again.version_mut() = request.version();
+    *again.headers_mut() = request.headers().clone();
+    Some(again)
+}
+
+/// Whether the origin says that it did nothing with a request: it came when the connection was about to be closed, as
+/// servers do after some number of requests, or was refused (RFC 9113 §8.7). Or it was still waiting for its turn when
+/// the connection ended, which hyper calls our own fault; other faults of ours there are none, without a body.
+fn is_untouched(error: &hyper::Error) -> bool {
+    if error.is_user() {
+        return true;
+    }
+    let cause = error.source().and_then(<dyn Error>::downcast_ref);
+    cause.is_some_and(|error: &h2::Error| match error.reason() {
+        Some(h2::Reason::NO_ERROR) => error.is_go_away() && error.is_remote(),
+        Some(h2::Reason::REFUSED_STREAM) => error.is_reset() && error.is_remote(),
+        _ => false,
+    })
+}
+
 /// Until it is closed. What went wrong, those whose requests were on it hear.
 async fn drive(connection: Arc<Mutex<Option<Connection>>>) {
     poll_fn(|cx| match &mut *lock(&connection) {
@@ -118,6 +147,7 @@ impl Slot {
         request: Request<RequestBody>,
         deadline: Instant,
     ) -> Result<Sent, ProxyError> {
+        let again = again(&request);
         let answer = timeout_at(deadline, self.sender.try_send_request(request));
         let Ok(answer) = answer.await else {
             self.held.0.store(true, Ordering::Relaxed);
@@ -127,7 +157,15 @@ impl Slot {
             Ok(response) => Ok(Sent::Answer(response, Some(self.held))),
             Err(mut failed) => match failed.take_message() {
                 Some(request) => Ok(Sent::Back(request, failed.into_error())),
-                None => Err(ProxyError::of(failed.into_error())),
+                None => {
+                    let error = failed.into_error();
+                    let Some(again) = again.filter(|_| is_untouched(&error)) else {
+                        return Err(ProxyError::of(error));
+                    };
+                    // Not there, where there is perhaps nobody any more.
+                    self.held.0.store(true, Ordering::Relaxed);
+                    Ok(Sent::Back(again, error))
+                }
             },
         }
     }

@@ -91,6 +91,13 @@ impl Client {
         sent
     }
 
+    /// Of a request that came back once too often.
+    pub(super) fn give_up(&self, closed: hyper::Error) -> ProxyError {
+        let error = ProxyError::of(closed);
+        self.failed(&error);
+        error
+    }
+
     fn failed(&self, error: &ProxyError) {
         match error {
             ProxyError::Broken(error) => self.connector.report(&**error),

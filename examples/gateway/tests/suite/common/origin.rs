@@ -42,11 +42,11 @@ pub(crate) struct Origin {
     task: JoinHandle<()>,
 }
 
-/// Where and how an origin listens.
+/// Where an origin listens, and how.
 #[derive(Default)]
 pub(crate) struct Listening {
     /// Default: a free port.
-    pub(crate) at: Option<SocketAddr>,
+    pub(crate) on: Option<TcpListener>,
     pub(crate) tls: Option<TlsAcceptor>,
     /// Requests on one connection at a time, in HTTP/2.
     pub(crate) streams: Option<u32>,
@@ -62,12 +62,13 @@ impl Origin {
     }
 
     pub(crate) async fn listen(
-        how: Listening,
+        mut how: Listening,
         answer: impl Fn(&Asked) -> Response<Full<Bytes>> + Send + Sync + 'static,
     ) -> Self {
-        let free = SocketAddr::from(([127, 0, 0, 1], 0));
-        let listener = TcpListener::bind(how.at.unwrap_or(free)).await;
-        let listener = listener.expect("a port");
+        let listener = match how.on.take() {
+            Some(listener) => listener,
+            None => TcpListener::bind("127.0.0.1:0").await.expect("a port"),
+        };
         let address = listener.local_addr().expect("an address");
         let asked = Arc::<Mutex<Vec<_>>>::default();
         let connections = Arc::<AtomicUsize>::default();
