@@ -1,7 +1,6 @@
 //! HTTP/2: many requests at a time on each connection.
 
 use std::{
-    error::Error,
     future::poll_fn,
     pin::Pin,
     sync::{
@@ -17,7 +16,10 @@ use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::time::{Instant, timeout_at};
 
-use super::{ConnectError, ProxyError, RequestBody, Sent};
+use super::{
+    ConnectError, ProxyError, RequestBody, Sent,
+    again::{again, is_untouched},
+};
 use crate::proxy::connection::OriginStream;
 
 /// A connection that is open.
@@ -95,34 +97,6 @@ impl Http2 {
     }
 }
 
-/// A request that may be sent twice, without what the origin does not get.
-fn again(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
-    if !request.method().is_idempotent() {
-        return None;
-    }
-    let mut again = Request::new(request.body().again()?);
-    *again.method_mut() = request.method().clone();
-    *again.uri_mut() = request.uri().clone();
-    *again.version_mut() = request.version();
-    *again.headers_mut() = request.headers().clone();
-    Some(again)
-}
-
-/// Whether the origin says that it did nothing with a request: it came when the connection was about to be closed, as
-/// servers do after some number of requests, or was refused (RFC 9113 §8.7). Or it was still waiting for its turn when
-/// the connection ended, which hyper calls our own fault; other faults of ours there are none, without a body.
-fn is_untouched(error: &hyper::Error) -> bool {
-    if error.is_user() {
-        return true;
-    }
-    let cause = error.source().and_then(<dyn Error>::downcast_ref);
-    cause.is_some_and(|error: &h2::Error| match error.reason() {
-        Some(h2::Reason::NO_ERROR) => error.is_go_away() && error.is_remote(),
-        Some(h2::Reason::REFUSED_STREAM) => error.is_reset() && error.is_remote(),
-        _ => false,
-    })
-}
-
 /// Until it is closed. What went wrong, those whose requests were on it hear.
 async fn drive(connection: Arc<Mutex<Option<Connection>>>) {
     poll_fn(|cx| match &mut *lock(&connection) {
@@ -153,21 +127,19 @@ impl Slot {
             self.held.0.store(true, Ordering::Relaxed);
             return Err(ProxyError::TimedOut);
         };
-        match answer {
-            Ok(response) => Ok(Sent::Answer(response, Some(self.held))),
-            Err(mut failed) => match failed.take_message() {
-                Some(request) => Ok(Sent::Back(request, failed.into_error())),
-                None => {
-                    let error = failed.into_error();
-                    let Some(again) = again.filter(|_| is_untouched(&error)) else {
-                        return Err(ProxyError::of(error));
-                    };
-                    // Not there, where there is perhaps nobody any more.
-                    self.held.0.store(true, Ordering::Relaxed);
-                    Ok(Sent::Back(again, error))
-                }
-            },
-        }
+        let mut failed = match answer {
+            Ok(response) => return Ok(Sent::Answer(response, Some(self.held))),
+            Err(failed) => failed,
+        };
+        let unsent = failed.take_message();
+        let error = failed.into_error();
+        let again = unsent.or_else(|| again.filter(|_| is_untouched(&error)));
+        let Some(again) = again else {
+            return Err(ProxyError::of(error));
+        };
+        // On another connection: who ends this one may take a moment.
+        self.held.0.store(true, Ordering::Relaxed);
+        Ok(Sent::Back(again, error))
     }
 }
 

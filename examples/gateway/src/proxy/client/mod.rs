@@ -1,5 +1,6 @@
 //! Requests to the origin, in the protocol that it speaks.
 
+mod again;
 mod choice;
 mod http1;
 mod http2;
