@@ -3,7 +3,7 @@
 use std::{pin::pin, sync::Arc};
 
 use serde::{Serialize, de::DeserializeOwned};
-use tower_keep_store::{Consistency, LookupKind, Moment, Outcome, Told, Watch};
+use tower_keep_store::{Consistency, LookupKind, Moment, Outcome, Timestamp, Told, Watch};
 
 use super::{CacheKey, ObjectCache, loading::Loading, value::Object};
 use crate::{
@@ -79,7 +79,7 @@ where
         if self.consistency == Consistency::Eventual || is_embedded {
             return self.find_way(key, None).await;
         }
-        let is_absent = self.engine.first(key, self.engine.now()).is_none();
+        let is_absent = self.engine.first(key, self.engine.present()).is_none();
         match self.engine.catch_up(is_absent.then(|| key.to_vec())).await {
             Ok(ahead) => self.find_way(key, ahead).await,
             // Nobody can tell what is still valid, nor who else's load may be waited for.
@@ -92,12 +92,16 @@ where
         let asked = engine.log().moment();
         let mut fallback = None;
         for _ in 0..MOST_ROUNDS {
-            if let Some((entry, usability)) = engine.first(key, engine.now()) {
+            let now = engine.present();
+            if let Some((entry, usability)) = engine.first(key, now) {
+                let now = now.time;
                 match usability {
-                    Usability::Fresh => return self.answered(key, entry, Outcome::Hit, None),
-                    Usability::Stale => return self.answered(key, entry, Outcome::Stale, None),
+                    Usability::Fresh => return self.answered(key, entry, Outcome::Hit, None, now),
+                    Usability::Stale => {
+                        return self.answered(key, entry, Outcome::Stale, None, now);
+                    }
                     // The loader failed a moment ago: it is left alone for a while.
-                    Usability::OnError if !engine.may_refresh(&entry, engine.now()) => {
+                    Usability::OnError if !engine.may_refresh(&entry, now) => {
                         return Way::Answer(entry, Outcome::Stale);
                     }
                     Usability::OnError => fallback = Some(entry),
@@ -135,8 +139,9 @@ where
         entry: Found<T>,
         outcome: Outcome,
         seen: Option<Seen>,
+        now: Timestamp,
     ) -> Way<T> {
-        let (engine, now) = (&self.engine, self.engine.now());
+        let engine = &self.engine;
         let is_due = match outcome {
             Outcome::Hit => engine.is_due(&entry, now),
             _ => engine.may_refresh(&entry, now),
@@ -153,7 +158,7 @@ where
     }
 
     fn is_there(&self, key: &[u8]) -> bool {
-        let found = self.engine.first(key, self.engine.now());
+        let found = self.engine.first(key, self.engine.present());
         found.is_some_and(|(_, usability)| usability == Usability::Fresh)
     }
 
@@ -188,7 +193,7 @@ where
             }
         };
         lead.land(entry.clone(), source);
-        self.answered(key, entry, outcome, looked.seen)
+        self.answered(key, entry, outcome, looked.seen, engine.now())
     }
 }
 
