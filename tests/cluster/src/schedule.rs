@@ -31,6 +31,9 @@ pub struct Plan {
     pub readers: usize,
     /// Clients that write, through any process.
     pub writers: usize,
+    /// How many in a hundred changes the application makes itself, and announces or not; the others somebody
+    /// makes, and has them invalidated.
+    pub writes: u64,
     /// How long what was invalidated elsewhere may be shown.
     pub bound: Duration,
 }
@@ -188,7 +191,7 @@ impl Scene {
         while !self.is_over() {
             let node = random.index(self.lives.len());
             if let Some((client, life)) = self.connect(node).await {
-                let known = match random.one_in(4) {
+                let known = match random.below(100) < self.plan.writes {
                     true => self.write_through(client, &mut random).await,
                     false => self.invalidate(client, &mut random).await,
                 };
@@ -208,7 +211,8 @@ impl Scene {
         random: &mut Random,
     ) -> Option<Vec<(Subject, u64)>> {
         let item = random.below(self.plan.items);
-        let version = client.try_write(item).await?;
+        let way = random.pick(&["write", "put", "put-announced"]);
+        let version = client.try_change(way, item).await?;
         let both = [true, false].map(|is_page| (Subject { is_page, item }, version));
         Some(both.to_vec())
     }
