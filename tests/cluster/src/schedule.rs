@@ -86,7 +86,11 @@ impl Schedule {
             tasks.spawn(scene.clone().write(Random::new(random.any())));
         }
         let events = scene
-            .break_things(&mut cluster.nodes, &cluster.redis, &cluster.standby, random)
+            .break_things(
+                &mut cluster.nodes,
+                [&mut cluster.redis, &mut cluster.standby],
+                random,
+            )
             .await;
         scene.is_over.store(true, Ordering::SeqCst);
         while let Some(ended) = tasks.join_next().await {
@@ -122,12 +126,10 @@ impl Scene {
     async fn break_things(
         &self,
         nodes: &mut [Node],
-        redis: &RedisServer,
-        standby: &RedisServer,
+        [mut master, mut other]: [&mut RedisServer; 2],
         mut random: Random,
     ) -> BTreeMap<Chaos, usize> {
         let mut events = BTreeMap::<_, usize>::new();
-        let [mut master, mut other] = [redis, standby];
         loop {
             let happened = events.values().sum::<usize>();
             sleep(Duration::from_millis(random.below(LONGEST_REST_MILLIS))).await;

@@ -57,7 +57,7 @@ async fn strictly_nothing_older_is_served_while_everything_is_forgotten_again_an
     let seed = seed();
     let plan = Plan {
         bound: Duration::ZERO,
-        chaos: &[Chaos::FlushAll, Chaos::FlushAll, Chaos::Kill, Chaos::Pause],
+        chaos: &[Chaos::FlushAll, Chaos::Restart, Chaos::Kill, Chaos::Pause],
         items: 8,
         writers: 6,
         answers: 50_000,
