@@ -66,6 +66,8 @@ pub(super) struct Table {
     /// Invalidated here and not yet known to stand in the log, or announced in the log as being changed.
     /// Outlives the epoch: what ends it is a record.
     in_doubt: Doubts,
+    /// What was known was forgotten, and the end of the log has not been reached again.
+    is_relearning: bool,
 }
 
 /// Last positions of one target; 0 for never.
@@ -141,6 +143,7 @@ impl Table {
             capacity,
             forgotten: Summary::new(capacity.saturating_mul(SLOTS_PER_TARGET)),
             in_doubt: Doubts::default(),
+            is_relearning: false,
         }
     }
 
@@ -294,11 +297,22 @@ impl Table {
         self.forget_oldest();
     }
 
-    /// Knows no log any more; the next record is a first one. What is in doubt stays so.
+    /// Knows no log any more; the next record is a first one. What is in doubt stays so. Until all was
+    /// [learned](Self::learned) again no entry is judged: on the way less is known than was.
     pub(super) fn forget(&mut self) {
+        self.is_relearning |= self.stamp.epoch != 0;
         self.stamp = Stamp::default();
         self.nonce = 0;
         self.nonces.clear();
+    }
+
+    pub(super) fn is_relearning(&self) -> bool {
+        self.is_relearning
+    }
+
+    /// The end of the log was reached again.
+    pub(super) fn learned(&mut self) {
+        self.is_relearning = false;
     }
 
     /// From now until [settled](Self::settle), entries with these targets are refused.
@@ -345,6 +359,7 @@ impl Table {
         (targets, &self.order, &self.nonces).hash(hasher);
         self.forgotten.hash_into(hasher);
         self.in_doubt.hash_into(hasher);
+        self.is_relearning.hash(hasher);
     }
 
     #[cfg(test)]
@@ -366,7 +381,7 @@ impl Table {
     /// Before any record was seen, all that is known is what this process invalidated itself; nothing
     /// that is stored is used in that state, but those who wait for one fetch are answered together.
     fn can_judge(&self, stamp: Stamp) -> bool {
-        stamp.epoch == self.stamp.epoch && stamp.position >= self.floor
+        !self.is_relearning && stamp.epoch == self.stamp.epoch && stamp.position >= self.floor
     }
 
     fn begin_epoch(&mut self, first: &Record) {
@@ -519,6 +534,28 @@ mod tests {
         assert_eq!(table.verdict(stamp, &[tag(1)]), Verdict::Soft);
         append(&mut table, 1, vec![hard(Target::EVERYTHING)]);
         assert_eq!(table.verdict(stamp, &[tag(1)]), Verdict::Invalid);
+    }
+
+    #[test]
+    fn who_reads_the_log_anew_judges_nothing_before_its_end() {
+        let mut table = Table::new(8);
+        let ended = append(&mut table, 1, vec![]);
+        append(&mut table, 2, vec![]);
+        let checkpoint = table.checkpoint();
+        let before = append(&mut table, 2, vec![]);
+        append(&mut table, 2, vec![hard(tag(1))]);
+        let mut from_the_start = table.clone();
+        from_the_start.forget();
+        append(&mut from_the_start, 1, vec![]);
+        assert_eq!(from_the_start.verdict(ended, &[tag(1)]), Verdict::Invalid);
+        table.forget();
+        table.restore(&checkpoint);
+        append(&mut table, 2, vec![]);
+        assert_eq!(table.verdict(before, &[tag(1)]), Verdict::Invalid);
+        append(&mut table, 2, vec![hard(tag(1))]);
+        table.learned();
+        assert_eq!(table.verdict(before, &[tag(1)]), Verdict::Invalid);
+        assert_eq!(table.verdict(before, &[tag(2)]), Verdict::Valid);
     }
 
     #[test]

@@ -169,6 +169,7 @@ impl Process {
         } else if applied.position == head.position && self.table.nonce() == head.nonce {
             (self.is_current, self.is_provisional) = (true, false);
             self.cursor = applied.position;
+            self.table.learned();
         } else if applied.position < head.position {
             self.cursor = applied.position;
         } else if self.is_provisional {
