@@ -6,11 +6,12 @@
 //! Every step of every participant can come at any time; a record can be on its way for as long as it likes; a
 //! process can crash between any two steps.
 //!
-//! What is checked in every reachable state, for every process that would use entries in it:
+//! What is checked in every reachable state, for every process:
 //!
 //! * **Known.** An entry that it judges valid was read after every commit that some invalidation covers
-//!   that the process has applied, or queued itself.
-//! * **Strict.** If it also has applied the last record of the log (it has just caught up), after every
+//!   that the process has applied, or queued itself; also while it would not use entries, since it does
+//!   not know whether it is current.
+//! * **Strict.** If it would use them, and has applied the last record of the log (it has just caught up), after every
 //!   commit whose invalidation was acknowledged and has not been lost by the server.
 //! * **Doubted.** If besides the writer announces its changes, and the server lost nothing since the
 //!   announcement: after every commit.
