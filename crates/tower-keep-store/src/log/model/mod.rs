@@ -57,6 +57,8 @@ enum Fault {
     NoServerId,
     /// Announcements are not written.
     NoDoubts,
+    /// Who reads the log anew judges before it has come to the end.
+    EarlyJudge,
 }
 
 struct Outcome {
@@ -166,6 +168,15 @@ fn nothing_stale_is_judged_valid_whatever_the_server_loses() {
 
 #[test]
 fn nothing_stale_is_judged_valid_by_who_begins_with_a_checkpoint() {
+    // So many that one that was cut off comes to an older checkpoint than what it knew.
+    holds(Limits {
+        commits: 1,
+        writer: 1,
+        fillers: 2,
+        checkpoints: 1,
+        trims: 1,
+        ..Limits::default()
+    });
     holds(Limits {
         commits: 1,
         writer: 1,
@@ -246,6 +257,13 @@ fn the_search_finds_what_each_rule_is_for() {
     for fault in [Fault::NoPositions, Fault::LateStamp, Fault::NoServerId] {
         is_found(Limits { fault, ..plain });
     }
+    is_found(Limits {
+        rollbacks: 0,
+        checkpoints: 1,
+        trims: 1,
+        fault: Fault::EarlyJudge,
+        ..plain
+    });
     is_found(Limits {
         commits: 1,
         writer: 1,
