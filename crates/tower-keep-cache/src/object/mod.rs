@@ -5,7 +5,7 @@ use std::{fmt, pin::pin, sync::Arc, time::Duration};
 use serde::{Serialize, de::DeserializeOwned};
 use tower_keep_store::{
     ConfigError, Consistency, LookupKind, Mode, Moment, Outcome, Stamp, Store, StoreError, Target,
-    Told, Verdict, Watch, push_part,
+    Timestamp, Told, Verdict, Watch, push_part,
 };
 
 pub use self::key::CacheKey;
@@ -329,7 +329,7 @@ where
         if self.consistency == Consistency::Eventual || is_embedded {
             return self.find_way(key, None).await;
         }
-        let is_absent = self.engine.first(key, self.engine.now()).is_none();
+        let is_absent = self.engine.first(key, self.engine.present()).is_none();
         match self.engine.catch_up(is_absent.then(|| key.to_vec())).await {
             Ok(ahead) => self.find_way(key, ahead).await,
             // Nobody can tell what is still valid, nor who else's load may be waited for.
@@ -342,12 +342,16 @@ where
         let asked = engine.log().moment();
         let mut fallback = None;
         for _ in 0..MOST_ROUNDS {
-            if let Some((entry, usability)) = engine.first(key, engine.now()) {
+            let now = engine.present();
+            if let Some((entry, usability)) = engine.first(key, now) {
+                let now = now.time;
                 match usability {
-                    Usability::Fresh => return self.answered(key, entry, Outcome::Hit, None),
-                    Usability::Stale => return self.answered(key, entry, Outcome::Stale, None),
+                    Usability::Fresh => return self.answered(key, entry, Outcome::Hit, None, now),
+                    Usability::Stale => {
+                        return self.answered(key, entry, Outcome::Stale, None, now);
+                    }
                     // The loader failed a moment ago: it is left alone for a while.
-                    Usability::OnError if !engine.may_refresh(&entry, engine.now()) => {
+                    Usability::OnError if !engine.may_refresh(&entry, now) => {
                         return Way::Answer(entry, Outcome::Stale);
                     }
                     Usability::OnError => fallback = Some(entry),
@@ -385,8 +389,9 @@ where
         entry: Found<T>,
         outcome: Outcome,
         seen: Option<Seen>,
+        now: Timestamp,
     ) -> Way<T> {
-        let (engine, now) = (&self.engine, self.engine.now());
+        let engine = &self.engine;
         let is_due = match outcome {
             Outcome::Hit => engine.is_due(&entry, now),
             _ => engine.may_refresh(&entry, now),
@@ -403,7 +408,7 @@ where
     }
 
     fn is_there(&self, key: &[u8]) -> bool {
-        let found = self.engine.first(key, self.engine.now());
+        let found = self.engine.first(key, self.engine.present());
         found.is_some_and(|(_, usability)| usability == Usability::Fresh)
     }
 
@@ -438,7 +443,7 @@ where
             }
         };
         lead.land(entry.clone(), source);
-        self.answered(key, entry, outcome, looked.seen)
+        self.answered(key, entry, outcome, looked.seen, engine.now())
     }
 
     fn insert(
