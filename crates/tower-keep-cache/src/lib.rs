@@ -173,8 +173,9 @@
 //! A change can be announced: [`CacheHandle::write`] puts what depends on it in doubt in every process while it runs,
 //! and [`ObjectCache::announce_writes`] does so for values. That is a second record and round trip, before the
 //! change; nothing stored of what depends on it is used until it is over, and nobody who has heard of it is
-//! served the state before once it was committed. Then [`put`](CacheHandle::put) stores the new response under the same rules as any other, and
-//! [`ObjectCache::write`] the new value. A writer that dies leaves the doubt to its lease.
+//! served the state before once it was committed. Both give back, with what the change gave, whether its record
+//! [stands](Written::told). Then [`put`](CacheHandle::put) stores the new response under the same rules as any other,
+//! and [`ObjectCache::write`] the new value. A writer that dies leaves the doubt to its lease.
 //!
 //! # In the store
 //!
@@ -369,6 +370,7 @@ mod shared;
 mod strict;
 mod tee;
 mod unsafe_method;
+mod written;
 
 pub use self::{
     body::ResponseBody,
@@ -386,5 +388,6 @@ pub use self::{
     policy::CachePolicy,
     put::NotStored,
     service::Cache,
+    written::Written,
 };
 pub use tower_keep_store::{ConfigError, Consistency};
