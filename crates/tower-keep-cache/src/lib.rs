@@ -60,6 +60,12 @@
 //! cookies](Class::allow_cookies). So do requests of which a layer further out knows who sends them: it left an
 //! [`Identity`], or has looked at the session.
 //!
+//! Lifetimes run from two different moments. One that the origin states (`s-maxage`, `max-age`, `Expires`) begins
+//! when the response was made: what `Age` and `Date` say has passed by the time it came here is over. That of a
+//! [class](Class::fresh_for), also in place of one that was stated, begins when it came here. The `Age` of
+//! a hit counts from when the response was made, in either case, so it may be greater than the lifetime of a class; what
+//! is left of the lifetime is the `ttl` in `Cache-Status`.
+//!
 //! Where the origin speaks to this cache in a field of its own ([targets](CacheLayerBuilder::targets):
 //! `CDN-Cache-Control`, `Surrogate-Control`), that holds in place of `Cache-Control` and `Expires`.
 //!
