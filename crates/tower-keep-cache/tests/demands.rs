@@ -5,9 +5,9 @@ mod common;
 use std::{sync::Arc, time::Duration};
 
 use http::{Request, StatusCode};
-use tokio::task::JoinSet;
-use tower_keep_cache::{Cache, CacheLayerBuilder, CachePolicy};
-use tower_keep_store::Outcome;
+use tokio::{task::JoinSet, time::timeout};
+use tower_keep_cache::{Cache, CacheLayer, CacheLayerBuilder, CachePolicy, Class, Classes};
+use tower_keep_store::{Mode, Outcome};
 use tower_keep_test_support::{Gate, Origin, ScriptedBody, eventually};
 
 use self::common::*;
@@ -159,5 +159,114 @@ async fn many_who_demand_at_once_make_one_request() {
     while let Some(answer) = asking.join_next().await {
         // Who came after it had landed began another.
         assert_ne!(answer.expect("no panic").text(), "1");
+    }
+}
+
+/// An origin that has answered once, which is in the store and not in the process, and holds back what is next.
+async fn in_the_store_only(place: &Place) -> (CacheLayer, Gate, Origin<ScriptedBody>) {
+    let gate = Gate::opened();
+    let origin = gated(&gate, &[]);
+    let class = Class::fresh_for(Duration::from_secs(60)).first_level(false);
+    let layer = heeding(place)
+        .classes(Classes::new().class("c", class))
+        .class("c")
+        .build()
+        .expect("good options");
+    let cache = service(&layer, &origin);
+    ask(&cache, get("/a")).await;
+    let is_there = async || ask(&cache, demanding("only-if-cached")).await.status == StatusCode::OK;
+    eventually(LONG, is_there).await;
+    gate.close();
+    (layer, gate, origin)
+}
+
+fn spawned(
+    cache: &Cache<Origin<ScriptedBody>>,
+    count: usize,
+    request: impl Fn() -> Request<ScriptedBody>,
+) -> JoinSet<Answer> {
+    let mut asking = JoinSet::new();
+    for _ in 0..count {
+        let (cache, request) = (cache.clone(), request());
+        asking.spawn(async move { ask(&cache, request).await });
+    }
+    asking
+}
+
+async fn all(asking: JoinSet<Answer>) -> Vec<(String, Option<Outcome>)> {
+    let answers = timeout(LONG, asking.join_all()).await;
+    let answers = answers.expect("nobody waits for the origin");
+    let mut told: Vec<_> = answers
+        .iter()
+        .map(|answer| (answer.text().to_owned(), answer.outcome))
+        .collect();
+    told.sort_by_key(|(text, _)| text.clone());
+    told.dedup();
+    told
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_content_with_what_is_stored_does_not_wait_for_who_is_not() {
+    for control in ["no-cache", "max-age=0", "min-fresh=61"] {
+        for place in Place::both().await {
+            let (layer, gate, origin) = in_the_store_only(&place).await;
+            place.clock.advance(Duration::from_secs(1));
+            let cache = service(&layer, &origin);
+            let refusing = spawned(&cache, 5, || demanding(control));
+            eventually(LONG, async || gate.waiters() == 1).await;
+            let content = spawned(&cache, 5, || get("/a"));
+            let hit = [("1".to_owned(), Some(Outcome::Hit))];
+            assert_eq!(all(content).await, hit, "{control}");
+            assert_eq!(origin.calls(), 2, "{control}: who refuse it share a call");
+            gate.open();
+            for (text, _) in all(refusing).await {
+                assert_eq!(text, "2", "{control}");
+            }
+            assert_eq!(origin.calls(), 2, "{control}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_refuse_what_is_stored_share_a_call_however_many_are_content_with_it() {
+    for place in Place::both().await {
+        let (layer, gate, origin) = in_the_store_only(&place).await;
+        let cache = service(&layer, &origin);
+        let mut refusing = JoinSet::new();
+        for _ in 0..50 {
+            // In between, so that each finds somebody who looks into the store.
+            let content = spawned(&cache, 3, || get("/a"));
+            let cache = cache.clone();
+            refusing.spawn(async move { ask(&cache, demanding("no-cache")).await });
+            assert_eq!(all(content).await, [("1".to_owned(), Some(Outcome::Hit))]);
+        }
+        eventually(LONG, async || gate.waiters() > 0).await;
+        gate.open();
+        for (text, _) in all(refusing).await {
+            assert_eq!(text, "2");
+        }
+        assert_eq!(origin.calls(), 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_invalidated_meanwhile_answers_nobody_who_would_be_content_with_it() {
+    for place in Place::both().await {
+        let (layer, gate, origin) = in_the_store_only(&place).await;
+        let cache = service(&layer, &origin);
+        let refusing = spawned(&cache, 1, || demanding("no-cache"));
+        eventually(LONG, async || gate.waiters() == 1).await;
+        let invalidated = layer.handle().invalidate_class("c", Mode::Hard).await;
+        invalidated.expect("written");
+        let content = spawned(&cache, 5, || get("/a"));
+        gate.let_through(1);
+        assert_eq!(all(refusing).await[0].0, "2");
+        // What was fetched before is for none of them.
+        eventually(LONG, async || gate.waiters() == 1).await;
+        gate.open();
+        for (text, _) in all(content).await {
+            assert_eq!(text, "3");
+        }
+        assert_eq!(origin.calls(), 3);
     }
 }

@@ -3,6 +3,10 @@
 //! A leader ends its flight by [landing](Lead::land) an entry, or by [releasing](Lead::release) the
 //! followers to run on their own. If it does neither (it was cancelled, it panicked), dropping its
 //! guard abandons the flight, and the next to look leads.
+//!
+//! A leader looks into the store first, and then [fetches](Lead::fetches). Who demands more than what is stored
+//! does not wait for who only looks, but [takes its place](Flights::join_fetch); and leaves what he refused with his
+//! flight, for those who are content with that.
 
 use std::{
     collections::HashMap,
@@ -11,7 +15,7 @@ use std::{
     pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicUsize, Ordering, fence},
+        atomic::{AtomicBool, AtomicUsize, Ordering, fence},
     },
     time::Duration,
 };
@@ -45,7 +49,12 @@ type Shard<V> = HashMap<u64, Arc<Flight<V>>>;
 pub(crate) struct Flight<V> {
     began: Instant,
     ending: OnceLock<Ending<V>>,
-    ended: Notify,
+    /// What its leader has found in the store and refused.
+    meanwhile: OnceLock<Arc<Entry<V>>>,
+    /// Tells of both.
+    news: Notify,
+    /// Whether what it brings is newer than what is stored. Changed under the lock of its shard.
+    fetches: AtomicBool,
     followers: AtomicUsize,
     on_follower: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
@@ -55,6 +64,8 @@ pub(crate) struct Flight<V> {
 pub(crate) enum Ending<V> {
     /// With an entry, and where it came from. Whether it may answer is for the follower to judge.
     Landed(Arc<Entry<V>>, Source),
+    /// It goes on, and this will do meanwhile.
+    Meanwhile(Arc<Entry<V>>),
     /// Each on its own: what came cannot be shared.
     Released,
     /// Without an end: somebody else has to lead.
@@ -69,6 +80,7 @@ impl<V> Clone for Ending<V> {
     fn clone(&self) -> Self {
         match self {
             Self::Landed(entry, source) => Self::Landed(entry.clone(), *source),
+            Self::Meanwhile(entry) => Self::Meanwhile(entry.clone()),
             Self::Released => Self::Released,
             Self::Abandoned => Self::Abandoned,
             Self::OutOfPatience => Self::OutOfPatience,
@@ -131,16 +143,26 @@ impl<V> Flights<V> {
 
     /// Follows the flight for `key`, or leads a new one.
     pub(crate) fn join(self: &Arc<Self>, key: &[u8]) -> Joined<V> {
+        self.join_or_begin(key, false)
+    }
+
+    /// Follows who fetches, or leads: who only looks into the store goes on for those who follow him already.
+    pub(crate) fn join_fetch(self: &Arc<Self>, key: &[u8]) -> Joined<V> {
+        self.join_or_begin(key, true)
+    }
+
+    fn join_or_begin(self: &Arc<Self>, key: &[u8], fetches: bool) -> Joined<V> {
         let key = self.hasher.hash_one(key);
         let mut shard = self.shard(key);
         if let Some(flight) = shard.get(&key)
             && flight.began.elapsed() < self.patience
+            && (!fetches || flight.fetches.load(Ordering::Relaxed))
         {
             let flight = flight.clone();
             drop(shard);
             return Joined::Following(flight.follow(self.patience));
         }
-        Joined::Leading(self.begin(key, &mut shard))
+        Joined::Leading(self.begin(key, &mut shard, fetches))
     }
 
     /// Leads, unless somebody does.
@@ -150,7 +172,7 @@ impl<V> Flights<V> {
         let is_led = shard
             .get(&key)
             .is_some_and(|flight| flight.began.elapsed() < self.patience);
-        (!is_led).then(|| self.begin(key, &mut shard))
+        (!is_led).then(|| self.begin(key, &mut shard, true))
     }
 
     /// Leads nobody: what is fetched is for other processes, or for the next who look.
@@ -158,7 +180,7 @@ impl<V> Flights<V> {
         Lead {
             flights: self.clone(),
             key: self.hasher.hash_one(key),
-            flight: Arc::new(Flight::begins()),
+            flight: Arc::new(Flight::begins(true)),
             lease: None,
         }
     }
@@ -175,8 +197,8 @@ impl<V> Flights<V> {
         self.shards.iter().map(|shard| locked(shard).len()).sum()
     }
 
-    fn begin(self: &Arc<Self>, key: u64, shard: &mut Shard<V>) -> Lead<V> {
-        let flight = Arc::new(Flight::begins());
+    fn begin(self: &Arc<Self>, key: u64, shard: &mut Shard<V>, fetches: bool) -> Lead<V> {
+        let flight = Arc::new(Flight::begins(fetches));
         // A flight that was taken for lost still ends for those who follow it. One too many leads nobody.
         if shard.len() < MOST_FLIGHTS / SHARDS || shard.contains_key(&key) {
             shard.insert(key, flight.clone());
@@ -200,7 +222,7 @@ impl<V> Flights<V> {
             }
         }
         if flight.ending.set(ending).is_ok() {
-            flight.ended.notify_waiters();
+            flight.news.notify_waiters();
         }
     }
 
@@ -212,11 +234,13 @@ impl<V> Flights<V> {
 }
 
 impl<V> Flight<V> {
-    fn begins() -> Self {
+    fn begins(fetches: bool) -> Self {
         Self {
             began: Instant::now(),
             ending: OnceLock::new(),
-            ended: Notify::new(),
+            meanwhile: OnceLock::new(),
+            news: Notify::new(),
+            fetches: AtomicBool::new(fetches),
             followers: AtomicUsize::new(0),
             on_follower: OnceLock::new(),
         }
@@ -229,6 +253,21 @@ impl<V> Flight<V> {
         fence(Ordering::SeqCst);
         if self.is_followed() {
             hurry();
+        }
+    }
+
+    async fn ends(&self, will_do: impl Fn(&Entry<V>) -> bool) -> Ending<V> {
+        loop {
+            let mut news = pin!(self.news.notified());
+            // From here on none is missed.
+            news.as_mut().enable();
+            if let Some(ending) = self.ending.get() {
+                return ending.clone();
+            }
+            match self.meanwhile.get() {
+                Some(entry) if will_do(entry) => return Ending::Meanwhile(entry.clone()),
+                _ => news.await,
+            }
         }
     }
 
@@ -278,6 +317,25 @@ impl<V> Lead<V> {
     /// The lease goes to who writes the entry.
     pub(crate) fn take_lease(&mut self) -> Option<Lease> {
         self.lease.take()
+    }
+
+    /// It begins to fetch, if nobody has taken its place while it looked. For those who are content with what it
+    /// has found and refused, that will do meanwhile.
+    pub(crate) fn fetches(&self, refused: Option<&Arc<Entry<V>>>) -> bool {
+        {
+            let shard = self.flights.shard(self.key);
+            let current = shard.get(&self.key);
+            if current.is_some_and(|current| !Arc::ptr_eq(current, &self.flight)) {
+                return false;
+            }
+            self.flight.fetches.store(true, Ordering::Relaxed);
+        }
+        if let Some(refused) = refused
+            && self.flight.meanwhile.set(refused.clone()).is_ok()
+        {
+            self.flight.news.notify_waiters();
+        }
+        true
     }
 
     /// Whether other processes may wait for it.
@@ -336,14 +394,13 @@ pub(crate) struct Follow<V> {
 
 impl<V> Follow<V> {
     pub(crate) async fn wait(self) -> Ending<V> {
-        let flight = &self.flight;
-        let mut ended = pin!(flight.ended.notified());
-        // From here on no end is missed.
-        ended.as_mut().enable();
-        if flight.ending.get().is_none() && timeout(self.patience, ended).await.is_err() {
-            return Ending::OutOfPatience;
-        }
-        flight.ending.get().cloned().unwrap_or(Ending::Abandoned)
+        self.wait_unless(|_| false).await
+    }
+
+    /// The same, unless what the leader has refused will do.
+    pub(crate) async fn wait_unless(self, will_do: impl Fn(&Entry<V>) -> bool) -> Ending<V> {
+        let ending = timeout(self.patience, self.flight.ends(will_do)).await;
+        ending.unwrap_or(Ending::OutOfPatience)
     }
 }
 
@@ -382,6 +439,40 @@ mod tests {
             Joined::Following(follow) => follow,
             Joined::Leading(_) => panic!("somebody leads"),
         }
+    }
+
+    #[tokio::test]
+    async fn who_refuses_what_is_stored_takes_the_place_of_who_only_looks() {
+        let flights = flights(LONG);
+        let looking = lead(&flights);
+        let Joined::Leading(fetching) = flights.join_fetch(b"k") else {
+            panic!("nobody fetches");
+        };
+        assert!(matches!(flights.join_fetch(b"k"), Joined::Following(_)));
+        assert!(!looking.fetches(None), "another does");
+        drop(looking);
+        let [content, other] = [follow(&flights), follow(&flights)];
+        assert!(fetching.fetches(Some(&Arc::new(entry(b"k", 7)))));
+        let will_do = |entry: &Entry<u32>| entry.value == 7;
+        let ending = content.wait_unless(will_do).await;
+        assert!(matches!(ending, Ending::Meanwhile(_)));
+        fetching.land(Arc::new(entry(b"k", 8)), Source::Stale);
+        assert!(matches!(other.wait().await, Ending::Landed(..)));
+        assert_eq!(flights.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn who_fetches_keeps_his_place() {
+        let flights = flights(LONG);
+        let fetching = lead(&flights);
+        assert!(fetching.fetches(None));
+        assert!(matches!(flights.join_fetch(b"k"), Joined::Following(_)));
+        drop(fetching);
+        let refreshing = flights.lead(b"k").expect("nobody else leads");
+        assert!(matches!(flights.join_fetch(b"k"), Joined::Following(_)));
+        assert!(refreshing.fetches(None));
+        let nobody = flights.lead_nobody(b"other");
+        assert!(nobody.fetches(None));
     }
 
     const LONG: Duration = Duration::from_secs(60);

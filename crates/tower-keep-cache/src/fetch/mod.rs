@@ -15,7 +15,7 @@ use crate::{
     body::ResponseBody,
     engine::{
         entry::{Entry, Usability},
-        flight::{Ending, Follow, Joined, Lead, Source},
+        flight::{Joined, Lead, Source},
         lease::Seen,
         strict::Ahead,
     },
@@ -39,6 +39,7 @@ pub(crate) use self::{part::PartFetch, refresh::Refresh};
 mod asking;
 mod completing;
 mod contending;
+mod following;
 mod head;
 mod part;
 mod refresh;
@@ -254,11 +255,18 @@ where
             && !lookup.only_if_cached
             && !is_looked_at(&self.request.head.extensions)
             && (self.validates() || !is_conditional_at_origin(&self.request.head.headers));
-        if leads {
-            Some(flights.join(&key))
-        } else {
-            flights.follow(&key).map(Joined::Following)
+        match leads {
+            true if self.refused().is_some() => Some(flights.join_fetch(&key)),
+            true => Some(flights.join(&key)),
+            false => flights.follow(&key).map(Joined::Following),
         }
+    }
+
+    /// What could answer others, and is not enough for this request.
+    fn refused(&self) -> Option<&Arc<Entry<Stored>>> {
+        let engine = &self.shared.engine;
+        let known = self.known.as_ref()?;
+        (known.usability(engine.log(), engine.now()) <= Usability::Stale).then_some(known)
     }
 
     /// What may still be of use once the origin has been asked.
@@ -273,38 +281,6 @@ where
     /// from the result.
     fn validates(&self) -> bool {
         !self.request.lookup.head && can_be_validated(self.known.as_ref(), &self.found.key)
-    }
-
-    /// Nothing means: look again.
-    async fn follow(&mut self, follow: Follow<Stored>) -> Option<Way> {
-        let waiting = timed::wait(&self.shared, self.fallback.as_ref(), follow);
-        let ending = match waiting.await {
-            Ok(ending) => ending,
-            Err(stale) => return Some(Way::Answer(stale, Outcome::Stale)),
-        };
-        match ending {
-            Ending::Landed(entry, source) => {
-                let is_ours = entry.key[..] == self.found.key[..]
-                    && source.may_answer(&entry, self.shared.engine.log(), self.asked)
-                    && admits(&entry, &self.request.lookup)
-                    && self.is_good_enough(&entry, source);
-                is_ours.then_some(Way::Answer(entry, source.outcome()))
-            }
-            Ending::Released | Ending::OutOfPatience => Some(self.alone()),
-            Ending::TimedOut => Some(self.in_vain()),
-            Ending::Abandoned => None,
-        }
-    }
-
-    /// What this request may be answered with its leader may not have been content with.
-    fn in_vain(&self) -> Way {
-        let engine = &self.shared.engine;
-        match &self.fallback {
-            Some(stale) if stale.may_bridge(engine.log(), engine.now()) => {
-                Way::Answer(stale.clone(), Outcome::Stale)
-            }
-            _ => Way::TimedOut,
-        }
     }
 
     fn may_refresh(&self, entry: &Entry<Stored>) -> bool {
@@ -324,6 +300,7 @@ where
             Heeded::Go(way) => Some(way),
             Heeded::Again => None,
             Heeded::Miss => match (lead, looked.seen) {
+                (Some(lead), _) if !lead.fetches(self.refused()) => None,
                 (Some(lead), Some(seen)) => self.contend(lead, seen).await,
                 (lead, _) => Some(self.lead_or_alone(lead)),
             },
@@ -403,16 +380,6 @@ where
             Some(lead) => Way::Refresh(entry, outcome, lead),
             None => Way::Answer(entry, outcome),
         }
-    }
-
-    /// What the origin has just said is the best that there is; what was stored may be less than is demanded.
-    fn is_good_enough(&self, entry: &Entry<Stored>, source: Source) -> bool {
-        let by_any = match source {
-            Source::Origin(_) => return true,
-            Source::Store(_) => Usability::Fresh,
-            Source::Stale => Usability::Stale,
-        };
-        self.judge(entry, by_any) == by_any
     }
 
     fn judge(&self, entry: &Entry<Stored>, usability: Usability) -> Usability {

@@ -370,7 +370,7 @@ where
                 Ending::Landed(entry, source) if source.may_answer(&entry, engine.log(), asked) => {
                     return Way::Answer(entry, source.outcome());
                 }
-                Ending::Landed(..) | Ending::Abandoned => {}
+                Ending::Landed(..) | Ending::Meanwhile(_) | Ending::Abandoned => {}
                 Ending::Released | Ending::OutOfPatience | Ending::TimedOut => break,
             }
         }
