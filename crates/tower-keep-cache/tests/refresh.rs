@@ -269,3 +269,43 @@ async fn refreshes_are_bounded_and_those_that_find_no_room_are_counted() {
     let stats = layer.handle().stats();
     assert_eq!((stats.unrefreshed, stats.in_flight), (6, 64));
 }
+
+/// "A proxy … MUST pass cache directives through in forwarded messages" (RFC 9111 §5.2); a refresh is none.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_client_says_of_its_own_answer_is_not_said_of_the_refresh() {
+    let own: [&[(&str, &str)]; 6] = [
+        &[("cache-control", "no-cache, max-age=0")],
+        &[("pragma", "no-cache")],
+        &[("cache-control", "only-if-cached, no-store")],
+        &[("if-none-match", "\"client\"")],
+        &[("if-modified-since", "Sun, 06 Nov 1994 08:49:37 GMT")],
+        &[("range", "bytes=0-0"), ("if-range", "\"client\"")],
+    ];
+    let window = minute().stale_while_revalidate(Duration::from_secs(60));
+    for (place, class, count) in [
+        (Place::memory(), window.clone(), own.len()),
+        (Place::redis().await, window.clone(), own.len()),
+        // The others refresh only what the process has.
+        (Place::redis().await, window.first_level(false), 2),
+    ] {
+        let origin = slow_once(&place.clock, 0, &Gate::opened());
+        let cache = service(&page(place.layer(), class.clone()), &origin);
+        ask(&cache, get("/a")).await;
+        place.written(1).await;
+        for (calls, fields) in (2..).zip(&own[..count]) {
+            place.clock.advance(Duration::from_secs(61));
+            let with_another = [*fields, &[("accept-language", "en")]].concat();
+            let stale = ask(&cache, request("GET", "/a", &with_another)).await;
+            assert_eq!(stale.outcome, Some(Outcome::Stale), "{fields:?}");
+            eventually(LONG, async || origin.calls() == calls).await;
+            let seen = origin.seen().pop().expect("a call").headers;
+            for (name, value) in *fields {
+                let sent = seen.get(*name);
+                assert!(sent.is_none_or(|sent| sent != value), "{name}: {value}");
+            }
+            assert_eq!(seen["accept-language"], "en", "what selects is kept");
+            let is_anew = async || asks(&cache, 1).await == all(&calls.to_string(), Outcome::Hit);
+            eventually(LONG, is_anew).await;
+        }
+    }
+}
