@@ -72,7 +72,8 @@
 //! parts do not wait for one another; one that this process cannot answer asks the store for the whole and for the
 //! part (two `GET`), then the origin. A lost race costs a part.
 //! Who asks for the whole, where this process has its beginning under a strong validator, has the origin send the rest
-//! only (`If-Range`); should the origin not keep to that condition, he is answered 502 and the part is given up.
+//! only (`If-Range`); should the origin not keep to that condition, he is answered 502 and the part is given up. Those
+//! who waited for him, here or in other processes, ask for the whole.
 //!
 //! A 200 to a HEAD that had to go to the origin says something of the stored answer to GET, too: with the same
 //! validators and length it is fresh again, with the fields of the answer to HEAD; otherwise it is stale.
