@@ -2,12 +2,21 @@
 
 mod common;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::Poll,
+    time::Duration,
+};
 
 use http::{Request, StatusCode};
 use tokio::{task::JoinSet, time::timeout};
 use tower_keep_cache::{Cache, CacheLayer, CacheLayerBuilder, CachePolicy, Class, Classes};
-use tower_keep_store::{Mode, Outcome};
+use tower_keep_store::{Mode, Outcome, Store};
 use tower_keep_test_support::{Gate, Origin, ScriptedBody, eventually};
 
 use self::common::*;
@@ -124,6 +133,109 @@ async fn nobody_is_heeded_by_default_and_not_everybody_where_it_is_said_who() {
         ask(&cache, request("GET", "/a", &fields)).await;
         assert_eq!(origin.calls(), calls);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_stale_answers_those_who_accept_it_though_the_store_is_down() {
+    let mut place = Place::redis().await;
+    let url = place.server.as_ref().expect("a server").url();
+    let [here, there] = [(); 2].map(|()| {
+        let store = Store::builder().clock(place.clock.clone());
+        let store = store.staleness_bound(Duration::from_secs(3600));
+        store.connect(&url).expect("a good URL")
+    });
+    eventually(LONG, async || {
+        here.log().is_current() && there.log().is_current()
+    })
+    .await;
+    let origin = counting(&[("cache-control", "max-age=1")]);
+    let [here, there] = [here, there].map(|store| {
+        let layer = CacheLayer::builder(store).policy(CachePolicy::rfc9111());
+        built(layer, &origin)
+    });
+    ask(&here, get("/a")).await;
+    place.written(1).await;
+    place.clock.advance(Duration::from_secs(3));
+    place.server.as_mut().expect("a server").kill();
+    let accepting = || demanding("max-stale=1000");
+    let accepted = ask(&here, accepting()).await;
+    assert_eq!(
+        (accepted.text(), accepted.outcome),
+        ("1", Some(Outcome::Stale))
+    );
+    // Nobody promised it to who does not have it.
+    let missed = ask(&there, accepting()).await;
+    assert_eq!(missed.outcome, Some(Outcome::Miss));
+}
+
+/// RFC 9111 §4.2.3: the time that the origin took counts as age.
+#[tokio::test]
+async fn what_is_past_its_time_when_it_comes_is_not_kept_for_those_who_would_accept_it() {
+    let place = Place::memory();
+    let clock = place.clock.clone();
+    let calls = AtomicUsize::new(0);
+    let origin = Origin::new(move |_| {
+        let call = calls.fetch_add(1, Ordering::SeqCst);
+        if call == 0 {
+            clock.advance(Duration::from_secs(2));
+        }
+        let fields = [("cache-control", "max-age=1")];
+        async move { Ok(response(&fields, ScriptedBody::full("page"))) }
+    });
+    let cache = built(heeding(&place), &origin);
+    let late = ask(&cache, get("/a")).await;
+    assert_eq!(
+        late.cache_status(),
+        "tower-keep;fwd=uri-miss;detail=no-lifetime"
+    );
+    place.clock.advance(Duration::from_secs(3));
+    let missed = ask(&cache, demanding("max-stale=1000")).await;
+    assert_eq!(missed.outcome, Some(Outcome::Miss));
+    place.clock.advance(Duration::from_secs(3));
+    let accepted = ask(&cache, demanding("max-stale=1000")).await;
+    assert_eq!(accepted.outcome, Some(Outcome::Stale));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_there_is_nothing_all_share_one_call_whatever_they_demand() {
+    for place in Place::both().await {
+        let gate = Gate::closed();
+        let origin = gated(&gate, &[("cache-control", "max-age=60")]);
+        let mut layers = vec![heeding(&place)];
+        // An embedded store has one process.
+        if place.server.is_some() {
+            let other = CacheLayer::builder(place.other_process().await);
+            layers.push(other.policy(CachePolicy::rfc9111()));
+        }
+        let layers = layers.into_iter().map(|layer| layer.lease(LONG).build());
+        let layers: Vec<_> = layers.map(|layer| layer.expect("good options")).collect();
+        let mut asking = JoinSet::new();
+        for layer in &layers {
+            let cache = service(layer, &origin);
+            for control in ["", "no-cache", "max-age=0", "min-fresh=50"].repeat(5) {
+                let cache = cache.clone();
+                let mut one = Box::pin(async move { ask(&cache, demanding(control)).await });
+                // From here on it leads or follows.
+                assert!(poll_once(&mut one).await.is_pending());
+                asking.spawn(one);
+            }
+        }
+        let awaited = || layers.iter().map(|layer| layer.handle().stats().awaited);
+        eventually(LONG, async || gate.waiters() == 1).await;
+        eventually(LONG, async || {
+            awaited().sum::<u64>() == layers.len() as u64 - 1
+        })
+        .await;
+        gate.open();
+        for (text, _) in all(asking).await {
+            assert_eq!(text, "1");
+        }
+        assert_eq!(origin.calls(), 1);
+    }
+}
+
+async fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    poll_fn(|cx| Poll::Ready(Pin::new(&mut *future).poll(cx))).await
 }
 
 #[tokio::test]
