@@ -3,6 +3,7 @@
 mod common;
 
 use std::{
+    convert::Infallible,
     future::poll_fn,
     pin::Pin,
     sync::{
@@ -15,7 +16,9 @@ use std::{
 
 use http::{Request, StatusCode};
 use tokio::{task::JoinSet, time::timeout};
-use tower_keep_cache::{Cache, CacheLayer, CacheLayerBuilder, CachePolicy, Class, Classes};
+use tower_keep_cache::{
+    Cache, CacheLayer, CacheLayerBuilder, CachePolicy, Class, Classes, Dependency,
+};
 use tower_keep_store::{Mode, Outcome, Store};
 use tower_keep_test_support::{Gate, Origin, ScriptedBody, eventually};
 
@@ -292,15 +295,23 @@ async fn in_the_store_only(place: &Place) -> (CacheLayer, Gate, Origin<ScriptedB
     (layer, gate, origin)
 }
 
-fn spawned(
+/// They have all begun: each leads, follows, or is done.
+async fn spawned(
     cache: &Cache<Origin<ScriptedBody>>,
     count: usize,
-    request: impl Fn() -> Request<ScriptedBody>,
+    control: &'static str,
 ) -> JoinSet<Answer> {
     let mut asking = JoinSet::new();
     for _ in 0..count {
-        let (cache, request) = (cache.clone(), request());
-        asking.spawn(async move { ask(&cache, request).await });
+        let cache = cache.clone();
+        let mut one = Box::pin(async move { ask(&cache, demanding(control)).await });
+        let begun = poll_once(&mut one).await;
+        asking.spawn(async move {
+            match begun {
+                Poll::Ready(answer) => answer,
+                Poll::Pending => one.await,
+            }
+        });
     }
     asking
 }
@@ -324,9 +335,9 @@ async fn who_is_content_with_what_is_stored_does_not_wait_for_who_is_not() {
             let (layer, gate, origin) = in_the_store_only(&place).await;
             place.clock.advance(Duration::from_secs(1));
             let cache = service(&layer, &origin);
-            let refusing = spawned(&cache, 5, || demanding(control));
+            let refusing = spawned(&cache, 5, control).await;
             eventually(LONG, async || gate.waiters() == 1).await;
-            let content = spawned(&cache, 5, || get("/a"));
+            let content = spawned(&cache, 5, "").await;
             let hit = [("1".to_owned(), Some(Outcome::Hit))];
             assert_eq!(all(content).await, hit, "{control}");
             assert_eq!(origin.calls(), 2, "{control}: who refuse it share a call");
@@ -344,20 +355,20 @@ async fn who_refuse_what_is_stored_share_a_call_however_many_are_content_with_it
     for place in Place::both().await {
         let (layer, gate, origin) = in_the_store_only(&place).await;
         let cache = service(&layer, &origin);
-        let mut refusing = JoinSet::new();
+        let mut refusing = Vec::new();
         for _ in 0..50 {
             // In between, so that each finds somebody who looks into the store.
-            let content = spawned(&cache, 3, || get("/a"));
-            let cache = cache.clone();
-            refusing.spawn(async move { ask(&cache, demanding("no-cache")).await });
+            let content = spawned(&cache, 3, "").await;
+            refusing.push(spawned(&cache, 1, "no-cache").await);
             assert_eq!(all(content).await, [("1".to_owned(), Some(Outcome::Hit))]);
         }
         eventually(LONG, async || gate.waiters() > 0).await;
-        gate.open();
-        for (text, _) in all(refusing).await {
-            assert_eq!(text, "2");
-        }
         assert_eq!(origin.calls(), 2);
+        gate.open();
+        for one in refusing {
+            // Who has not heard in time that nobody fetched for it begins another.
+            assert_ne!(all(one).await[0].0, "1");
+        }
     }
 }
 
@@ -366,19 +377,40 @@ async fn what_is_invalidated_meanwhile_answers_nobody_who_would_be_content_with_
     for place in Place::both().await {
         let (layer, gate, origin) = in_the_store_only(&place).await;
         let cache = service(&layer, &origin);
-        let refusing = spawned(&cache, 1, || demanding("no-cache"));
+        let refusing = spawned(&cache, 1, "no-cache").await;
         eventually(LONG, async || gate.waiters() == 1).await;
         let invalidated = layer.handle().invalidate_class("c", Mode::Hard).await;
         invalidated.expect("written");
-        let content = spawned(&cache, 5, || get("/a"));
+        let content = spawned(&cache, 5, "").await;
         gate.let_through(1);
         assert_eq!(all(refusing).await[0].0, "2");
-        // What was fetched before is for none of them.
         eventually(LONG, async || gate.waiters() == 1).await;
         gate.open();
         for (text, _) in all(content).await {
-            assert_eq!(text, "3");
+            assert!(!["1", "2"].contains(&text.as_str()), "{text} is of before");
         }
-        assert_eq!(origin.calls(), 3);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_being_changed_answers_nobody_who_would_be_content_with_it() {
+    for place in Place::both().await {
+        let (layer, gate, origin) = in_the_store_only(&place).await;
+        let cache = service(&layer, &origin);
+        let refusing = spawned(&cache, 1, "no-cache").await;
+        eventually(LONG, async || gate.waiters() == 1).await;
+        let mut asking = None;
+        let change = async {
+            asking = Some(spawned(&cache, 5, "").await);
+            Ok::<_, Infallible>(())
+        };
+        let changed = layer.handle().write([Dependency::class("c")], change).await;
+        assert!(changed.is_ok());
+        let content = asking.expect("they have begun");
+        gate.open();
+        all(refusing).await;
+        for (text, _) in all(content).await {
+            assert_ne!(text, "1", "it was in doubt when they asked");
+        }
     }
 }
