@@ -10,7 +10,8 @@ use std::{
     time::Duration,
 };
 
-use http::StatusCode;
+use http::{Request, StatusCode};
+use tokio::time::timeout;
 use tower_keep_cache::{
     Cache, CacheDirective, CacheLayer, CacheLayerBuilder, CachePolicy, Class, Classes, Tag,
 };
@@ -308,4 +309,43 @@ async fn what_a_client_says_of_its_own_answer_is_not_said_of_the_refresh() {
             eventually(LONG, is_anew).await;
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_for_the_refresh_of_what_had_to_make_room_here() {
+    let place = Place::redis().await;
+    let gate = Gate::opened();
+    let origin = Origin::new({
+        let gate = gate.clone();
+        move |request: Request<ScriptedBody>| {
+            let is_gated = request.uri().path() == "/a";
+            let passed = is_gated.then(|| gate.pass());
+            let page = vec![b'x'; if is_gated { 4 } else { 1 << 17 }];
+            async move {
+                if let Some(passed) = passed {
+                    passed.await;
+                }
+                Ok(response(&[], ScriptedBody::full(page)))
+            }
+        }
+    });
+    let class = minute().stale_while_revalidate(Duration::from_secs(60));
+    let layer = place.layer().first_level_bytes(8 << 20);
+    let layer = page(layer.patience(Duration::from_secs(3600)), class);
+    let cache = service(&layer, &origin);
+    ask(&cache, get("/a")).await;
+    place.written(1).await;
+    gate.close();
+    place.clock.advance(Duration::from_secs(61));
+    assert_eq!(ask(&cache, get("/a")).await.outcome, Some(Outcome::Stale));
+    eventually(LONG, async || gate.waiters() == 1).await;
+    for i in 0..200 {
+        // What is asked for twice takes the room of what is not asked for again.
+        for _ in 0..2 {
+            ask(&cache, get(&format!("/{i}"))).await;
+        }
+    }
+    let asked = timeout(LONG, ask(&cache, get("/a"))).await;
+    let answer = asked.expect("nobody waits for the origin");
+    assert_eq!(answer.outcome, Some(Outcome::Stale));
 }

@@ -4,9 +4,8 @@
 //! followers to run on their own. If it does neither (it was cancelled, it panicked), dropping its
 //! guard abandons the flight, and the next to look leads.
 //!
-//! A leader looks into the store first, and then [fetches](Lead::fetches). Who demands more than what is stored
-//! does not wait for who only looks, but [takes its place](Flights::join_fetch); and leaves what he refused with his
-//! flight, for those who are content with that.
+//! A leader that demands more than what is stored [leaves](Lead::leaves) what it refused with the flight: those who
+//! are content with that do not wait for its end.
 
 use std::{
     collections::HashMap,
@@ -15,7 +14,7 @@ use std::{
     pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering, fence},
+        atomic::{AtomicUsize, Ordering, fence},
     },
     time::Duration,
 };
@@ -53,8 +52,6 @@ pub(crate) struct Flight<V> {
     meanwhile: OnceLock<Arc<Entry<V>>>,
     /// Tells of both.
     news: Notify,
-    /// Whether what it brings is newer than what is stored. Changed under the lock of its shard.
-    fetches: AtomicBool,
     followers: AtomicUsize,
     on_follower: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
@@ -143,26 +140,16 @@ impl<V> Flights<V> {
 
     /// Follows the flight for `key`, or leads a new one.
     pub(crate) fn join(self: &Arc<Self>, key: &[u8]) -> Joined<V> {
-        self.join_or_begin(key, false)
-    }
-
-    /// Follows who fetches, or leads: who only looks into the store goes on for those who follow him already.
-    pub(crate) fn join_fetch(self: &Arc<Self>, key: &[u8]) -> Joined<V> {
-        self.join_or_begin(key, true)
-    }
-
-    fn join_or_begin(self: &Arc<Self>, key: &[u8], fetches: bool) -> Joined<V> {
         let key = self.hasher.hash_one(key);
         let mut shard = self.shard(key);
         if let Some(flight) = shard.get(&key)
             && flight.began.elapsed() < self.patience
-            && (!fetches || flight.fetches.load(Ordering::Relaxed))
         {
             let flight = flight.clone();
             drop(shard);
             return Joined::Following(flight.follow(self.patience));
         }
-        Joined::Leading(self.begin(key, &mut shard, fetches))
+        Joined::Leading(self.begin(key, &mut shard))
     }
 
     /// Leads, unless somebody does.
@@ -172,7 +159,7 @@ impl<V> Flights<V> {
         let is_led = shard
             .get(&key)
             .is_some_and(|flight| flight.began.elapsed() < self.patience);
-        (!is_led).then(|| self.begin(key, &mut shard, true))
+        (!is_led).then(|| self.begin(key, &mut shard))
     }
 
     /// Leads nobody: what is fetched is for other processes, or for the next who look.
@@ -180,7 +167,7 @@ impl<V> Flights<V> {
         Lead {
             flights: self.clone(),
             key: self.hasher.hash_one(key),
-            flight: Arc::new(Flight::begins(true)),
+            flight: Arc::new(Flight::begins()),
             lease: None,
         }
     }
@@ -197,8 +184,8 @@ impl<V> Flights<V> {
         self.shards.iter().map(|shard| locked(shard).len()).sum()
     }
 
-    fn begin(self: &Arc<Self>, key: u64, shard: &mut Shard<V>, fetches: bool) -> Lead<V> {
-        let flight = Arc::new(Flight::begins(fetches));
+    fn begin(self: &Arc<Self>, key: u64, shard: &mut Shard<V>) -> Lead<V> {
+        let flight = Arc::new(Flight::begins());
         // A flight that was taken for lost still ends for those who follow it. One too many leads nobody.
         if shard.len() < MOST_FLIGHTS / SHARDS || shard.contains_key(&key) {
             shard.insert(key, flight.clone());
@@ -234,13 +221,12 @@ impl<V> Flights<V> {
 }
 
 impl<V> Flight<V> {
-    fn begins(fetches: bool) -> Self {
+    fn begins() -> Self {
         Self {
             began: Instant::now(),
             ending: OnceLock::new(),
             meanwhile: OnceLock::new(),
             news: Notify::new(),
-            fetches: AtomicBool::new(fetches),
             followers: AtomicUsize::new(0),
             on_follower: OnceLock::new(),
         }
@@ -319,23 +305,11 @@ impl<V> Lead<V> {
         self.lease.take()
     }
 
-    /// It begins to fetch, if nobody has taken its place while it looked. For those who are content with what it
-    /// has found and refused, that will do meanwhile.
-    pub(crate) fn fetches(&self, refused: Option<&Arc<Entry<V>>>) -> bool {
-        {
-            let shard = self.flights.shard(self.key);
-            let current = shard.get(&self.key);
-            if current.is_some_and(|current| !Arc::ptr_eq(current, &self.flight)) {
-                return false;
-            }
-            self.flight.fetches.store(true, Ordering::Relaxed);
-        }
-        if let Some(refused) = refused
-            && self.flight.meanwhile.set(refused.clone()).is_ok()
-        {
+    /// For those who are content with what it has found and refused, this will do meanwhile.
+    pub(crate) fn leaves(&self, refused: Arc<Entry<V>>) {
+        if self.flight.meanwhile.set(refused).is_ok() {
             self.flight.news.notify_waiters();
         }
-        true
     }
 
     /// Whether other processes may wait for it.
@@ -442,37 +416,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_refuses_what_is_stored_takes_the_place_of_who_only_looks() {
+    async fn what_a_leader_refuses_will_do_for_who_is_content_with_it() {
         let flights = flights(LONG);
-        let looking = lead(&flights);
-        let Joined::Leading(fetching) = flights.join_fetch(b"k") else {
-            panic!("nobody fetches");
-        };
-        assert!(matches!(flights.join_fetch(b"k"), Joined::Following(_)));
-        assert!(!looking.fetches(None), "another does");
-        drop(looking);
+        let leader = lead(&flights);
         let [content, other] = [follow(&flights), follow(&flights)];
-        assert!(fetching.fetches(Some(&Arc::new(entry(b"k", 7)))));
         let will_do = |entry: &Entry<u32>| entry.value == 7;
-        let ending = content.wait_unless(will_do).await;
-        assert!(matches!(ending, Ending::Meanwhile(_)));
-        fetching.land(Arc::new(entry(b"k", 8)), Source::Stale);
-        assert!(matches!(other.wait().await, Ending::Landed(..)));
+        let content = tokio::spawn(content.wait_unless(will_do));
+        leader.leaves(Arc::new(entry(b"k", 7)));
+        for content in [
+            content.await.expect("no panic"),
+            follow(&flights).wait_unless(will_do).await,
+        ] {
+            assert!(matches!(content, Ending::Meanwhile(entry) if entry.value == 7));
+        }
+        leader.land(Arc::new(entry(b"k", 8)), Source::Stale);
+        let ending = other.wait_unless(|_| false).await;
+        assert!(matches!(ending, Ending::Landed(entry, _) if entry.value == 8));
         assert_eq!(flights.len(), 0);
-    }
-
-    #[tokio::test]
-    async fn who_fetches_keeps_his_place() {
-        let flights = flights(LONG);
-        let fetching = lead(&flights);
-        assert!(fetching.fetches(None));
-        assert!(matches!(flights.join_fetch(b"k"), Joined::Following(_)));
-        drop(fetching);
-        let refreshing = flights.lead(b"k").expect("nobody else leads");
-        assert!(matches!(flights.join_fetch(b"k"), Joined::Following(_)));
-        assert!(refreshing.fetches(None));
-        let nobody = flights.lead_nobody(b"other");
-        assert!(nobody.fetches(None));
     }
 
     const LONG: Duration = Duration::from_secs(60);

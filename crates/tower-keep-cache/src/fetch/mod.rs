@@ -255,18 +255,11 @@ where
             && !lookup.only_if_cached
             && !is_looked_at(&self.request.head.extensions)
             && (self.validates() || !is_conditional_at_origin(&self.request.head.headers));
-        match leads {
-            true if self.refused().is_some() => Some(flights.join_fetch(&key)),
-            true => Some(flights.join(&key)),
-            false => flights.follow(&key).map(Joined::Following),
+        if leads {
+            Some(flights.join(&key))
+        } else {
+            flights.follow(&key).map(Joined::Following)
         }
-    }
-
-    /// What could answer others, and is not enough for this request.
-    fn refused(&self) -> Option<&Arc<Entry<Stored>>> {
-        let engine = &self.shared.engine;
-        let known = self.known.as_ref()?;
-        (known.usability(engine.log(), engine.now()) <= Usability::Stale).then_some(known)
     }
 
     /// What may still be of use once the origin has been asked.
@@ -299,11 +292,16 @@ where
         match self.heed(looked.found, &mut lead, |_| Source::Store(asked)) {
             Heeded::Go(way) => Some(way),
             Heeded::Again => None,
-            Heeded::Miss => match (lead, looked.seen) {
-                (Some(lead), _) if !lead.fetches(self.refused()) => None,
-                (Some(lead), Some(seen)) => self.contend(lead, seen).await,
-                (lead, _) => Some(self.lead_or_alone(lead)),
-            },
+            Heeded::Miss => {
+                if let (Some(lead), Some(known)) = (&lead, &self.known) {
+                    // It may be that only this request is not content with it.
+                    lead.leaves(known.clone());
+                }
+                match (lead, looked.seen) {
+                    (Some(lead), Some(seen)) => self.contend(lead, seen).await,
+                    (lead, _) => Some(self.lead_or_alone(lead)),
+                }
+            }
         }
     }
 
