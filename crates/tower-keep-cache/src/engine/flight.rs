@@ -4,8 +4,8 @@
 //! followers to run on their own. If it does neither (it was cancelled, it panicked), dropping its
 //! guard abandons the flight, and the next to look leads.
 //!
-//! A leader that demands more than what is stored [leaves](Lead::leaves) what it refused with the flight: those who
-//! are content with that do not wait for its end.
+//! A leader that refreshes what is stored, or demands more than that, [leaves](Lead::leaves) it with the flight: those
+//! who are content with it do not wait for the end.
 
 use std::{
     collections::HashMap,
@@ -48,7 +48,7 @@ type Shard<V> = HashMap<u64, Arc<Flight<V>>>;
 pub(crate) struct Flight<V> {
     began: Instant,
     ending: OnceLock<Ending<V>>,
-    /// What its leader has found in the store and refused.
+    /// What its leader refreshes, or has refused.
     meanwhile: OnceLock<Arc<Entry<V>>>,
     /// Tells of both.
     news: Notify,
@@ -305,9 +305,9 @@ impl<V> Lead<V> {
         self.lease.take()
     }
 
-    /// For those who are content with what it has found and refused, this will do meanwhile.
-    pub(crate) fn leaves(&self, refused: Arc<Entry<V>>) {
-        if self.flight.meanwhile.set(refused).is_ok() {
+    /// For those who are content with it this will do meanwhile.
+    pub(crate) fn leaves(&self, entry: Arc<Entry<V>>) {
+        if self.flight.meanwhile.set(entry).is_ok() {
             self.flight.news.notify_waiters();
         }
     }
@@ -367,12 +367,8 @@ pub(crate) struct Follow<V> {
 }
 
 impl<V> Follow<V> {
-    pub(crate) async fn wait(self) -> Ending<V> {
-        self.wait_unless(|_| false).await
-    }
-
-    /// The same, unless what the leader has refused will do.
-    pub(crate) async fn wait_unless(self, will_do: impl Fn(&Entry<V>) -> bool) -> Ending<V> {
+    /// Not longer than until what its leader has left will do.
+    pub(crate) async fn wait(self, will_do: impl Fn(&Entry<V>) -> bool) -> Ending<V> {
         let ending = timeout(self.patience, self.flight.ends(will_do)).await;
         ending.unwrap_or(Ending::OutOfPatience)
     }
@@ -416,23 +412,27 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_leader_refuses_will_do_for_who_is_content_with_it() {
+    async fn what_a_leader_leaves_will_do_for_who_is_content_with_it() {
         let flights = flights(LONG);
         let leader = lead(&flights);
         let [content, other] = [follow(&flights), follow(&flights)];
         let will_do = |entry: &Entry<u32>| entry.value == 7;
-        let content = tokio::spawn(content.wait_unless(will_do));
+        let content = tokio::spawn(content.wait(will_do));
         leader.leaves(Arc::new(entry(b"k", 7)));
         for content in [
             content.await.expect("no panic"),
-            follow(&flights).wait_unless(will_do).await,
+            follow(&flights).wait(will_do).await,
         ] {
             assert!(matches!(content, Ending::Meanwhile(entry) if entry.value == 7));
         }
         leader.land(Arc::new(entry(b"k", 8)), Source::Stale);
-        let ending = other.wait_unless(|_| false).await;
+        let ending = other.wait(nothing).await;
         assert!(matches!(ending, Ending::Landed(entry, _) if entry.value == 8));
         assert_eq!(flights.len(), 0);
+    }
+
+    fn nothing(_: &Entry<u32>) -> bool {
+        false
     }
 
     const LONG: Duration = Duration::from_secs(60);
@@ -445,7 +445,7 @@ mod tests {
         assert!(leader.flight().is_followed());
         leader.land(Arc::new(entry(b"k", 7)), Source::Stale);
         for follower in [one, two] {
-            let Ending::Landed(entry, Source::Stale) = follower.wait().await else {
+            let Ending::Landed(entry, Source::Stale) = follower.wait(nothing).await else {
                 panic!("it landed");
             };
             assert_eq!(entry.value, 7);
@@ -459,7 +459,7 @@ mod tests {
         let leader = lead(&flights);
         let follower = follow(&flights);
         drop(leader);
-        assert!(matches!(follower.wait().await, Ending::Abandoned));
+        assert!(matches!(follower.wait(nothing).await, Ending::Abandoned));
         lead(&flights).release();
         assert_eq!(flights.len(), 0);
     }
@@ -484,7 +484,10 @@ mod tests {
         let flights = flights(Duration::from_millis(5));
         let _leader = lead(&flights);
         let follower = flights.follow(b"k").expect("somebody leads");
-        assert!(matches!(follower.wait().await, Ending::OutOfPatience));
+        assert!(matches!(
+            follower.wait(nothing).await,
+            Ending::OutOfPatience
+        ));
     }
 
     #[test]
@@ -505,7 +508,7 @@ mod tests {
         flights.lead_nobody(b"k").release();
         drop(flights.lead_nobody(b"k"));
         leader.land(Arc::new(entry(b"k", 7)), Source::Stale);
-        assert!(matches!(follower.wait().await, Ending::Landed(..)));
+        assert!(matches!(follower.wait(nothing).await, Ending::Landed(..)));
     }
 
     #[tokio::test]
@@ -517,7 +520,7 @@ mod tests {
             panic!("another key");
         };
         leader.release();
-        assert!(matches!(follower.wait().await, Ending::Released));
+        assert!(matches!(follower.wait(nothing).await, Ending::Released));
         assert!(flights.lead(b"other").is_none());
         assert!(flights.lead(b"k").is_some());
     }

@@ -95,7 +95,7 @@ impl Wanted<'_> {
         self.judge(entry, by_any) == by_any
     }
 
-    /// As what, if as anything, this answers that the leader has refused: it is judged as if it had been found now.
+    /// As what, if as anything, this answers that the leader has left: it is judged as if it had been found now.
     fn is_had_with(&self, entry: &Entry<Stored>) -> Option<Outcome> {
         let engine = &self.shared.engine;
         let by_any = entry.usability(engine.log(), engine.now());

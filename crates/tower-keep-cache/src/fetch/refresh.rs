@@ -69,8 +69,6 @@ where
             return false;
         };
         let patience = shared.patience;
-        // It answers on, also those who do not find it in the process any more.
-        self.lead.leaves(self.entry.clone());
         self.make_own_request();
         self.fetch.known = Some(self.entry.clone());
         // An error never takes the place of what still answers.

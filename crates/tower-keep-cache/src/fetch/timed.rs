@@ -147,7 +147,7 @@ pub(super) async fn wait(
     follow: Follow<Stored>,
     will_do: impl Fn(&Entry<Stored>) -> bool,
 ) -> Result<Ending<Stored>, Arc<Entry<Stored>>> {
-    let mut ending = pin!(follow.wait_unless(will_do));
+    let mut ending = pin!(follow.wait(will_do));
     let soft = soft(shared, stale.map(|stale| &**stale));
     if let (Some(stale), Some(soft)) = (stale, soft) {
         if let Ok(ending) = timeout(soft, &mut ending).await {
