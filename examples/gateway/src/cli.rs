@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 
 use clap::Parser;
 
@@ -22,6 +22,10 @@ pub struct Options {
     #[arg(long, value_name = "URL")]
     pub store: Option<String>,
 
+    /// Threads that answer requests [default: one for each core]
+    #[arg(long, value_name = "NUMBER")]
+    pub workers: Option<NonZeroUsize>,
+
     /// All of this and everything else, in TOML: see below
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -37,6 +41,7 @@ impl Options {
         config.listen = self.listen.unwrap_or(config.listen);
         config.origin = self.origin.or(config.origin);
         config.store = self.store.unwrap_or(config.store);
+        config.workers = self.workers.unwrap_or(config.workers);
         Ok(config)
     }
 }
@@ -45,7 +50,8 @@ const KEYS: &str = "\
 What can be said in the file. A key that is not known is an error, and so is a value that makes no sense.
 examples/gateway/gateway.toml has them all, with their defaults.
 
-  listen, origin, store  as above
+  listen, origin, store,
+  workers                as above
   namespace              whose keys they are in a shared store
   hosts                  the hosts that are served [default: all]
   trusted_proxies        whose Forwarded and X-Forwarded-* are believed [default: nobody's]
@@ -58,7 +64,7 @@ examples/gateway/gateway.toml has them all, with their defaults.
   memory                 bytes kept in this process
   consistency            eventual, or strict: the store is asked at each hit for what was cleared out
   lease                  one fetch for all gateways on the store, where no class says it [default: none]
-  [timeouts]             head, connect, response, soft (then something stale answers), body, shutdown
+  [timeouts]             head, connect, response, soft (then something stale answers), store, body, shutdown
   [bounds]               head, fields, body, connections, origin_requests
   [pool]                 protocol, idle, idle_timeout, keep_host
   [query]                only, ignore, ignore_tracking, sort

@@ -16,6 +16,7 @@ use crate::{
     pseudonym::Pseudonym,
     serve::serve,
     stack::Stack,
+    workers::Workers,
 };
 
 /// A gateway that listens, and answers once it [runs](Self::run).
@@ -25,6 +26,7 @@ pub struct Gateway {
     front: Arc<Front>,
     stack: Stack,
     listener: TcpListener,
+    workers: Workers,
     admin: Option<(TcpListener, Admin)>,
 }
 
@@ -44,6 +46,7 @@ impl Gateway {
         let store = Store::builder()
             .namespace(config.namespace.as_str())
             .memory_limit(config.memory)
+            .deadline(config.timeouts.store.0)
             .connect(&config.store)
             .map_err(|error| StartError::because("cannot use the store", error))?;
         let log = if config.access_log {
@@ -64,6 +67,8 @@ impl Gateway {
         };
         Ok(Self {
             listener: listen(config.listen).await?,
+            workers: Workers::start(config.workers.get())
+                .map_err(|error| StartError::because("cannot start all workers", error))?,
             front: Arc::new(front),
             stack,
             admin,
@@ -109,11 +114,27 @@ impl Gateway {
         match limit {
             Some(limit) => {
                 let service = hit_rate.layer(limit.layer(cached));
-                serve(self.listener, self.front, service, &self.config, stop).await;
+                serve(
+                    self.listener,
+                    &self.workers,
+                    self.front,
+                    service,
+                    &self.config,
+                    stop,
+                )
+                .await;
             }
             None => {
                 let service = hit_rate.layer(cached);
-                serve(self.listener, self.front, service, &self.config, stop).await;
+                serve(
+                    self.listener,
+                    &self.workers,
+                    self.front,
+                    service,
+                    &self.config,
+                    stop,
+                )
+                .await;
             }
         }
         let unfinished = cache.shutdown(bound).await;

@@ -30,6 +30,7 @@ mod routes;
 mod run;
 mod serve;
 mod stack;
+mod workers;
 
 use std::{fmt, io, io::Write};
 

@@ -33,11 +33,13 @@ use crate::{
     config::Config,
     front::{Front, respond},
     proxy::{ProxyError, RequestBody},
+    workers::{Worker, Workers},
 };
 
 /// Serves until `stop`, then lets what is under way finish, within a bound.
 pub(crate) async fn serve<S, B>(
     listener: TcpListener,
+    workers: &Workers,
     front: Arc<Front>,
     service: S,
     config: &Config,
@@ -65,7 +67,7 @@ pub(crate) async fn serve<S, B>(
     loop {
         tokio::select! {
             (stream, peer, permit) = accept(&listener, &room) => {
-                connections.spawn(stream, peer, graceful.watcher(), permit);
+                connections.spawn(workers.idlest(), stream, peer, graceful.watcher(), permit);
             }
             () = &mut stop => break,
         }
@@ -112,15 +114,23 @@ where
 {
     fn spawn(
         &self,
+        worker: &Worker,
         stream: TcpStream,
         peer: SocketAddr,
         watcher: Watcher,
         permit: OwnedSemaphorePermit,
     ) {
         let _slower_without = stream.set_nodelay(true);
+        // It is woken by the thread that registers it.
+        let Ok(stream) = stream.into_std() else {
+            return;
+        };
         let (builder, front) = (self.builder.clone(), self.front.clone());
         let (service, head_timeout) = (self.service.clone(), self.head_timeout);
-        tokio::spawn(async move {
+        worker.spawn(async move {
+            let Ok(stream) = TcpStream::from_std(stream) else {
+                return;
+            };
             let has_asked = Arc::new(AtomicBool::new(false));
             let asks = has_asked.clone();
             let service = service_fn(move |request| {
@@ -154,8 +164,11 @@ fn builder(config: &Config) -> Builder<TokioExecutor> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(config.timeouts.head.0)
-        .max_headers(bounds.fields)
         .max_buf_size(bounds.head);
+    // Its own bound costs it less: where it is told one, each head is read into a list that is filled first.
+    if bounds.fields != FIELDS_OF_HYPER {
+        builder.http1().max_headers(bounds.fields);
+    }
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -165,3 +178,6 @@ fn builder(config: &Config) -> Builder<TokioExecutor> {
         .keep_alive_timeout(config.timeouts.head.0);
     builder
 }
+
+/// See [`max_headers`](hyper::server::conn::http1::Builder::max_headers).
+const FIELDS_OF_HYPER: usize = 100;

@@ -20,7 +20,9 @@ use std::{
     collections::BTreeMap,
     fs,
     net::{Ipv4Addr, SocketAddr},
+    num::NonZeroUsize,
     path::Path,
+    thread::available_parallelism,
 };
 
 use ipnet::IpNet;
@@ -71,6 +73,8 @@ pub struct Config {
     pub targets: Vec<String>,
     /// Request fields that are part of every key, though the origin does not name them in `Vary`.
     pub key_fields: Vec<String>,
+    /// Threads that answer requests. Default: one for each core.
+    pub workers: NonZeroUsize,
     /// Bytes that the cache may hold in this process. Default: 256 MiB.
     pub memory: u64,
     /// What is done before something kept is used. Default: `eventual`.
@@ -147,6 +151,7 @@ impl Default for Config {
                 .map(str::to_owned)
                 .to_vec(),
             key_fields: Vec::new(),
+            workers: available_parallelism().unwrap_or(NonZeroUsize::MIN),
             memory: 256 << 20,
             consistency: ConsistencyConfig::default(),
             lease: None,

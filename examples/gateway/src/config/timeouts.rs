@@ -1,10 +1,12 @@
 //! How long things may take.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
 use super::Span;
 
-/// How long clients and the origin may take.
+/// How long clients, the origin and the store may take.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Timeouts {
@@ -17,6 +19,8 @@ pub struct Timeouts {
     /// The same where something stale may answer (`stale-if-error`): then it does, and what the origin is asked goes
     /// on. Default: none.
     pub soft: Option<Span>,
+    /// For each step of the store; then it is done without it. At least 1 ms. Default: 50 ms.
+    pub store: Span,
     /// Between two pieces of a body, either way. Default: 5 m.
     pub body: Span,
     /// For requests that are under way when the gateway is told to stop; and then, as long at most, for what the
@@ -30,6 +34,7 @@ impl Timeouts {
             ("head", self.head),
             ("connect", self.connect),
             ("response", self.response),
+            ("store", self.store),
             ("body", self.body),
         ] {
             if span.0.is_zero() {
@@ -50,6 +55,7 @@ impl Default for Timeouts {
             connect: Span::secs(3),
             response: Span::secs(60),
             soft: None,
+            store: Span(Duration::from_millis(50)),
             body: Span::secs(300),
             shutdown: Span::secs(30),
         }

@@ -1,6 +1,6 @@
 //! The cache behind the gateway's door.
 
-use crate::common::{Origin, SOON, Site, ask, respond};
+use crate::common::{Origin, SOON, Site, ask, on, respond};
 use tower_keep_test_support::{RedisServer, Reply, eventually};
 
 const MINUTE: (&str, &str) = ("cache-control", "max-age=60");
@@ -162,7 +162,7 @@ async fn an_unsafe_method_invalidates() {
 async fn gateways_on_one_redis_share_what_they_keep_and_what_they_purge() {
     let redis = RedisServer::start();
     let origin = minute().await;
-    let config = format!("store = '{}'", redis.url());
+    let config = on(&redis);
     let (one, two) = (
         Site::new(&origin, &config).await,
         Site::new(&origin, &config).await,

@@ -3,7 +3,7 @@
 use tower_keep::{Mode, Tag};
 use tower_keep_test_support::{RedisServer, eventually};
 
-use crate::common::{Origin, SOON, Site, respond};
+use crate::common::{Origin, SOON, Site, on, respond};
 
 async fn silent() -> Origin {
     Origin::start(|_| respond(200, &[], "ok")).await
@@ -70,7 +70,7 @@ async fn gateways_fetch_once_for_all_where_there_is_a_lease() {
     ] {
         let redis = RedisServer::start();
         let origin = Origin::start(move |_| respond(200, control, "ok")).await;
-        let config = format!("store = '{}'\n{lease}", redis.url());
+        let config = format!("{}\n{lease}", on(&redis));
         let one = Site::new(&origin, &config).await;
         let two = Site::new(&origin, &config).await;
         // Nothing is kept until the log has been heard.
@@ -97,7 +97,7 @@ async fn gateways_fetch_once_for_all_where_there_is_a_lease() {
 async fn a_strict_gateway_never_answers_with_what_another_has_purged() {
     let redis = RedisServer::start();
     let origin = Origin::start(|_| respond(200, &[("cache-control", "max-age=60")], "ok")).await;
-    let config = format!("store = '{}'\nconsistency = 'strict'", redis.url());
+    let config = format!("{}\nconsistency = 'strict'", on(&redis));
     let one = Site::new(&origin, &config).await;
     let two = Site::new(&origin, &config).await;
     let uri = "/a".parse().expect("a URI");

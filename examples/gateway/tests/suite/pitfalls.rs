@@ -205,6 +205,8 @@ async fn a_body_that_nobody_read_is_no_request() {
     let site = Site::new(&origin, config).await;
     assert_eq!(site.get_with("/", &["x-key: a"]).await.status, 200);
     let inner = "GET /smuggled HTTP/1.1\r\nhost: site\r\n\r\n";
+    // Refused by itself; it ends a connection that would stay open.
+    let last = "TRACE / HTTP/1.1\r\nhost: site\r\nconnection: close\r\n\r\n";
     for (line, field) in [
         ("POST /", "x-too: large"),
         ("TRACE /", "x-no: method"),
@@ -213,14 +215,13 @@ async fn a_body_that_nobody_read_is_no_request() {
     ] {
         let length = inner.len();
         let request = format!(
-            "{line} HTTP/1.1\r\nhost: site\r\n{field}\r\ncontent-length: {length}\r\n\r\n{inner}"
+            "{line} HTTP/1.1\r\nhost: site\r\n{field}\r\ncontent-length: {length}\r\n\r\n{inner}{last}"
         );
-        let mut stream = open(site.address).await;
-        stream.write_all(request.as_bytes()).await.expect("sent");
-        let _ = stream.shutdown().await;
-        let answer = crate::common::read_to_end(&mut stream).await;
-        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{line}: {answer}");
-        assert!(answer.starts_with("HTTP/1.1 4"), "{line}: {answer}");
+        let answer = exchange(site.address, request.as_bytes()).await;
+        let of = |start: &str| answer.matches(start).count();
+        // The connection may be closed after the first.
+        assert!((1..=2).contains(&of("HTTP/1.1 ")), "{line}: {answer}");
+        assert_eq!(of("HTTP/1.1 4"), of("HTTP/1.1 "), "{line}: {answer}");
     }
     assert_eq!(origin.count(), 1);
 }
