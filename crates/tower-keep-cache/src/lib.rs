@@ -265,8 +265,9 @@
 //! - One refresh per key runs in a process. It first looks into the store (one `GET`), and takes what another
 //!   process has fetched meanwhile; else it asks the origin, with a validator if there is one, and stores what
 //!   comes as any miss does (one `SET`). Two processes that draw their lots at the same time both ask the origin.
-//! - It uses the request that was answered, without its preconditions and its `Range`; not one for which a session
-//!   was looked at.
+//! - It uses the request that was answered, without its preconditions, its `Range`, `Cache-Control` and `Pragma`:
+//!   it is none that the client sent. Not one for which a session was looked at.
+//! - Nobody waits for it who is content with what it refreshes, also where that is not in the process any more.
 //! - An error, or no answer, leaves the entry to its time; an error never takes the place of what still answers.
 //!   For a second then, whatever the load, the entry's origin is left alone by this process. (It remembers 4096
 //!   such keys.)
