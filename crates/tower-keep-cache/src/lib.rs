@@ -60,6 +60,12 @@
 //! cookies](Class::allow_cookies). So do requests of which a layer further out knows who sends them: it left an
 //! [`Identity`], or has looked at the session.
 //!
+//! Lifetimes run from two different moments. One that the origin states (`s-maxage`, `max-age`, `Expires`) begins
+//! when the response was made: what `Age` and `Date` say has passed by the time it came here is over. That of a
+//! [class](Class::fresh_for), also in place of one that was stated, begins when it came here. The `Age` of
+//! a hit counts from when the response was made, in either case, so it may be greater than the lifetime of a class; what
+//! is left of the lifetime is the `ttl` in `Cache-Status`.
+//!
 //! Where the origin speaks to this cache in a field of its own ([targets](CacheLayerBuilder::targets):
 //! `CDN-Cache-Control`, `Surrogate-Control`), that holds in place of `Cache-Control` and `Expires`.
 //!
@@ -174,8 +180,9 @@
 //! A change can be announced: [`CacheHandle::write`] puts what depends on it in doubt in every process while it runs,
 //! and [`ObjectCache::announce_writes`] does so for values. That is a second record and round trip, before the
 //! change; nothing stored of what depends on it is used until it is over, and nobody who has heard of it is
-//! served the state before once it was committed. Then [`put`](CacheHandle::put) stores the new response under the same rules as any other, and
-//! [`ObjectCache::write`] the new value. A writer that dies leaves the doubt to its lease.
+//! served the state before once it was committed. Both give back, with what the change gave, whether its record
+//! [stands](Written::told). Then [`put`](CacheHandle::put) stores the new response under the same rules as any other,
+//! and [`ObjectCache::write`] the new value. A writer that dies leaves the doubt to its lease.
 //!
 //! # In the store
 //!
@@ -371,6 +378,7 @@ mod shared;
 mod strict;
 mod tee;
 mod unsafe_method;
+mod written;
 
 pub use self::{
     body::ResponseBody,
@@ -388,5 +396,6 @@ pub use self::{
     policy::CachePolicy,
     put::NotStored,
     service::Cache,
+    written::Written,
 };
 pub use tower_keep_store::{ConfigError, Consistency};
