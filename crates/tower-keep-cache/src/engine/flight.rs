@@ -5,7 +5,8 @@
 //! guard abandons the flight, and the next to look leads.
 //!
 //! A leader that refreshes what is stored, or demands more than that, [leaves](Lead::leaves) it with the flight: those
-//! who are content with it do not wait for the end.
+//! who are content with it do not wait for the end. And who is not does not wait for who only looks into the store,
+//! but [takes its place](Flights::join_fetch).
 
 use std::{
     collections::HashMap,
@@ -14,7 +15,7 @@ use std::{
     pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicUsize, Ordering, fence},
+        atomic::{AtomicBool, AtomicUsize, Ordering, fence},
     },
     time::Duration,
 };
@@ -52,6 +53,8 @@ pub(crate) struct Flight<V> {
     meanwhile: OnceLock<Arc<Entry<V>>>,
     /// Tells of both.
     news: Notify,
+    /// Whether what it brings is newer than what is stored. Changed under the lock of its shard.
+    fetches: AtomicBool,
     followers: AtomicUsize,
     on_follower: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
@@ -140,16 +143,26 @@ impl<V> Flights<V> {
 
     /// Follows the flight for `key`, or leads a new one.
     pub(crate) fn join(self: &Arc<Self>, key: &[u8]) -> Joined<V> {
+        self.join_or_begin(key, false)
+    }
+
+    /// Follows who fetches, or leads: who only looks into the store goes on for those who follow him already.
+    pub(crate) fn join_fetch(self: &Arc<Self>, key: &[u8]) -> Joined<V> {
+        self.join_or_begin(key, true)
+    }
+
+    fn join_or_begin(self: &Arc<Self>, key: &[u8], fetches: bool) -> Joined<V> {
         let key = self.hasher.hash_one(key);
         let mut shard = self.shard(key);
         if let Some(flight) = shard.get(&key)
             && flight.began.elapsed() < self.patience
+            && (!fetches || flight.fetches.load(Ordering::Relaxed))
         {
             let flight = flight.clone();
             drop(shard);
             return Joined::Following(flight.follow(self.patience));
         }
-        Joined::Leading(self.begin(key, &mut shard))
+        Joined::Leading(self.begin(key, &mut shard, fetches))
     }
 
     /// Leads, unless somebody does.
@@ -159,7 +172,7 @@ impl<V> Flights<V> {
         let is_led = shard
             .get(&key)
             .is_some_and(|flight| flight.began.elapsed() < self.patience);
-        (!is_led).then(|| self.begin(key, &mut shard))
+        (!is_led).then(|| self.begin(key, &mut shard, true))
     }
 
     /// Leads nobody: what is fetched is for other processes, or for the next who look.
@@ -167,7 +180,7 @@ impl<V> Flights<V> {
         Lead {
             flights: self.clone(),
             key: self.hasher.hash_one(key),
-            flight: Arc::new(Flight::begins()),
+            flight: Arc::new(Flight::begins(true)),
             lease: None,
         }
     }
@@ -184,8 +197,8 @@ impl<V> Flights<V> {
         self.shards.iter().map(|shard| locked(shard).len()).sum()
     }
 
-    fn begin(self: &Arc<Self>, key: u64, shard: &mut Shard<V>) -> Lead<V> {
-        let flight = Arc::new(Flight::begins());
+    fn begin(self: &Arc<Self>, key: u64, shard: &mut Shard<V>, fetches: bool) -> Lead<V> {
+        let flight = Arc::new(Flight::begins(fetches));
         // A flight that was taken for lost still ends for those who follow it. One too many leads nobody.
         if shard.len() < MOST_FLIGHTS / SHARDS || shard.contains_key(&key) {
             shard.insert(key, flight.clone());
@@ -221,12 +234,13 @@ impl<V> Flights<V> {
 }
 
 impl<V> Flight<V> {
-    fn begins() -> Self {
+    fn begins(fetches: bool) -> Self {
         Self {
             began: Instant::now(),
             ending: OnceLock::new(),
             meanwhile: OnceLock::new(),
             news: Notify::new(),
+            fetches: AtomicBool::new(fetches),
             followers: AtomicUsize::new(0),
             on_follower: OnceLock::new(),
         }
@@ -310,6 +324,17 @@ impl<V> Lead<V> {
         if self.flight.meanwhile.set(entry).is_ok() {
             self.flight.news.notify_waiters();
         }
+    }
+
+    /// It has looked, and begins to fetch; false if another has taken its place meanwhile.
+    pub(crate) fn fetches(&self) -> bool {
+        let shard = self.flights.shard(self.key);
+        let current = shard.get(&self.key);
+        let is_overtaken = current.is_some_and(|current| !Arc::ptr_eq(current, &self.flight));
+        if !is_overtaken {
+            self.flight.fetches.store(true, Ordering::Relaxed);
+        }
+        !is_overtaken
     }
 
     /// Whether other processes may wait for it.
@@ -429,6 +454,35 @@ mod tests {
         let ending = other.wait(nothing).await;
         assert!(matches!(ending, Ending::Landed(entry, _) if entry.value == 8));
         assert_eq!(flights.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn who_refuses_what_is_stored_takes_the_place_of_who_only_looks() {
+        let flights = flights(LONG);
+        let looking = lead(&flights);
+        let Joined::Leading(fetching) = flights.join_fetch(b"k") else {
+            panic!("nobody fetches");
+        };
+        assert!(matches!(flights.join_fetch(b"k"), Joined::Following(_)));
+        assert!(!looking.fetches(), "another does");
+        drop(looking);
+        assert!(fetching.fetches());
+        let follower = follow(&flights);
+        fetching.land(Arc::new(entry(b"k", 8)), Source::Stale);
+        assert!(matches!(follower.wait(nothing).await, Ending::Landed(..)));
+        assert_eq!(flights.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn who_fetches_keeps_his_place() {
+        let flights = flights(LONG);
+        let fetching = lead(&flights);
+        assert!(fetching.fetches());
+        assert!(matches!(flights.join_fetch(b"k"), Joined::Following(_)));
+        drop(fetching);
+        let refreshing = flights.lead(b"k").expect("nobody else leads");
+        assert!(matches!(flights.join_fetch(b"k"), Joined::Following(_)));
+        assert!(refreshing.fetches() && flights.lead_nobody(b"other").fetches());
     }
 
     fn nothing(_: &Entry<u32>) -> bool {

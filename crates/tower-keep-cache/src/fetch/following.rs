@@ -44,13 +44,20 @@ where
             Ending::Landed(entry, source) if wanted.is(&entry, source) => {
                 Some(Way::Answer(entry, source.outcome()))
             }
+            Ending::Landed(entry, _) => {
+                if wanted.is_refused(&entry) {
+                    // It need not wait again for who only looks into the store.
+                    self.known = Some(entry);
+                }
+                None
+            }
             Ending::Meanwhile(entry) => {
                 let outcome = wanted.is_had_with(&entry)?;
                 Some(Way::Answer(entry, outcome))
             }
             Ending::Released | Ending::OutOfPatience => Some(self.alone()),
             Ending::TimedOut => Some(self.in_vain()),
-            Ending::Landed(..) | Ending::Abandoned => None,
+            Ending::Abandoned => None,
         }
     }
 
@@ -93,6 +100,12 @@ impl Wanted<'_> {
             Source::Stale => Usability::Stale,
         };
         self.judge(entry, by_any) == by_any
+    }
+
+    /// Whether it could answer others.
+    fn is_refused(&self, entry: &Entry<Stored>) -> bool {
+        let engine = &self.shared.engine;
+        self.is_of_this(entry) && entry.usability(engine.log(), engine.now()) <= Usability::Stale
     }
 
     /// As what, if as anything, this answers that the leader has left: it is judged as if it had been found now.

@@ -255,11 +255,18 @@ where
             && !lookup.only_if_cached
             && !is_looked_at(&self.request.head.extensions)
             && (self.validates() || !is_conditional_at_origin(&self.request.head.headers));
-        if leads {
-            Some(flights.join(&key))
-        } else {
-            flights.follow(&key).map(Joined::Following)
+        match leads {
+            true if self.has_refused() => Some(flights.join_fetch(&key)),
+            true => Some(flights.join(&key)),
+            false => flights.follow(&key).map(Joined::Following),
         }
+    }
+
+    /// Whether what is stored could answer others, and is not enough for this request.
+    fn has_refused(&self) -> bool {
+        let engine = &self.shared.engine;
+        let known = self.known.as_ref();
+        known.is_some_and(|known| known.usability(engine.log(), engine.now()) <= Usability::Stale)
     }
 
     /// What may still be of use once the origin has been asked.
@@ -298,6 +305,8 @@ where
                     lead.leaves(known.clone());
                 }
                 match (lead, looked.seen) {
+                    // Another fetches by now.
+                    (Some(lead), _) if !lead.fetches() => None,
                     (Some(lead), Some(seen)) => self.contend(lead, seen).await,
                     (lead, _) => Some(self.lead_or_alone(lead)),
                 }
