@@ -60,6 +60,12 @@
 //! cookies](Class::allow_cookies). So do requests of which a layer further out knows who sends them: it left an
 //! [`Identity`], or has looked at the session.
 //!
+//! Lifetimes run from two different moments. One that the origin states (`s-maxage`, `max-age`, `Expires`) begins
+//! when the response was made: what `Age` and `Date` say has passed by the time it came here is over. That of a
+//! [class](Class::fresh_for), also in place of one that was stated, begins when it came here. The `Age` of
+//! a hit counts from when the response was made, in either case, so it may be greater than the lifetime of a class; what
+//! is left of the lifetime is the `ttl` in `Cache-Status`.
+//!
 //! Where the origin speaks to this cache in a field of its own ([targets](CacheLayerBuilder::targets):
 //! `CDN-Cache-Control`, `Surrogate-Control`), that holds in place of `Cache-Control` and `Expires`.
 //!
@@ -314,6 +320,20 @@
 //! fetch ends with it, and its lease is given back. A body that has begun is read on to its end in the background, for at most the
 //! [patience](CacheLayerBuilder::patience). An unsafe request that is dropped while the origin works on
 //! it invalidates all the same.
+//!
+//! # What is wanted, and what it costs
+//!
+//! | what is wanted | how | cost |
+//! |---|---|---|
+//! | after a change nobody gets what was before | [`invalidate`](CacheHandle::invalidate), [`changed`](CacheHandle::changed), awaited after the commit | a round trip a change |
+//! | nor in the millisecond between commit and record | [`write`](CacheHandle::write); for values [`ObjectCache::announce_writes`] | two |
+//! | nor in the one until other processes hear of it | [`Consistency::Strict`] on a layer or an [`ObjectCache`] | a round trip a hit |
+//! | no writer can forget | [`follow`](CacheHandle::follow): `examples/dashboard`, `examples/postgres` | |
+//! | others who keep copies hear of it | [`invalidations`](CacheHandle::invalidations), of all processes | |
+//! | one fetch in all processes | [`lease`](CacheLayerBuilder::lease) on the builder; on the [`Class`] of a route or an [`ObjectCache`] | a round trip more a fetch |
+//! | nobody waits for an entry that ends | on by default ([`Class::early_refresh`]); [`Class::stale_while_revalidate`] | |
+//! | an origin that hangs | [`soft_timeout`](CacheLayerBuilder::soft_timeout) with [`Class::stale_if_error`], [`hard_timeout`](CacheLayerBuilder::hard_timeout) | |
+//! | a clean stop | [`shutdown`](CacheHandle::shutdown), after the server's | |
 //!
 //! # Among other layers
 //!

@@ -175,12 +175,12 @@ where
                 Way::Nowhere => {
                     // Not a miss: nothing could be fetched for it.
                     tell(self.request.cell.as_ref(), Outcome::Rejected.into());
-                    Ok(answer::not_cached(self.shared.status))
+                    Ok(answer::not_cached(&self.shared.status))
                 }
                 Way::TimedOut => {
                     tell(self.request.cell.as_ref(), Outcome::Error.into());
                     let why = self.why_missed();
-                    Ok(answer::timed_out(self.shared.status, why))
+                    Ok(answer::timed_out(&self.shared.status, why))
                 }
                 Way::Alone(why) => self.ask_origin(None, why).await,
                 Way::Lead(lead) => {

@@ -99,7 +99,7 @@ impl Asking {
                 if let Some(lead) = self.lead.take() {
                     lead.time_out();
                 }
-                answer::timed_out(self.shared.status, self.why)
+                answer::timed_out(&self.shared.status, self.why)
             })),
         }
     }

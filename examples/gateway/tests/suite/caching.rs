@@ -1,6 +1,6 @@
 //! The cache behind the gateway's door.
 
-use crate::common::{Origin, SOON, Site, ask, on, respond};
+use crate::common::{Origin, SOON, Site, ask, respond, two_on};
 use tower_keep_test_support::{RedisServer, Reply, eventually};
 
 const MINUTE: (&str, &str) = ("cache-control", "max-age=60");
@@ -14,7 +14,7 @@ async fn a_miss_a_hit_with_its_age_and_a_304() {
     let origin = minute().await;
     let site = Site::new(&origin, "").await;
     let miss = site.get("/a").await;
-    assert_eq!(miss.field("cache-status"), "tower-keep;fwd=uri-miss;stored");
+    assert_eq!(miss.field("cache-status"), "gateway;fwd=uri-miss;stored");
     assert!(!miss.has("age"));
     let hit = site.get("/a").await;
     assert!(hit.is_hit() && hit.has("age"));
@@ -35,6 +35,10 @@ async fn why_a_response_is_not_stored_is_told_if_asked_for() {
     let site = Site::new(&origin, "cache_status = 'explain'").await;
     let status = site.get("/").await.field("cache-status");
     assert!(status.contains("detail=no-store"), "{status}");
+    let named = "cache_status = 'explain'\ncache_status_name = 'the edge'";
+    let named = Site::new(&origin, named).await.get("/").await;
+    let said = named.field("cache-status");
+    assert!(said.starts_with("\"the edge\";fwd="), "{said}");
     let silent = Site::new(&origin, "cache_status = 'off'").await;
     assert!(!silent.get("/").await.has("cache-status"));
 }
@@ -162,15 +166,7 @@ async fn an_unsafe_method_invalidates() {
 async fn gateways_on_one_redis_share_what_they_keep_and_what_they_purge() {
     let redis = RedisServer::start();
     let origin = minute().await;
-    let config = on(&redis);
-    let (one, two) = (
-        Site::new(&origin, &config).await,
-        Site::new(&origin, &config).await,
-    );
-    // Nothing is kept until the log has been heard.
-    for (site, path) in [(&one, "/one"), (&two, "/two")] {
-        eventually(SOON, async || site.get(path).await.is_hit()).await;
-    }
+    let (one, two) = two_on(&redis, &origin, "").await;
     one.get("/a").await;
     // It is written in the background.
     let script = "return #redis.call('KEYS', 'gateway:c:*')";

@@ -3,7 +3,6 @@
 mod builder;
 mod client;
 mod launch;
-mod process;
 mod tls;
 
 use std::{
@@ -15,8 +14,9 @@ use std::{
 
 use rustix::process::Signal;
 
+use self::launch::Launch;
 pub use self::{builder::Builder, client::Reply};
-use self::{launch::Launch, process::Process};
+use crate::server::{Process, Server};
 
 /// A `redis-server` process of its own: a free port of 127.0.0.1, its own directory, no
 /// persistence; killed on drop.
