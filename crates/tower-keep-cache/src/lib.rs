@@ -78,7 +78,8 @@
 //! parts do not wait for one another; one that this process cannot answer asks the store for the whole and for the
 //! part (two `GET`), then the origin. A lost race costs a part.
 //! Who asks for the whole, where this process has its beginning under a strong validator, has the origin send the rest
-//! only (`If-Range`); should the origin not keep to that condition, he is answered 502 and the part is given up.
+//! only (`If-Range`); should the origin not keep to that condition, he is answered 502 and the part is given up. Those
+//! who waited for him, here or in other processes, ask for the whole.
 //!
 //! A 200 to a HEAD that had to go to the origin says something of the stored answer to GET, too: with the same
 //! validators and length it is fresh again, with the fields of the answer to HEAD; otherwise it is stale.
@@ -271,8 +272,9 @@
 //! - One refresh per key runs in a process. It first looks into the store (one `GET`), and takes what another
 //!   process has fetched meanwhile; else it asks the origin, with a validator if there is one, and stores what
 //!   comes as any miss does (one `SET`). Two processes that draw their lots at the same time both ask the origin.
-//! - It uses the request that was answered, without its preconditions and its `Range`; not one for which a session
-//!   was looked at.
+//! - It uses the request that was answered, without its preconditions, its `Range`, `Cache-Control` and `Pragma`:
+//!   it is none that the client sent. Not one for which a session was looked at.
+//! - Nobody waits for it who is content with what it refreshes, also where that is not in the process any more.
 //! - An error, or no answer, leaves the entry to its time; an error never takes the place of what still answers.
 //!   For a second then, whatever the load, the entry's origin is left alone by this process. (It remembers 4096
 //!   such keys.)

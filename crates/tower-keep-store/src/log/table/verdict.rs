@@ -104,6 +104,28 @@ mod tests {
     }
 
     #[test]
+    fn who_reads_the_log_anew_judges_nothing_before_its_end() {
+        let mut table = Table::new(8);
+        let ended = append(&mut table, 1, vec![]);
+        append(&mut table, 2, vec![]);
+        let checkpoint = table.checkpoint();
+        let before = append(&mut table, 2, vec![]);
+        append(&mut table, 2, vec![hard(tag(1))]);
+        let mut from_the_start = table.clone();
+        from_the_start.forget();
+        append(&mut from_the_start, 1, vec![]);
+        assert_eq!(from_the_start.verdict(ended, &[tag(1)]), Verdict::Invalid);
+        table.forget();
+        table.restore(&checkpoint);
+        append(&mut table, 2, vec![]);
+        assert_eq!(table.verdict(before, &[tag(1)]), Verdict::Invalid);
+        append(&mut table, 2, vec![hard(tag(1))]);
+        table.learned();
+        assert_eq!(table.verdict(before, &[tag(1)]), Verdict::Invalid);
+        assert_eq!(table.verdict(before, &[tag(2)]), Verdict::Valid);
+    }
+
+    #[test]
     fn a_writer_knows_whether_it_was_the_only_one() {
         let mut table = Table::new(8);
         let before = append(&mut table, 1, vec![]);
