@@ -84,6 +84,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_example_has_all_keys_of_a_class_that_the_help_names() {
+        let example = include_str!("../gateway.toml");
+        let (_, classes) = KEYS.split_once("[classes.NAME]").expect("classes");
+        let (classes, _) = classes.split_once("[[routes]]").expect("what is next");
+        for key in classes.split(',').map(str::trim) {
+            let line = format!("\n{key} = ");
+            assert!(example.contains(&line), "{key}");
+        }
+    }
+
+    #[test]
     fn the_help_names_all_that_the_example_has() {
         let help = Options::command().render_help().to_string();
         let example = include_str!("../gateway.toml");

@@ -7,7 +7,7 @@ use axum::{
 };
 use http::{StatusCode, Uri};
 use serde::Deserialize;
-use tower_keep::{Mode, StoreError, Tag};
+use tower_keep::{Dependency, Mode, StoreError, Tag};
 
 use crate::{answer::problem, stack::Handles};
 
@@ -57,20 +57,14 @@ pub(super) async fn invalidate(
     done(carry_out(&handles, &wanted).await)
 }
 
+/// In one record: what the store does not take holds here as a whole.
 async fn carry_out(handles: &Handles, wanted: &Invalidation) -> Result<(), StoreError> {
-    let cache = &handles.cache;
     let mode = if wanted.soft { Mode::Soft } else { Mode::Hard };
-    if wanted.everything {
-        cache.invalidate_everything(mode).await?;
-    }
-    if !wanted.tags.is_empty() {
-        let tags = wanted.tags.iter().map(|name| Tag::new(name));
-        cache.invalidate(tags, mode).await?;
-    }
-    for class in &wanted.classes {
-        cache.invalidate_class(class, mode).await?;
-    }
-    Ok(())
+    let tags = wanted.tags.iter().map(|name| Tag::new(name).into());
+    let classes = wanted.classes.iter().map(|name| Dependency::class(name));
+    let everything = wanted.everything.then(Dependency::everything);
+    let named = tags.chain(classes).chain(everything);
+    handles.cache.invalidate(named, mode).await
 }
 
 /// What the store did not take holds here, and is written later: who asked should know.

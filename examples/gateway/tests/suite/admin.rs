@@ -6,6 +6,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time::timeout,
 };
+use tower_keep_test_support::{RedisServer, eventually};
 
 use crate::common::{Origin, Reply, SOON, Site, ask, exchange, open, respond};
 
@@ -21,6 +22,10 @@ const CONFIG: &str = "
 const TOKEN: &str = "authorization: Bearer 0123456789abcdef";
 
 async fn site() -> (Site, SocketAddr, Origin) {
+    site_on("").await
+}
+
+async fn site_on(store: &str) -> (Site, SocketAddr, Origin) {
     let fields = [
         ("cache-control", "max-age=60"),
         ("surrogate-key", "one two"),
@@ -34,7 +39,7 @@ async fn site() -> (Site, SocketAddr, Origin) {
         respond(200, fields, "")
     })
     .await;
-    let site = Site::new(&origin, CONFIG).await;
+    let site = Site::new(&origin, &format!("{store}{CONFIG}")).await;
     let admin = site.admin.expect("an admin address");
     (site, admin, origin)
 }
@@ -65,6 +70,21 @@ async fn a_url_a_tag_a_class_and_everything_can_be_cleared_out() {
         let reply = post(admin, clear, what).await;
         assert_eq!(reply.status, 204, "{clear} {what}: {}", reply.body);
         assert!(!site.get(path).await.is_hit(), "{clear} {what}");
+    }
+}
+
+#[tokio::test]
+async fn all_that_is_named_is_cleared_out_here_while_the_store_is_down() {
+    let mut redis = RedisServer::start();
+    let (site, admin, _origin) = site_on(&format!("store = '{}'", redis.url())).await;
+    for path in ["/a", "/classed"] {
+        eventually(SOON, async || site.get(path).await.is_hit()).await;
+    }
+    redis.kill();
+    let reply = post(admin, "/invalidate", r#"{"tags":["two"],"classes":["a"]}"#).await;
+    assert_eq!(reply.status, 503, "{}", reply.body);
+    for path in ["/a", "/classed"] {
+        assert!(!site.get(path).await.is_hit(), "{path}");
     }
 }
 
