@@ -147,7 +147,8 @@ where
     }
 
     /// Write-through: runs `change`, which commits and returns the value as it is then; invalidates the
-    /// key and the tags everywhere; stores the new value.
+    /// key and the tags everywhere; stores the new value, which depends on these tags and no others: those that
+    /// [`get_or_load`](Self::get_or_load) names for this key are to be named here again.
     ///
     /// Of concurrent writers to one key none knows whose commit came last, so none of their values is
     /// stored, and the next read loads. If the caller is dropped while the change runs, the key and the
