@@ -5,7 +5,7 @@ mod process;
 
 use std::{
     fs::{self, File},
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
@@ -13,6 +13,7 @@ use std::{
 use tempfile::TempDir;
 
 use self::{account::Account, process::Process};
+use crate::port::Port;
 
 /// A `postgres` process of its own: a free port of 127.0.0.1, its own directory, nothing flushed; stopped on
 /// drop. The user is `postgres` and needs no password.
@@ -22,7 +23,7 @@ pub struct PostgresServer {
     process: Process,
     programs: PathBuf,
     directory: TempDir,
-    port: u16,
+    port: Port,
 }
 
 impl PostgresServer {
@@ -47,9 +48,9 @@ impl PostgresServer {
         initialise(&programs, directory.path(), account);
         let (port, process) = (0..TRIES)
             .find_map(|_| {
-                let port = free_port();
+                let port = Port::reserve();
                 let log = directory.path().join("log");
-                let server = command(&programs, directory.path(), account, port, &log).spawn();
+                let server = command(&programs, directory.path(), account, &port, &log).spawn();
                 let server = server.expect("postgres can be started");
                 Some((port, Process::once_ready(server, &log)?))
             })
@@ -65,7 +66,7 @@ impl PostgresServer {
     /// The address of the port, to put a [`TcpProxy`](crate::TcpProxy) in front.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], self.port))
+        self.port.address()
     }
 
     /// How a client reaches it at this address, its own or a proxy's.
@@ -102,7 +103,7 @@ impl PostgresServer {
     ///
     /// # Panics
     ///
-    /// If it does not start, for example because something else took its port in between.
+    /// If it does not start.
     pub fn crash(&mut self) {
         self.process.stop();
         let log = self.directory.path().join("log");
@@ -111,7 +112,7 @@ impl PostgresServer {
             &self.programs,
             self.directory.path(),
             account,
-            self.port,
+            &self.port,
             &log,
         )
         .spawn();
@@ -158,7 +159,13 @@ fn initialise(programs: &Path, directory: &Path, account: Account) {
     assert!(output.status.success(), "{}", text(&output));
 }
 
-fn command(programs: &Path, directory: &Path, account: Account, port: u16, log: &Path) -> Command {
+fn command(
+    programs: &Path,
+    directory: &Path,
+    account: Account,
+    port: &Port,
+    log: &Path,
+) -> Command {
     let log = File::create(log).expect("the server's directory can be written");
     let mut command = Command::new(programs.join("postgres"));
     command
@@ -166,7 +173,7 @@ fn command(programs: &Path, directory: &Path, account: Account, port: u16, log: 
         .arg(directory.join("data"))
         .args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"])
         .args(["-c", "unix_socket_directories=", "-p"])
-        .arg(port.to_string())
+        .arg(port.number().to_string())
         .current_dir(directory)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -179,13 +186,6 @@ fn input(directory: &Path, statements: &str) -> File {
     let file = tempfile::NamedTempFile::new_in(directory).expect("a file can be made");
     fs::write(file.path(), statements).expect("the file can be written");
     File::open(file.path()).expect("the file is there")
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0))
-        .and_then(|listener| listener.local_addr())
-        .expect("the loopback interface has a free port")
-        .port()
 }
 
 fn text(output: &Output) -> String {

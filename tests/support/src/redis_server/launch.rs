@@ -1,7 +1,6 @@
 use std::{
     fs::{self, File},
     io,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -9,6 +8,7 @@ use std::{
 use tempfile::TempDir;
 
 use super::{process::Process, tls::Tls};
+use crate::port::Port;
 
 /// All that is needed to start the same server again.
 #[derive(Debug)]
@@ -33,14 +33,11 @@ impl Launch {
         self.dir.path().join("redis.sock")
     }
 
-    /// Starts the server on a free port.
-    ///
-    /// Between asking for a free port and listening on it another process may take it: then the
-    /// server ends at once, and another port is tried.
-    pub(super) fn on_free_port(&self) -> (u16, Process) {
+    /// Starts the server on a free port; on another, should something else come before it there.
+    pub(super) fn on_free_port(&self) -> (Port, Process) {
         for _ in 0..TRIES {
-            let port = free_port();
-            if let Some(process) = self.on(port) {
+            let port = Port::reserve();
+            if let Some(process) = self.on(port.number()) {
                 return (port, process);
             }
         }
@@ -51,7 +48,8 @@ impl Launch {
     }
 
     /// Starts the server on the port that it had before.
-    pub(super) fn on_same_port(&self, port: u16) -> Process {
+    pub(super) fn on_same_port(&self, port: &Port) -> Process {
+        let port = port.number();
         (0..TRIES).find_map(|_| self.on(port)).unwrap_or_else(|| {
             panic!(
                 "redis-server did not start again on port {port}:\n{}",
@@ -99,13 +97,6 @@ impl Launch {
     fn log(&self) -> String {
         tail(&self.log_file())
     }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0))
-        .and_then(|listener| listener.local_addr())
-        .expect("the loopback interface has a free port")
-        .port()
 }
 
 fn tail(file: &Path) -> String {
