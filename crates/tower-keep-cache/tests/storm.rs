@@ -90,7 +90,8 @@ async fn those_who_invalidate_at_the_same_time_share_records() {
     assert!(records < STORM as u64 / 4, "{records}");
     assert_eq!(processes.handle.stats().invalidated_targets, STORM as u64);
     processes.check().await;
-    assert_eq!(processes.other.log().heard().targets, STORM as u64);
+    // A record whose writing took too long is written again.
+    assert!(processes.other.log().heard().targets >= STORM as u64);
 }
 
 /// A feed in which everything changes at once.
