@@ -75,9 +75,9 @@ held=()
 
 start_gateway() {
     local workers=()
-    [ "$1" = default ] || workers=(env TOKIO_WORKER_THREADS=1)
+    [ "$1" = default ] || workers=(--workers 1)
     echo 'access_log = false' >"$work/gateway.toml"
-    ${held[@]+"${held[@]}"} ${workers[@]+"${workers[@]}"} "$gateway" --listen "127.0.0.1:${port[gateway]}" \
+    ${held[@]+"${held[@]}"} "$gateway" ${workers[@]+"${workers[@]}"} --listen "127.0.0.1:${port[gateway]}" \
         --origin "http://127.0.0.1:$origin_port" --config "$work/gateway.toml" 2>"$work/gateway.log" &
 }
 
@@ -221,7 +221,7 @@ measure() {
 }
 
 echo "$(nproc) cores; $connections connections, $threads threads of wrk; the median of $rounds rounds of $length s"
-echo "one: a worker each (gateway: TOKIO_WORKER_THREADS=1; nginx: worker_processes 1; varnish: thread_pools=1), on one core"
+echo "one: a worker each (gateway: --workers 1; nginx: worker_processes 1; varnish: thread_pools=1), on one core"
 echo "default: gateway: a worker for each core; nginx: worker_processes auto; varnish: thread_pools=2"
 printf '%-8s %7s  %-8s %11s %9s\n' workers bytes server requests/s "p99 (ms)"
 for mode in $modes; do

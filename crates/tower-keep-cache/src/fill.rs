@@ -267,7 +267,7 @@ impl Fill {
     /// the oldest.
     fn place_variant(&self, variant: Variant) -> (Vec<u8>, Option<Entry<Stored>>) {
         let engine = &self.shared.engine;
-        let mut known = match engine.first(&self.key, engine.now()) {
+        let mut known = match engine.first(&self.key, engine.present()) {
             Some((entry, _)) => match &entry.value {
                 Stored::Variants(present) if present.names == variant.names => {
                     present.known.clone()

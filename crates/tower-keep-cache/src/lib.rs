@@ -314,6 +314,20 @@
 //! [patience](CacheLayerBuilder::patience). An unsafe request that is dropped while the origin works on
 //! it invalidates all the same.
 //!
+//! # What is wanted, and what it costs
+//!
+//! | what is wanted | how | cost |
+//! |---|---|---|
+//! | after a change nobody gets what was before | [`invalidate`](CacheHandle::invalidate), [`changed`](CacheHandle::changed), awaited after the commit | a round trip a change |
+//! | nor in the millisecond between commit and record | [`write`](CacheHandle::write); for values [`ObjectCache::announce_writes`] | two |
+//! | nor in the one until other processes hear of it | [`Consistency::Strict`] on a layer or an [`ObjectCache`] | a round trip a hit |
+//! | no writer can forget | [`follow`](CacheHandle::follow): `examples/dashboard`, `examples/postgres` | |
+//! | others who keep copies hear of it | [`invalidations`](CacheHandle::invalidations), of all processes | |
+//! | one fetch in all processes | [`lease`](CacheLayerBuilder::lease) on the builder; on the [`Class`] of a route or an [`ObjectCache`] | a round trip more a fetch |
+//! | nobody waits for an entry that ends | on by default ([`Class::early_refresh`]); [`Class::stale_while_revalidate`] | |
+//! | an origin that hangs | [`soft_timeout`](CacheLayerBuilder::soft_timeout) with [`Class::stale_if_error`], [`hard_timeout`](CacheLayerBuilder::hard_timeout) | |
+//! | a clean stop | [`shutdown`](CacheHandle::shutdown), after the server's | |
+//!
 //! # Among other layers
 //!
 //! One layer around all routes is the simplest. Within it, the [class](CacheLayer::class) of the same

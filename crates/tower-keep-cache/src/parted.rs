@@ -47,7 +47,7 @@ impl Parted {
     /// (RFC 9111 §3.4).
     fn joined_with_known(self, shared: &Shared, key: &[u8], largest: usize) -> Self {
         let engine = &shared.engine;
-        let known = engine.first(&part_key(key), engine.now());
+        let known = engine.first(&part_key(key), engine.present());
         let joined = known.and_then(|(known, _)| self.joined(&known, largest));
         joined.unwrap_or(self)
     }

@@ -131,8 +131,9 @@ impl<S> Cache<S> {
             lookup,
             cell,
         } = request;
-        let now = self.shared.engine.now();
+        let now = self.shared.engine.present();
         let found = self.shared.find(key, &head.headers, &lookup.demands, now);
+        let now = now.time;
         let asked = Asked::of(&lookup, &head.headers);
         let answered = match &found.state {
             State::Present(entry, Usability::Fresh) if admits(entry, &lookup) => {

@@ -8,7 +8,7 @@ use tower_keep_store::{Consistency, Timestamp, Verdict};
 
 use crate::{
     engine::{
-        Engine,
+        Engine, Present,
         entry::{Entry, Usability},
         timeouts::Timeouts,
     },
@@ -86,11 +86,11 @@ impl Shared {
         key: Vec<u8>,
         headers: &HeaderMap,
         demands: &Demands,
-        now: Timestamp,
+        now: Present,
     ) -> Found {
         let mut found = self.find_any(key, headers, now);
         if let State::Present(entry, usability) = &mut found.state {
-            *usability = self.judge(entry, *usability, demands, now);
+            *usability = self.judge(entry, *usability, demands, now.time);
         }
         found
     }
@@ -121,7 +121,7 @@ impl Shared {
         verdict == Verdict::Valid && !self.storing.control(&stored.headers).forbids_stale()
     }
 
-    fn find_any(&self, key: Vec<u8>, headers: &HeaderMap, now: Timestamp) -> Found {
+    fn find_any(&self, key: Vec<u8>, headers: &HeaderMap, now: Present) -> Found {
         let Some((entry, usability)) = self.engine.first(&key, now) else {
             return Found {
                 key,

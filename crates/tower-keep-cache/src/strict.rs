@@ -36,7 +36,7 @@ where
             key.clone(),
             &request.head.headers,
             &request.lookup.demands,
-            engine.now(),
+            engine.present(),
         );
         let absent = matches!(found.state, State::Absent).then_some(found.key);
         let answer = match engine.catch_up(absent).await {

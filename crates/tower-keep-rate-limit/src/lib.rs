@@ -119,8 +119,9 @@
 //!
 //! # Features
 //!
-//! `axum`, `tonic`: [`Key::client_ip`] finds the peer's address where those servers leave it, and
-//! [`Key::route`] axum's route. Without them, put a [`PeerAddr`](tower_keep_store::PeerAddr) into the
+//! `axum`, `tonic`: [`Key::client_ip`] finds the peer's address where those servers leave it (axum's by
+//! `into_make_service_with_connect_info::<SocketAddr>()`; without it all clients are one), and [`Key::route`] axum's
+//! route. Without them, put a [`PeerAddr`](tower_keep_store::PeerAddr) into the
 //! request's extensions.
 
 mod answer;

@@ -49,6 +49,16 @@ impl Clock {
         }
     }
 
+    /// The present moment, for whoever has just read the monotonic clock for something else: costs no second
+    /// reading. What is set by the system's administrator is heard of within 10 ms.
+    #[must_use]
+    pub fn at(&self, instant: Instant) -> Timestamp {
+        match &self.manual {
+            Some(_) => self.now(),
+            None => ANCHOR.time_at(instant),
+        }
+    }
+
     /// The time since some moment, for telling how long something takes: unlike [the time of day](Self::now)
     /// nobody sets it. Of a manual clock it is what its hands say.
     #[must_use]
@@ -147,6 +157,52 @@ fn micros(duration: Duration) -> u64 {
 /// When this process first asked what has passed.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
+static ANCHOR: Anchor = Anchor::new();
+
+/// What the time of day was at [`START`], by a recent look at both clocks.
+struct Anchor {
+    /// Microseconds since the epoch; 0 before the first look.
+    start: AtomicU64,
+    /// Microseconds from the start to that look.
+    looked: AtomicU64,
+}
+
+impl Anchor {
+    const fn new() -> Self {
+        Self {
+            start: AtomicU64::new(0),
+            looked: AtomicU64::new(0),
+        }
+    }
+
+    fn time_at(&self, instant: Instant) -> Timestamp {
+        let passed = micros(instant.saturating_duration_since(*START));
+        let start = self.start.load(Ordering::Relaxed);
+        let looked = self.looked.load(Ordering::Relaxed);
+        if start != 0 && passed.saturating_sub(looked) < LOOK_EVERY {
+            return Timestamp(start.saturating_add(passed));
+        }
+        self.look()
+    }
+
+    /// Reads both clocks. A look that was held up in between tells nothing of how they stand to each other.
+    fn look(&self) -> Timestamp {
+        let before = START.elapsed();
+        let time = Timestamp::from(SystemTime::now());
+        let looked = START.elapsed();
+        if looked - before < HELD_UP {
+            let start = time.0.saturating_sub(micros(looked));
+            self.start.store(start, Ordering::Relaxed);
+            self.looked.store(micros(looked), Ordering::Relaxed);
+        }
+        time
+    }
+}
+
+/// Microseconds.
+const LOOK_EVERY: u64 = 10_000;
+const HELD_UP: Duration = Duration::from_micros(100);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,6 +214,50 @@ mod tests {
         assert_eq!(other.now(), Timestamp::from_secs(10));
         clock.advance(Duration::from_millis(1500));
         assert_eq!(other.now().as_micros(), 11_500_000);
+    }
+
+    #[test]
+    fn the_time_at_an_instant_is_the_time_of_day() {
+        let clock = Clock::system();
+        let end = Instant::now() + Duration::from_millis(50);
+        let mut looks = 0;
+        while Instant::now() < end {
+            // Whoever is held up between two readings looks again.
+            let before = clock.now();
+            let at = clock.at(Instant::now());
+            let after = clock.now();
+            if after.since(before) < Duration::from_micros(50) {
+                looks += 1;
+                let slack = HELD_UP + Duration::from_micros(2);
+                assert!(
+                    at + slack >= before && at <= after + slack,
+                    "{at:?} between {before:?} and {after:?}"
+                );
+            }
+        }
+        assert!(looks > 0);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_is_believed_at_the_next_look() {
+        let anchor = Anchor::new();
+        let mut now = anchor.look();
+        while anchor.start.load(Ordering::Relaxed) == 0 {
+            now = anchor.look();
+        }
+        let hour = micros(Duration::from_secs(3600));
+        anchor.start.fetch_add(hour, Ordering::Relaxed);
+        let soon = *START + Duration::from_micros(anchor.looked.load(Ordering::Relaxed));
+        assert!(anchor.time_at(soon).since(now) > Duration::from_secs(3500));
+        let later = soon + Duration::from_micros(LOOK_EVERY);
+        assert!(anchor.time_at(later).since(now) < Duration::from_secs(3500));
+    }
+
+    #[test]
+    fn a_manual_clock_does_not_ask_what_has_passed() {
+        let clock = Clock::manual(Timestamp::from_secs(10));
+        let later = Instant::now() + Duration::from_secs(5);
+        assert_eq!(clock.at(later), Timestamp::from_secs(10));
     }
 
     #[test]

@@ -16,6 +16,22 @@
 //!   `Session-Ticket` says.
 //! - `GET /keep` shows how the cache does; `GET /metrics` tells Prometheus.
 //!
+//! # What to try
+//!
+//! `cargo run --release -p dashboard`, and open <http://127.0.0.1:3000>. (It fills `dashboard.db` in the directory at
+//! hand, 33 MB; `--help` tells the rest, `--store redis://127.0.0.1` shares it all.)
+//!
+//! - Sign in as `demo@example.com` with the password `demo` for a list of your devices.
+//! - Without a browser: `curl -i 127.0.0.1:3000/api/dashboard/1`, twice; with `-H 'x-merchant-id: m-1'` two hundred times
+//!   in a minute it is refused; so is what an address sends beyond 500 a second.
+//! - Change a row by hand, in the `sqlite3` shell say: every page that shows it is new.
+//! - Two processes on one Redis share no pages of another port, as that is part of the key: ask both with one `Host`,
+//!   `curl -H 'host: app'`.
+//! - Browsers and curl keep `Secure` cookies of `http://localhost` and `http://127.0.0.1`. At any other address it needs
+//!   TLS in front, or `--insecure-cookies`, with which whoever listens has the session.
+//!
+//! # Where it stands
+//!
 //! What is cached, for how long, and what invalidates it stands in one file,
 //! `cache.rs`: no handler invalidates anything. What is changed in the database, by whatever program, tells the
 //! cache itself (`changes/`); who may ask how often, in `limits.rs`; who stays signed in, and

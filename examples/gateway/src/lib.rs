@@ -12,7 +12,16 @@
 //! 4. The proxy (`proxy`) sends it to the origin on a pooled connection and streams both bodies.
 //! 5. When the last byte has passed, the access log has a line with the outcome (`log`).
 //!
-//! Purges, figures and metrics are to be had at an address of their own, with a token (`admin`).
+//! Purges, figures, metrics and the monitor's live page (`/keep`; the password is the token) are to be had at an address
+//! of their own, with a token (`admin`).
+//!
+//! A page that states no lifetime is fresh for a tenth of the time since it was changed, as RFC 9111 suggests; what an
+//! origin says in `Cache-Control`, or `Surrogate-Control` and `CDN-Cache-Control` for the gateway alone, holds. (The
+//! dashboard, `examples/dashboard`, says `private` of its pages: a gateway in front of it stores none.) The policy is
+//! [`CachePolicy::rfc9111`](tower_keep::CachePolicy::rfc9111), which any application may choose; `tests/conformance` says
+//! how it does in the public suite of HTTP cache tests.
+//!
+//! All that can be configured is in `gateway.toml`, beside this, as it is by default; `--help` lists the keys.
 
 mod admin;
 mod answer;

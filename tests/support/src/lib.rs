@@ -29,6 +29,7 @@ mod program;
 mod random;
 mod redis_server;
 mod seed;
+mod server;
 mod tcp_proxy;
 
 pub use self::{

@@ -7,6 +7,8 @@ use std::{
 
 use tower_keep_store::{InvalidationLog, Moment, Stamp, Target, Timestamp, Verdict};
 
+use super::Present;
+
 /// What every entry has, whatever its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Meta {
@@ -86,9 +88,15 @@ impl<V> Entry<V> {
 
     /// Judges the entry by the log and the clock.
     pub(crate) fn usability(&self, log: &InvalidationLog, now: Timestamp) -> Usability {
-        if !log.is_current() {
+        self.usability_at(log, Present::at(now))
+    }
+
+    /// The same, for whoever has read the clocks already.
+    pub(super) fn usability_at(&self, log: &InvalidationLog, now: Present) -> Usability {
+        if !now.has_current(log) {
             return Usability::Not;
         }
+        let now = now.time;
         match self.verdict(log) {
             Verdict::Invalid => Usability::Not,
             Verdict::Soft => self.stale_usability(now),

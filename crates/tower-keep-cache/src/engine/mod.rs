@@ -15,6 +15,7 @@ use tower_keep_store::{
     InvalidationLog, Key, Level, Mode, Stamp, Store, StoreError, Target, Timestamp,
 };
 
+pub(crate) use self::present::Present;
 use self::{
     alive::Alive,
     background::{Background, Task},
@@ -37,6 +38,7 @@ pub(crate) mod envelope;
 pub(crate) mod flight;
 pub(crate) mod lease;
 mod peek;
+mod present;
 mod refreshing;
 pub(crate) mod strict;
 mod throttle;
@@ -176,20 +178,25 @@ impl<V: Value> Engine<V> {
         self.store.clock().now()
     }
 
+    /// This moment, for judging entries.
+    pub(crate) fn present(&self) -> Present {
+        Present::by(self.store.clock())
+    }
+
     /// What has passed, for telling how long something takes.
     pub(crate) fn passed(&self) -> Duration {
         self.store.clock().passed()
     }
 
     /// Looks into the first level.
-    pub(crate) fn first(&self, key: &[u8], now: Timestamp) -> Option<(Arc<Entry<V>>, Usability)> {
+    pub(crate) fn first(&self, key: &[u8], now: Present) -> Option<(Arc<Entry<V>>, Usability)> {
         let entry = self.first.get(key)?;
-        let usability = entry.usability(self.log(), now);
-        if usability == Usability::Not && self.log().is_current() {
+        let usability = entry.usability_at(self.log(), now);
+        if usability == Usability::Not && now.has_current(self.log()) {
             // Only this one: another may have taken its place meanwhile.
             let is_this = |present: &Arc<Entry<V>>| Arc::ptr_eq(present, &entry);
             let is_gone = self.first.remove_if(key, is_this).is_some();
-            if is_gone && entry.meta.useless_at() <= now {
+            if is_gone && entry.meta.useless_at() <= now.time {
                 self.store.evictions().found_expired(Level::First);
             }
         }

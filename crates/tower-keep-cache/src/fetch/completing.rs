@@ -125,7 +125,7 @@ impl Asking {
             return None;
         }
         let engine = &self.shared.engine;
-        let (entry, _) = engine.first(&part_key(&self.key), engine.now())?;
+        let (entry, _) = engine.first(&part_key(&self.key), engine.present())?;
         admits(&entry, &self.lookup).then_some(entry)
     }
 }

@@ -40,7 +40,7 @@ impl Asking {
     /// Whoever stored something since knows better.
     fn is_still_there(&self, known: &Entry<Stored>) -> bool {
         let engine = &self.shared.engine;
-        let present = engine.first(&known.key, engine.now());
+        let present = engine.first(&known.key, engine.present());
         present.is_some_and(|(present, _)| present.meta.received == known.meta.received)
     }
 

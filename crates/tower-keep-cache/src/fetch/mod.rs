@@ -458,7 +458,7 @@ where
             Some(resource) => (resource, Some(mem::take(&mut self.found.key))),
             None => (mem::take(&mut self.found.key), None),
         };
-        let now = self.shared.engine.now();
+        let now = self.shared.engine.present();
         let Pending { head, lookup, .. } = &self.request;
         self.found = self
             .shared

@@ -91,7 +91,7 @@ where
 
     fn look_here(&mut self) -> Option<Response<ResponseBody<ResBody>>> {
         let engine = &self.fetch.shared.engine;
-        let found = engine.first(&part_key(&self.fetch.found.key), engine.now());
+        let found = engine.first(&part_key(&self.fetch.found.key), engine.present());
         let (entry, usability) = found?;
         self.knows_another = true;
         self.answer(&entry, usability)

@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use tower_keep_store::push_part;
+use serde::{Serialize, de::DeserializeOwned};
+use tower_keep_store::{Target, push_part};
+
+use super::ObjectCache;
+use crate::directive::Tag;
 
 /// What a value is stored under: a name and any number of parts. No choice of parts gives the key of
 /// another choice.
@@ -46,3 +50,38 @@ impl<D: fmt::Display> From<(&str, D)> for CacheKey {
         Self::new(name).part(part)
     }
 }
+
+impl<T> ObjectCache<T>
+where
+    T: Serialize + DeserializeOwned + Send + Sync + 'static,
+{
+    /// Values of one class and key may be of another type elsewhere: then they do not decode, and are
+    /// misses.
+    pub(super) fn key(&self, key: &CacheKey) -> Vec<u8> {
+        full_key(&self.class.name, key)
+    }
+}
+
+pub(super) fn targets(key: &[u8], tags: &[Tag]) -> Vec<Target> {
+    let tags = tags.iter().map(|tag| Target::from(*tag));
+    std::iter::once(key_target(key)).chain(tags).collect()
+}
+
+fn full_key(class: &str, key: &CacheKey) -> Vec<u8> {
+    let mut full = vec![FORMAT];
+    push_part(&mut full, class.as_bytes());
+    full.extend_from_slice(&key.0);
+    full
+}
+
+/// What stands for one value of a class.
+pub(crate) fn object_target(class: &str, key: &CacheKey) -> Target {
+    key_target(&full_key(class, key))
+}
+
+pub(super) fn key_target(key: &[u8]) -> Target {
+    Target::new("object", key)
+}
+
+/// First byte of every key; another one when their making changes.
+const FORMAT: u8 = 1;

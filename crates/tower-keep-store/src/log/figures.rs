@@ -6,7 +6,7 @@
 use std::{fmt::Write, hint::black_box, time::Instant};
 
 use super::{
-    TABLE_CAPACITY,
+    folded::TABLE_CAPACITY,
     record::{Change, Content, Record},
     table::{Stamp, Table, Verdict},
     target::{Mode, Target},

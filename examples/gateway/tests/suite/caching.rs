@@ -1,6 +1,6 @@
 //! The cache behind the gateway's door.
 
-use crate::common::{Origin, SOON, Site, ask, on, respond};
+use crate::common::{Origin, SOON, Site, ask, respond, two_on};
 use tower_keep_test_support::{RedisServer, Reply, eventually};
 
 const MINUTE: (&str, &str) = ("cache-control", "max-age=60");
@@ -162,15 +162,7 @@ async fn an_unsafe_method_invalidates() {
 async fn gateways_on_one_redis_share_what_they_keep_and_what_they_purge() {
     let redis = RedisServer::start();
     let origin = minute().await;
-    let config = on(&redis);
-    let (one, two) = (
-        Site::new(&origin, &config).await,
-        Site::new(&origin, &config).await,
-    );
-    // Nothing is kept until the log has been heard.
-    for (site, path) in [(&one, "/one"), (&two, "/two")] {
-        eventually(SOON, async || site.get(path).await.is_hit()).await;
-    }
+    let (one, two) = two_on(&redis, &origin, "").await;
     one.get("/a").await;
     // It is written in the background.
     let script = "return #redis.call('KEYS', 'gateway:c:*')";

@@ -3,57 +3,49 @@
 use tower_keep::{Mode, Tag};
 use tower_keep_test_support::{RedisServer, eventually};
 
-use crate::common::{Origin, SOON, Site, on, respond};
+use crate::common::{Origin, SOON, Site, respond, two_on};
 
-async fn silent() -> Origin {
-    Origin::start(|_| respond(200, &[], "ok")).await
+/// A gateway that keeps `/a`, by a class of which this is said too, for errors as well; more of the configuration may
+/// follow.
+async fn classed(more: &str) -> (Origin, Site) {
+    let origin = Origin::start(|_| respond(200, &[], "ok")).await;
+    let config = format!(
+        "
+        routes = [{{ path = '/a', class = 'a', tags = ['a'] }}]
+        [classes.a]
+        fresh_for = '1h'
+        stale_if_error = '1h'
+        {more}
+    "
+    );
+    let site = Site::new(&origin, &config).await;
+    (origin, site)
+}
+
+/// Where the origin says nothing any more, what is out of date answers.
+async fn answers_stale(origin: &Origin, site: &Site) {
+    origin.hold(true);
+    let told = site.cache.invalidate([Tag::new("a")], Mode::Soft).await;
+    told.expect("invalidated");
+    let stale = site.get("/a").await;
+    assert_eq!((stale.status, stale.body.as_str()), (200, "ok"));
 }
 
 #[tokio::test]
 async fn the_class_of_a_route_says_how_long_the_origin_may_take() {
-    let origin = silent().await;
-    let config = "
-        routes = [{ path = '/a', class = 'a', tags = ['a'] }]
-        [classes.a]
-        fresh_for = '1h'
-        stale_if_error = '1h'
-        soft_timeout = '50ms'
-        hard_timeout = '200ms'
-    ";
-    let site = Site::new(&origin, config).await;
+    let (origin, site) = classed("soft_timeout = '50ms'\nhard_timeout = '200ms'").await;
     origin.hold(true);
     assert_eq!(site.get("/a").await.status, 504);
     origin.hold(false);
     eventually(SOON, async || site.get("/a").await.is_hit()).await;
-    origin.hold(true);
-    site.cache
-        .invalidate([Tag::new("a")], Mode::Soft)
-        .await
-        .expect("invalidated");
-    let stale = site.get("/a").await;
-    assert_eq!((stale.status, stale.body.as_str()), (200, "ok"));
+    answers_stale(&origin, &site).await;
 }
 
 #[tokio::test]
 async fn something_stale_answers_after_the_soft_timeout_of_all() {
-    let origin = silent().await;
-    let config = "
-        routes = [{ path = '/a', class = 'a', tags = ['a'] }]
-        [classes.a]
-        fresh_for = '1h'
-        stale_if_error = '1h'
-        [timeouts]
-        soft = '50ms'
-    ";
-    let site = Site::new(&origin, config).await;
+    let (origin, site) = classed("[timeouts]\nsoft = '50ms'").await;
     site.get("/a").await;
-    origin.hold(true);
-    site.cache
-        .invalidate([Tag::new("a")], Mode::Soft)
-        .await
-        .expect("invalidated");
-    let stale = site.get("/a").await;
-    assert_eq!((stale.status, stale.body.as_str()), (200, "ok"));
+    answers_stale(&origin, &site).await;
 }
 
 #[tokio::test]
@@ -70,13 +62,7 @@ async fn gateways_fetch_once_for_all_where_there_is_a_lease() {
     ] {
         let redis = RedisServer::start();
         let origin = Origin::start(move |_| respond(200, control, "ok")).await;
-        let config = format!("{}\n{lease}", on(&redis));
-        let one = Site::new(&origin, &config).await;
-        let two = Site::new(&origin, &config).await;
-        // Nothing is kept until the log has been heard.
-        for (site, path) in [(&one, "/one"), (&two, "/two")] {
-            eventually(SOON, async || site.get(path).await.is_hit()).await;
-        }
+        let (one, two) = two_on(&redis, &origin, lease).await;
         let before = origin.count();
         origin.hold(true);
         let release = async {
@@ -97,9 +83,7 @@ async fn gateways_fetch_once_for_all_where_there_is_a_lease() {
 async fn a_strict_gateway_never_answers_with_what_another_has_purged() {
     let redis = RedisServer::start();
     let origin = Origin::start(|_| respond(200, &[("cache-control", "max-age=60")], "ok")).await;
-    let config = format!("{}\nconsistency = 'strict'", on(&redis));
-    let one = Site::new(&origin, &config).await;
-    let two = Site::new(&origin, &config).await;
+    let (one, two) = two_on(&redis, &origin, "consistency = 'strict'").await;
     let uri = "/a".parse().expect("a URI");
     for _ in 0..20 {
         eventually(SOON, async || two.get("/a").await.is_hit()).await;

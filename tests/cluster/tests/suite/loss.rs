@@ -21,6 +21,22 @@ fn pages() -> Vec<String> {
         .collect()
 }
 
+/// Two processes in whose every level old entries lie.
+async fn filled() -> Cluster {
+    let cluster = setup().nodes(2).items(ITEMS as usize).start().await;
+    prepare(&cluster, &mut cluster.clients().await).await;
+    cluster
+}
+
+/// The keys of all that is no entry.
+fn metadata(cluster: &Cluster) -> Vec<String> {
+    let is_entry = |key: &String| key.starts_with("keep:c:") || key.starts_with("keep:o:");
+    let keys = cluster.keys().into_iter();
+    let metadata: Vec<_> = keys.filter(|key| !is_entry(key)).collect();
+    assert!(metadata.contains(&"keep:log".to_owned()), "{metadata:?}");
+    metadata
+}
+
 /// Fills all levels, and invalidates what is filled in part: old entries lie everywhere.
 async fn prepare(cluster: &Cluster, clients: &mut [Client]) {
     for _ in 0..3 {
@@ -73,14 +89,8 @@ async fn costs_only_misses(cluster: &Cluster, after: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn any_key_that_is_evicted_costs_only_misses() {
-    let cluster = setup().nodes(2).items(ITEMS as usize).start().await;
-    let mut clients = cluster.clients().await;
-    prepare(&cluster, &mut clients).await;
-    let is_entry = |key: &String| key.starts_with("keep:c:") || key.starts_with("keep:o:");
-    let metadata = cluster.keys().into_iter().filter(|key| !is_entry(key));
-    let metadata: Vec<_> = metadata.collect();
-    assert!(metadata.contains(&"keep:log".to_owned()), "{metadata:?}");
-    for key in metadata {
+    let cluster = filled().await;
+    for key in metadata(&cluster) {
         cluster.redis.command(&["DEL", &key]);
         costs_only_misses(&cluster, &format!("{key} was lost")).await;
     }
@@ -88,13 +98,9 @@ async fn any_key_that_is_evicted_costs_only_misses() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_metadata_lost_at_once_and_everything_lost_cost_only_misses() {
-    let cluster = setup().nodes(2).items(ITEMS as usize).start().await;
-    let mut clients = cluster.clients().await;
-    prepare(&cluster, &mut clients).await;
-    for key in cluster.keys() {
-        if !key.starts_with("keep:c:") && !key.starts_with("keep:o:") {
-            cluster.redis.command(&["DEL", &key]);
-        }
+    let cluster = filled().await;
+    for key in metadata(&cluster) {
+        cluster.redis.command(&["DEL", &key]);
     }
     costs_only_misses(&cluster, "the metadata was lost").await;
     cluster.redis.command(&["FLUSHALL"]);
@@ -131,9 +137,7 @@ const CHECKPOINT: &str = "keep:log:checkpoint";
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_begin_with_a_checkpoint_and_one_that_is_evicted_or_outlives_its_log_costs_only_misses()
  {
-    let mut cluster = setup().nodes(2).items(ITEMS as usize).start().await;
-    let mut clients = cluster.clients().await;
-    prepare(&cluster, &mut clients).await;
+    let mut cluster = filled().await;
     write_a_checkpoint(&cluster).await;
     let evictions: [&[&str]; 3] = [&[], &["keep:log"], &[CHECKPOINT]];
     for evicted in evictions {
@@ -157,9 +161,7 @@ async fn fail_over(cluster: &Cluster, to: &RedisServer, after: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fail_over_to_an_empty_replica_costs_only_misses() {
-    let cluster = setup().nodes(2).items(ITEMS as usize).start().await;
-    let mut clients = cluster.clients().await;
-    prepare(&cluster, &mut clients).await;
+    let cluster = filled().await;
     fail_over(
         &cluster,
         &cluster.standby,
@@ -170,9 +172,7 @@ async fn a_fail_over_to_an_empty_replica_costs_only_misses() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fail_back_to_a_master_that_slept_meanwhile_costs_only_misses() {
-    let cluster = setup().nodes(2).items(ITEMS as usize).start().await;
-    let mut clients = cluster.clients().await;
-    prepare(&cluster, &mut clients).await;
+    let cluster = filled().await;
     fail_over(
         &cluster,
         &cluster.standby,
@@ -184,9 +184,7 @@ async fn a_fail_back_to_a_master_that_slept_meanwhile_costs_only_misses() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_that_start_on_what_others_left_behind_show_only_the_truth() {
-    let mut cluster = setup().nodes(2).items(ITEMS as usize).start().await;
-    let mut clients = cluster.clients().await;
-    prepare(&cluster, &mut clients).await;
+    let mut cluster = filled().await;
     for node in &mut cluster.nodes {
         node.restart();
     }

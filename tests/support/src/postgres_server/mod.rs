@@ -1,19 +1,20 @@
 //! A real PostgreSQL for one test.
 
 mod account;
-mod process;
+mod launch;
 
 use std::{
     fs::{self, File},
     net::SocketAddr,
-    path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    path::Path,
+    process::{Command, Output},
 };
 
-use tempfile::TempDir;
-
-use self::{account::Account, process::Process};
-use crate::port::Port;
+use self::launch::Launch;
+use crate::{
+    port::Port,
+    server::{Process, Server},
+};
 
 /// A `postgres` process of its own: a free port of 127.0.0.1, its own directory, nothing flushed; stopped on
 /// drop. The user is `postgres` and needs no password.
@@ -21,8 +22,7 @@ use crate::port::Port;
 pub struct PostgresServer {
     // The process ends before its directory is removed: fields are dropped in this order.
     process: Process,
-    programs: PathBuf,
-    directory: TempDir,
+    launch: Launch,
     port: Port,
 }
 
@@ -35,30 +35,14 @@ impl PostgresServer {
     #[must_use]
     #[allow(clippy::print_stderr)]
     pub fn start() -> Option<Self> {
-        let Some(programs) = programs() else {
+        let Some(launch) = Launch::where_installed() else {
             eprintln!("SKIPPED: there is no PostgreSQL here; ./tests/run installs it");
             return None;
         };
-        let account = Account::of_servers();
-        let directory = tempfile::Builder::new()
-            .prefix("keep-postgres-")
-            .tempdir()
-            .expect("a temporary directory can be made");
-        account.owns(directory.path());
-        initialise(&programs, directory.path(), account);
-        let (port, process) = (0..TRIES)
-            .find_map(|_| {
-                let port = Port::reserve();
-                let log = directory.path().join("log");
-                let server = command(&programs, directory.path(), account, &port, &log).spawn();
-                let server = server.expect("postgres can be started");
-                Some((port, Process::once_ready(server, &log)?))
-            })
-            .expect("postgres starts on a free port");
+        let (port, process) = launch.on_free_port();
         Some(Self {
             process,
-            programs,
-            directory,
+            launch,
             port,
         })
     }
@@ -86,11 +70,11 @@ impl PostgresServer {
     ///
     /// If one of them fails.
     pub fn psql(&self, statements: &str) -> String {
-        let output = Command::new(self.programs.join("psql"))
+        let output = Command::new(self.launch.program("psql"))
             .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d"])
             .arg(Self::at(self.address()))
             .args(["-f", "-"])
-            .stdin(input(self.directory.path(), statements))
+            .stdin(input(self.launch.directory(), statements))
             .output()
             .expect("psql can be started");
         assert!(output.status.success(), "{}", text(&output));
@@ -105,81 +89,9 @@ impl PostgresServer {
     ///
     /// If it does not start.
     pub fn crash(&mut self) {
-        self.process.stop();
-        let log = self.directory.path().join("log");
-        let account = Account::of_servers();
-        let server = command(
-            &self.programs,
-            self.directory.path(),
-            account,
-            &self.port,
-            &log,
-        )
-        .spawn();
-        let server = server.expect("postgres can be started");
-        let process = Process::once_ready(server, &log);
-        self.process = process.expect("postgres starts again on its port");
+        self.process.kill();
+        self.process = self.launch.on_same_port(&self.port);
     }
-}
-
-/// Where the servers' programs are: Debian puts them beside the `PATH`, one directory for each version.
-fn programs() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
-    let mut versions: Vec<_> = versions.flatten().map(|it| it.path().join("bin")).collect();
-    versions.sort();
-    let known = std::env::split_paths(&path).chain(versions.into_iter().rev());
-    known
-        .filter(|path| {
-            ["initdb", "postgres", "psql"]
-                .iter()
-                .all(|it| path.join(it).exists())
-        })
-        .find_map(|path| path.canonicalize().ok())
-}
-
-fn initialise(programs: &Path, directory: &Path, account: Account) {
-    let mut command = Command::new(programs.join("initdb"));
-    command
-        .args([
-            "-U",
-            "postgres",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--locale=C",
-            "-N",
-            "-D",
-        ])
-        .arg(directory.join("data"))
-        .current_dir(directory);
-    let output = account.runs(&mut command).output();
-    let output = output.expect("initdb can be started");
-    assert!(output.status.success(), "{}", text(&output));
-}
-
-fn command(
-    programs: &Path,
-    directory: &Path,
-    account: Account,
-    port: &Port,
-    log: &Path,
-) -> Command {
-    let log = File::create(log).expect("the server's directory can be written");
-    let mut command = Command::new(programs.join("postgres"));
-    command
-        .arg("-D")
-        .arg(directory.join("data"))
-        .args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"])
-        .args(["-c", "unix_socket_directories=", "-p"])
-        .arg(port.number().to_string())
-        .current_dir(directory)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(log);
-    account.runs(&mut command);
-    command
 }
 
 fn input(directory: &Path, statements: &str) -> File {
@@ -192,5 +104,3 @@ fn text(output: &Output) -> String {
     let both = [output.stdout.as_slice(), &output.stderr].concat();
     String::from_utf8_lossy(&both).into_owned()
 }
-
-const TRIES: usize = 8;

@@ -1,4 +1,5 @@
 use super::{RedisServer, launch::Launch};
+use crate::server::Server;
 
 /// How a [`RedisServer`] is to be started.
 #[derive(Clone, Debug, Default)]

@@ -1,14 +1,18 @@
 use std::{
     fs::{self, File},
-    io,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
+    time::Duration,
 };
 
+use rustix::process::Signal;
 use tempfile::TempDir;
 
-use super::{process::Process, tls::Tls};
-use crate::port::Port;
+use super::{
+    client::{self, Reply},
+    tls::Tls,
+};
+use crate::server::Server;
 
 /// All that is needed to start the same server again.
 #[derive(Debug)]
@@ -32,45 +36,17 @@ impl Launch {
     pub(super) fn socket(&self) -> PathBuf {
         self.dir.path().join("redis.sock")
     }
+}
 
-    /// Starts the server on a free port; on another, should something else come before it there.
-    pub(super) fn on_free_port(&self) -> (Port, Process) {
-        for _ in 0..TRIES {
-            let port = Port::reserve();
-            if let Some(process) = self.on(port.number()) {
-                return (port, process);
-            }
-        }
-        panic!(
-            "redis-server did not start in {TRIES} tries; its last words:\n{}",
-            self.log()
-        );
-    }
-
-    /// Starts the server on the port that it had before.
-    pub(super) fn on_same_port(&self, port: &Port) -> Process {
-        let port = port.number();
-        (0..TRIES).find_map(|_| self.on(port)).unwrap_or_else(|| {
-            panic!(
-                "redis-server did not start again on port {port}:\n{}",
-                self.log()
-            )
-        })
-    }
-
-    fn on(&self, port: u16) -> Option<Process> {
-        let socket = self.socket();
-        let _ = fs::remove_file(&socket);
-        let child = self
-            .command(port)
-            .spawn()
-            .unwrap_or_else(|error| panic!("{}", hint(&error)));
-        Process::once_ready(child, &socket)
-    }
+impl Server for Launch {
+    const NAME: &'static str = "redis-server";
+    const START_BOUND: Duration = Duration::from_secs(30);
+    const END: Signal = Signal::KILL;
 
     fn command(&self, port: u16) -> Command {
+        let _ = fs::remove_file(self.socket());
         let log = File::create(self.log_file()).expect("the server's directory can be written");
-        let mut command = Command::new("redis-server");
+        let mut command = Command::new(Self::NAME);
         command
             .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
             .args(["--port".to_owned(), port.to_string()])
@@ -90,28 +66,15 @@ impl Launch {
         command
     }
 
+    fn is_ready(&self) -> bool {
+        client::call(&self.socket(), &["PING"]).is_ok_and(|reply| match reply {
+            Reply::Status(text) => text == "PONG",
+            Reply::Error(text) => text.starts_with("NOAUTH"),
+            _ => false,
+        })
+    }
+
     fn log_file(&self) -> PathBuf {
         self.dir.path().join("redis.log")
     }
-
-    fn log(&self) -> String {
-        tail(&self.log_file())
-    }
 }
-
-fn tail(file: &Path) -> String {
-    let text = fs::read_to_string(file).unwrap_or_default();
-    let lines: Vec<_> = text.lines().collect();
-    lines[lines.len().saturating_sub(8)..].join("\n")
-}
-
-fn hint(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "redis-server is not on the PATH: ./tests/run installs it, or \
-                                    install the package redis-server (redis) by hand"
-            .to_owned(),
-        _ => format!("redis-server cannot be started: {error}"),
-    }
-}
-
-const TRIES: usize = 8;

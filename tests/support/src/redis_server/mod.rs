@@ -3,7 +3,6 @@
 mod builder;
 mod client;
 mod launch;
-mod process;
 mod tls;
 
 use std::{
@@ -15,9 +14,12 @@ use std::{
 
 use rustix::process::Signal;
 
+use self::launch::Launch;
 pub use self::{builder::Builder, client::Reply};
-use self::{launch::Launch, process::Process};
-use crate::port::Port;
+use crate::{
+    port::Port,
+    server::{Process, Server},
+};
 
 /// A `redis-server` process of its own: a free port of 127.0.0.1, its own directory, no
 /// persistence; killed on drop.
@@ -136,7 +138,7 @@ impl RedisServer {
             .unwrap_or_else(|error| panic!("redis-server did not answer {words:?}: {error}"))
     }
 
-    /// Runs one command, on a connection of its own, blocking for at most two seconds.
+    /// Runs one command, on a connection of its own, blocking for at most ten seconds.
     ///
     /// # Errors
     ///
