@@ -55,10 +55,12 @@ async function all (server) {
   return 0
 }
 
-// What is worse than expected gets a second chance: on a busy machine a test's seconds may be short.
+// What is worse than expected, or another answer to a mere question, gets a second chance: on a busy machine a test's
+// seconds may be short.
 async function judged (url, expected) {
   const raw = await runAll(url)
-  for (const change of compare({ it: expected }, { it: judge(raw) }).worse) {
+  const { worse, other } = compare({ it: expected }, { it: judge(raw) })
+  for (const change of [...worse, ...other]) {
     for (let attempt = 0; attempt < 2 && raw[change.id] !== true; attempt++) {
       if ((await runOne(url, change.id)).passed) raw[change.id] = true
     }

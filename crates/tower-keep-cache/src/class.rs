@@ -37,6 +37,11 @@ pub struct Class {
 
 impl Class {
     /// Data that is fresh for this long. There is no class without an end.
+    ///
+    /// It begins when the response came here, or a value was loaded, and anew when the origin confirms it (304). How
+    /// old a response was by then does not count: a class is for what states no lifetime, and `Age` shortens only
+    /// one that the origin stated. It is sent all the same, and counts from where the response was made: a hit that
+    /// passed another cache on its way here may say `Age: 100` in a class of a minute, and `ttl=60` beside it.
     pub fn fresh_for(lifetime: Duration) -> Self {
         Self {
             fresh_for: lifetime,

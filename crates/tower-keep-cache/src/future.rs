@@ -28,7 +28,8 @@ use crate::{
     http::{
         entry::Stored,
         labels::{Hidden, hide},
-        status::{CacheStatus, Report},
+        reporter::Reporter,
+        status::Report,
     },
     nesting::RouteClass,
 };
@@ -203,7 +204,7 @@ fn detach<B: Body + 'static, E: 'static>(
 pub(crate) enum Note {
     /// In the response's fields, and in the request's cell.
     Bypass {
-        status: CacheStatus,
+        status: Reporter,
         hidden: Hidden,
         report: Report,
         cell: Option<OutcomeCell>,

@@ -17,6 +17,7 @@ use crate::{
     object::{Fence, ObjectCache},
     put::{NotStored, put},
     shared::Shared,
+    written::Written,
 };
 
 /// Tells the cache of changes, looks in, and makes caches for values; independent of the layer's services,
@@ -168,7 +169,9 @@ impl CacheHandle {
     ///     Ok::<_, std::io::Error>("the new state")
     /// };
     /// let candidate = [Tag::of("candidate", 42)];
-    /// assert_eq!(cache.write(candidate, transaction).await?, "the new state");
+    /// let written = cache.write(candidate, transaction).await?;
+    /// assert_eq!(written.value, "the new state");
+    /// written.told?; // else others may be served the state before for a while
     /// # Ok(())
     /// # }
     /// ```
@@ -183,14 +186,13 @@ impl CacheHandle {
     /// # Errors
     ///
     /// Those of the change; what depends on it is then invalidated as well, because it may have been made.
-    /// That the store could not be reached is none: `Ok` says that the change was made, not that others know of it
-    /// (after an outage strict readers, too, may be served the state before until the record is written).
-    /// [`invalidate`](Self::invalidate) after it says that.
+    /// That the store could not be reached is none: the change was made, and whether others know of it is
+    /// [told](Written::told).
     pub async fn write<D, T, E>(
         &self,
         dependencies: D,
         change: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, E>
+    ) -> Result<Written<T>, E>
     where
         D: IntoIterator,
         D::Item: Into<Dependency>,
@@ -199,8 +201,8 @@ impl CacheHandle {
         let targets = dependencies.into_iter().map(|it| it.into().target(keys));
         let doubt = Uncertain::announced(engine.store(), targets.collect(), self.lease).await;
         let result = change.await;
-        let _written_or_waiting = doubt.ends().await;
-        result
+        let ended = doubt.ends().await;
+        result.map(|value| Written::new(value, ended))
     }
 
     /// The same handle with another lease for its [`write`](Self::write)s: how long the others refuse what

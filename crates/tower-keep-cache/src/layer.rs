@@ -14,6 +14,7 @@ use crate::{
     http::{
         key::{KeyRules, QueryRules},
         labels::{LabelRules, TagField},
+        reporter::{DEFAULT_NAME, Reporter},
         status::CacheStatus,
         storing::StoringRules,
         targeted::TargetFields,
@@ -36,7 +37,7 @@ impl CacheLayer {
     /// `Expires`), or name a class.
     #[must_use]
     pub fn new(store: Store) -> Self {
-        Self::builder(store).finish()
+        Self::builder(store).finish(Reporter::default())
     }
 
     /// Options first, then [`build`](CacheLayerBuilder::build).
@@ -50,6 +51,7 @@ impl CacheLayer {
             keys: KeyRules::default(),
             labels: LabelRules::default(),
             status: CacheStatus::On,
+            status_name: DEFAULT_NAME.into(),
             bypass: None,
             heeded: None,
             entity_tags: true,
@@ -104,6 +106,7 @@ pub struct CacheLayerBuilder {
     keys: KeyRules,
     labels: LabelRules,
     status: CacheStatus,
+    status_name: Box<str>,
     bypass: Option<Arc<Predicate>>,
     heeded: Option<Arc<Predicate>>,
     entity_tags: bool,
@@ -214,6 +217,14 @@ impl CacheLayerBuilder {
     /// Whether responses say what the cache did. Default: [`CacheStatus::On`].
     pub fn cache_status(mut self, status: CacheStatus) -> Self {
         self.status = status;
+        self
+    }
+
+    /// Under which name this cache speaks in `Cache-Status`, where each cache on the way adds what it did: `edge`, a
+    /// host name, whatever tells it from the others. A token, or else a string (RFC 9211 §2), so printable ASCII.
+    /// Not part of any key; see [`name`](Self::name) for that. Default: `tower-keep`.
+    pub fn cache_status_name(mut self, name: impl Into<Box<str>>) -> Self {
+        self.status_name = name.into();
         self
     }
 
@@ -336,11 +347,13 @@ impl CacheLayerBuilder {
         if let Some(name) = &self.class {
             find_class(&self.classes, name)?;
         }
-        Ok(self.finish())
+        let reporter = Reporter::new(self.status, &self.status_name)
+            .map_err(|fault| ConfigError::new(format!("cache_status_name: it {fault}")))?;
+        Ok(self.finish(reporter))
     }
 
     /// The layer of options that are known to go together.
-    fn finish(self) -> CacheLayer {
+    fn finish(self, reporter: Reporter) -> CacheLayer {
         let class = self.class.as_ref().and_then(|name| self.classes.get(name));
         let has_leases = self.lease.is_some() || self.classes.have_leases();
         let storing = StoringRules {
@@ -370,7 +383,7 @@ impl CacheLayerBuilder {
                 storing,
                 hidden: self.labels.hidden(),
                 labels: self.labels,
-                status: self.status,
+                status: reporter,
                 bypass: self.bypass,
                 heeded: self.heeded,
                 entity_tags: self.entity_tags,

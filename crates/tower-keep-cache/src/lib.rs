@@ -60,6 +60,12 @@
 //! cookies](Class::allow_cookies). So do requests of which a layer further out knows who sends them: it left an
 //! [`Identity`], or has looked at the session.
 //!
+//! Lifetimes run from two different moments. One that the origin states (`s-maxage`, `max-age`, `Expires`) begins
+//! when the response was made: what `Age` and `Date` say has passed by the time it came here is over. That of a
+//! [class](Class::fresh_for), also in place of one that was stated, begins when it came here. The `Age` of
+//! a hit counts from when the response was made, in either case, so it may be greater than the lifetime of a class; what
+//! is left of the lifetime is the `ttl` in `Cache-Status`.
+//!
 //! Where the origin speaks to this cache in a field of its own ([targets](CacheLayerBuilder::targets):
 //! `CDN-Cache-Control`, `Surrogate-Control`), that holds in place of `Cache-Control` and `Expires`.
 //!
@@ -72,7 +78,8 @@
 //! parts do not wait for one another; one that this process cannot answer asks the store for the whole and for the
 //! part (two `GET`), then the origin. A lost race costs a part.
 //! Who asks for the whole, where this process has its beginning under a strong validator, has the origin send the rest
-//! only (`If-Range`); should the origin not keep to that condition, he is answered 502 and the part is given up.
+//! only (`If-Range`); should the origin not keep to that condition, he is answered 502 and the part is given up. Those
+//! who waited for him, here or in other processes, ask for the whole.
 //!
 //! A 200 to a HEAD that had to go to the origin says something of the stored answer to GET, too: with the same
 //! validators and length it is fresh again, with the fields of the answer to HEAD; otherwise it is stale.
@@ -173,8 +180,9 @@
 //! A change can be announced: [`CacheHandle::write`] puts what depends on it in doubt in every process while it runs,
 //! and [`ObjectCache::announce_writes`] does so for values. That is a second record and round trip, before the
 //! change; nothing stored of what depends on it is used until it is over, and nobody who has heard of it is
-//! served the state before once it was committed. Then [`put`](CacheHandle::put) stores the new response under the same rules as any other, and
-//! [`ObjectCache::write`] the new value. A writer that dies leaves the doubt to its lease.
+//! served the state before once it was committed. Both give back, with what the change gave, whether its record
+//! [stands](Written::told). Then [`put`](CacheHandle::put) stores the new response under the same rules as any other,
+//! and [`ObjectCache::write`] the new value. A writer that dies leaves the doubt to its lease.
 //!
 //! # In the store
 //!
@@ -264,8 +272,9 @@
 //! - One refresh per key runs in a process. It first looks into the store (one `GET`), and takes what another
 //!   process has fetched meanwhile; else it asks the origin, with a validator if there is one, and stores what
 //!   comes as any miss does (one `SET`). Two processes that draw their lots at the same time both ask the origin.
-//! - It uses the request that was answered, without its preconditions and its `Range`; not one for which a session
-//!   was looked at.
+//! - It uses the request that was answered, without its preconditions, its `Range`, `Cache-Control` and `Pragma`:
+//!   it is none that the client sent. Not one for which a session was looked at.
+//! - Nobody waits for it who is content with what it refreshes, also where that is not in the process any more.
 //! - An error, or no answer, leaves the entry to its time; an error never takes the place of what still answers.
 //!   For a second then, whatever the load, the entry's origin is left alone by this process. (It remembers 4096
 //!   such keys.)
@@ -369,6 +378,7 @@ mod shared;
 mod strict;
 mod tee;
 mod unsafe_method;
+mod written;
 
 pub use self::{
     body::ResponseBody,
@@ -386,5 +396,6 @@ pub use self::{
     policy::CachePolicy,
     put::NotStored,
     service::Cache,
+    written::Written,
 };
 pub use tower_keep_store::{ConfigError, Consistency};

@@ -204,7 +204,7 @@ impl<S> Cache<S> {
 
     pub(crate) fn bypass(&self, detail: &'static str, cell: Option<OutcomeCell>) -> Note {
         Note::Bypass {
-            status: self.shared.status,
+            status: self.shared.status.clone(),
             hidden: self.shared.hidden.clone(),
             report: Report::Forward {
                 why: Forward::Bypass,
@@ -278,7 +278,7 @@ pub(crate) fn hit<B: Body>(
         .value
         .response()
         .expect("only responses are found usable");
-    let fields = answer::fields(stored, &entry.meta, report, shared.status, now);
+    let fields = answer::fields(stored, &entry.meta, report, &shared.status, now);
     answer::from_stored(stored, asked, fields)
 }
 

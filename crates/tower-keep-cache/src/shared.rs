@@ -17,8 +17,8 @@ use crate::{
         entry::{SharedWith, Stored, StoredResponse},
         key::KeyRules,
         labels::{Hidden, LabelRules},
+        reporter::Reporter,
         request::{Identified, Lookup},
-        status::CacheStatus,
         storing::StoringRules,
         vary::variant_of,
     },
@@ -37,7 +37,7 @@ pub(crate) struct Shared {
     pub(crate) labels: LabelRules,
     /// Fields that clients do not get to see.
     pub(crate) hidden: Hidden,
-    pub(crate) status: CacheStatus,
+    pub(crate) status: Reporter,
     pub(crate) bypass: Option<Arc<Predicate>>,
     /// Whose demands are heeded, if not those of all.
     pub(crate) heeded: Option<Arc<Predicate>>,

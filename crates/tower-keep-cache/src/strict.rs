@@ -43,7 +43,7 @@ where
             Ok(ahead) => cache.look_up(request, key, ahead),
             Err(_) if request.lookup.only_if_cached => {
                 tell(request.cell.as_ref(), Outcome::Rejected.into());
-                ResponseFuture::ready(answer::not_cached(cache.shared().status))
+                ResponseFuture::ready(answer::not_cached(&cache.shared().status))
             }
             Err(_) => {
                 let Pending {

@@ -312,7 +312,8 @@ async fn a_value_made_before_its_class_was_invalidated_is_not_kept() {
         .await
         .expect("embedded");
     gate.open();
-    writing.await.expect("no panic").expect("changes");
+    let Ok(written) = writing.await.expect("no panic");
+    written.told.expect("embedded");
     let load = || async { Ok::<_, Infallible>(2) };
     assert_eq!(objects.get_or_load("k", &[], load).await, Ok(Arc::new(2)));
 }

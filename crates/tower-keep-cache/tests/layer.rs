@@ -154,6 +154,60 @@ async fn a_route_has_a_class_for_what_states_no_lifetime() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_class_begins_when_the_response_came_and_what_was_stated_when_it_was_made() {
+    let classes = || Classes::new().class("minute", Class::fresh_for(Duration::from_secs(60)));
+    let stated = &[("cache-control", "max-age=160"), ("age", "100")];
+    for fields in [&[("age", "100")][..], stated] {
+        for place in Place::both().await {
+            let layer = place.layer().classes(classes()).class("minute");
+            let layer = layer.build().expect("good options");
+            let origin =
+                Origin::new(
+                    move |_| async move { Ok(response(fields, ScriptedBody::full("old"))) },
+                );
+            let cache = service(&layer, &origin);
+            let miss = ask(&cache, get("/a")).await;
+            assert_eq!(miss.field("age"), Some("100"));
+            place.clock.advance(Duration::from_secs(59));
+            let hit = ask(&cache, get("/a")).await;
+            // Both have a second left: 60 since it came, or 160 since it was made.
+            assert_eq!(hit.cache_status(), "tower-keep;hit;ttl=1");
+            assert_eq!(hit.field("age"), Some("159"));
+            place.clock.advance(Duration::from_secs(2));
+            assert!(ask(&cache, get("/a")).await.cache_status().contains("fwd="));
+            assert_eq!(origin.calls(), 2);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn caches_on_the_way_are_told_apart_by_their_names() {
+    let origin = counting(MINUTE);
+    let inner = CacheLayer::new(Store::memory());
+    let outer = CacheLayer::builder(Store::memory()).cache_status_name("edge of town");
+    let outer = outer.build().expect("good options");
+    let mut cache = tower::Layer::layer(&outer, service(&inner, &origin));
+    let mut said = async || {
+        let response = tower::Service::call(&mut cache, get("/a")).await;
+        let answer = response.expect("an answer");
+        let lines = answer.headers().get_all("cache-status").iter();
+        let lines: Vec<_> = lines.cloned().collect();
+        read(answer).await;
+        lines
+    };
+    assert_eq!(
+        said().await,
+        [
+            "tower-keep;fwd=uri-miss;stored",
+            "\"edge of town\";fwd=uri-miss;stored"
+        ]
+    );
+    let hit = said().await;
+    assert_eq!(hit.len(), 1);
+    assert!(hit[0].as_bytes().starts_with(b"\"edge of town\";hit;ttl="));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn unsafe_methods_invalidate_before_the_client_hears_of_them() {
     for place in Place::both().await {
         let origin = Origin::new({
@@ -627,6 +681,7 @@ fn options_that_make_no_sense_are_named() {
     assert!(fault(builder().first_level_bytes(1 << 20)).contains("first_level_bytes"));
     assert!(fault(builder().patience(Duration::ZERO)).contains("patience"));
     assert!(fault(builder().class("unheard of")).contains("unheard of"));
+    assert!(fault(builder().cache_status_name("caf\u{e9}")).contains("cache_status_name"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -197,6 +197,7 @@ async fn write_through_stores_the_new_value_everywhere() {
             .write(("user", 7), &tags, change)
             .await
             .expect("changes");
+        let written = written.into_told().expect("it stands");
         assert_eq!(written.score, 2.0);
         assert!(
             Arc::ptr_eq(&load(&objects, 9.0).await, &written),
@@ -209,7 +210,7 @@ async fn write_through_stores_the_new_value_everywhere() {
         let failed = objects
             .write(("user", 7), &tags, async { Err::<Profile, _>("no") })
             .await;
-        assert_eq!(failed, Err("no"));
+        assert_eq!(failed.expect_err("the change's"), "no");
         assert_eq!(
             load(&objects, 3.0).await.score,
             3.0,
@@ -237,12 +238,11 @@ async fn of_two_writers_neither_stores_what_the_other_replaced() {
         });
         eventually(LONG, async || gate.waiters() == 1).await;
         let change = async { Ok::<_, Infallible>(profile(2.0)) };
-        elsewhere
-            .write(("user", 7), &[], change)
-            .await
-            .expect("changes");
+        let Ok(fast) = elsewhere.write(("user", 7), &[], change).await;
+        fast.told.expect("it stands");
         gate.open();
-        slow.await.expect("no panic").expect("changes");
+        let Ok(slow) = slow.await.expect("no panic");
+        slow.told.expect("it stands");
         // The slow one knows that it was not alone; the fast one's value was invalidated after it.
         assert_eq!(load(&objects, 3.0).await.score, 3.0);
     }
@@ -386,8 +386,8 @@ async fn random_writers_and_readers_never_see_a_value_from_before_a_reported_cha
                         }
                         Ok::<_, Infallible>(value)
                     };
-                    let value = objects.write("n", &[], commit).await.expect("changes");
-                    reported[mine].fetch_max(*value, Ordering::SeqCst);
+                    let Ok(written) = objects.write("n", &[], commit).await;
+                    reported[mine].fetch_max(*written.value, Ordering::SeqCst);
                 } else {
                     let floor = reported[mine].load(Ordering::SeqCst);
                     let load = || async {

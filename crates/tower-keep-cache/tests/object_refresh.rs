@@ -11,7 +11,8 @@ use std::{
     time::Duration,
 };
 
-use tower_keep_cache::{Class, ObjectCache, Tag};
+use tokio::time::timeout;
+use tower_keep_cache::{Class, Classes, ObjectCache, Tag};
 use tower_keep_store::{Mode, Store, Target};
 use tower_keep_test_support::{Gate, eventually};
 
@@ -236,4 +237,38 @@ async fn the_hard_timeout_ends_a_load_only_where_something_answers_in_its_place(
     eventually(LONG, async || loader.gate.waiters() == 1).await;
     loader.gate.open();
     assert_eq!(loading.await.expect("no panic"), 3, "whatever it took");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_for_the_refresh_of_what_had_to_make_room_here() {
+    let place = Place::redis().await;
+    let class = minute().stale_while_revalidate(Duration::from_secs(60));
+    let layer = place.layer().classes(Classes::new().class("n", class));
+    let layer = layer.first_level_bytes(8 << 20);
+    let layer = layer.patience(Duration::from_secs(3600)).build();
+    let handle = layer.expect("good options").handle();
+    let objects: ObjectCache<String> = handle.objects("n").expect("a class");
+    let first = objects.get_or_load("k", &[], async || Ok::<_, Infallible>("1".to_owned()));
+    first.await.expect("loads");
+    place.written(1).await;
+    place.clock.advance(Duration::from_secs(61));
+    let gate = Gate::closed();
+    let passed = gate.pass();
+    let refreshed = objects.get_or_refresh("k", &[], || async {
+        passed.await;
+        Ok::<_, Infallible>("2".to_owned())
+    });
+    assert_eq!(*refreshed.await.expect("loads"), "1");
+    eventually(LONG, async || gate.waiters() == 1).await;
+    for i in 0..200 {
+        // What is asked for twice takes the room of what is not asked for again.
+        for _ in 0..2 {
+            let large = async || Ok::<_, Infallible>("x".repeat(100_000));
+            let loaded = objects.get_or_load(format!("{i}"), &[], large);
+            loaded.await.expect("loads");
+        }
+    }
+    let asked = objects.get_or_load("k", &[], async || Ok::<_, Infallible>("3".to_owned()));
+    let asked = timeout(LONG, asked).await.expect("nobody waits for it");
+    assert_eq!(*asked.expect("loads"), "1");
 }

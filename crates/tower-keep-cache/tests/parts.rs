@@ -5,9 +5,10 @@ mod common;
 use std::time::Duration;
 
 use http::{Request, StatusCode};
-use tower_keep_cache::{Cache, CachePolicy, Dependency, Tag, TagField};
+use tokio::task::JoinSet;
+use tower_keep_cache::{Cache, CacheLayer, CachePolicy, Dependency, Tag, TagField};
 use tower_keep_store::{Mode, Outcome};
-use tower_keep_test_support::{Origin, ScriptedBody};
+use tower_keep_test_support::{Gate, Origin, ScriptedBody, eventually};
 
 use self::common::*;
 
@@ -61,7 +62,7 @@ async fn a_stored_part_answers_for_what_lies_within_it() {
         place.clock.advance(Duration::from_secs(5));
         let mut caches = vec![here];
         if place.server.is_some() {
-            let layer = tower_keep_cache::CacheLayer::builder(place.other_process().await);
+            let layer = CacheLayer::builder(place.other_process().await);
             let layer = layer.policy(CachePolicy::rfc9111()).build();
             caches.push(service(&layer.expect("good options"), &origin));
         }
@@ -291,6 +292,100 @@ async fn an_origin_that_does_not_keep_to_the_condition_is_asked_for_all_the_next
         let whole = ask(&cache, get("/a")).await;
         assert_eq!((whole.status.as_u16(), whole.text()), (200, WHOLE));
     }
+}
+
+/// What is asked with `If-Range` is answered with what is not of the same, once the gate lets it through.
+fn unconditional(gate: &Gate) -> Origin<ScriptedBody> {
+    let gate = gate.clone();
+    Origin::new(move |request: Request<ScriptedBody>| {
+        let asked = |name| request.headers().contains_key(name);
+        let (answer, passed) = match (asked("range"), asked("if-range")) {
+            (true, true) => (
+                partial("\"2\"", "bytes 4-9/10", "xxxxxx"),
+                Some(gate.pass()),
+            ),
+            (true, false) => (partial("\"1\"", "bytes 0-3/10", "0123"), None),
+            _ => (response(TAGGED, ScriptedBody::full(WHOLE)), None),
+        };
+        async move {
+            if let Some(passed) = passed {
+                passed.await;
+            }
+            Ok(answer)
+        }
+    })
+}
+
+fn together(
+    cache: &Cache<Origin<ScriptedBody>>,
+    request: impl Fn() -> Request<ScriptedBody>,
+) -> JoinSet<Answer> {
+    let mut asking = JoinSet::new();
+    for _ in 0..10 {
+        let (cache, request) = (cache.clone(), request());
+        asking.spawn(async move { ask(&cache, request).await });
+    }
+    asking
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_rest_costs_its_leader_an_answer_and_nobody_who_waits_for_him() {
+    let place = Place::redis().await;
+    let gate = Gate::closed();
+    let origin = unconditional(&gate);
+    let [here, there] = [place.store.clone(), place.other_process().await].map(|store| {
+        let layer = CacheLayer::builder(store).policy(CachePolicy::rfc9111());
+        layer.lease(LONG).build().expect("good options")
+    });
+    let caches = [&here, &there].map(|layer| service(layer, &origin));
+    for cache in &caches {
+        ask(cache, range("bytes=0-3")).await;
+    }
+    let leading = together(&caches[0], || get("/a"));
+    eventually(LONG, async || gate.waiters() == 1).await;
+    let waiting = together(&caches[1], || get("/a"));
+    eventually(LONG, async || there.handle().stats().awaited == 1).await;
+    gate.open();
+    let status = |answer: &Answer| answer.status;
+    let mut led: Vec<_> = leading.join_all().await.iter().map(status).collect();
+    led.sort();
+    assert_eq!((led[8], led[9]), (StatusCode::OK, StatusCode::BAD_GATEWAY));
+    for answer in waiting.join_all().await {
+        assert_eq!((answer.status.as_u16(), answer.text()), (200, WHOLE));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leads_nobody_asks_for_the_whole() {
+    let place = Place::memory();
+    let origin = unconditional(&Gate::opened());
+    let cache = cache(&place, &origin);
+    ask(&cache, range("bytes=0-3")).await;
+    let unstored = || request("GET", "/a", &[("cache-control", "no-store")]);
+    for answer in together(&cache, unstored).join_all().await {
+        assert_eq!((answer.status.as_u16(), answer.text()), (200, WHOLE));
+    }
+}
+
+#[tokio::test]
+async fn what_may_be_the_whole_already_is_not_asked_for_the_rest_of() {
+    let origin = Origin::new(|request: Request<ScriptedBody>| async move {
+        let range = request.headers().get("range").cloned();
+        Ok(match range {
+            None => response(TAGGED, ScriptedBody::full(WHOLE)),
+            Some(range) if range == "bytes=0-9" => partial("\"1\"", "bytes 0-9/*", WHOLE),
+            Some(_) => {
+                let mut refusal =
+                    response(&[("content-range", "bytes */10")], ScriptedBody::empty());
+                *refusal.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
+                refusal
+            }
+        })
+    });
+    let cache = cache(&Place::memory(), &origin);
+    ask(&cache, range("bytes=0-9")).await;
+    let whole = ask(&cache, get("/a")).await;
+    assert_eq!((whole.status.as_u16(), whole.text()), (200, WHOLE));
 }
 
 #[tokio::test]

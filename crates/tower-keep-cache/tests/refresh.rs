@@ -10,7 +10,8 @@ use std::{
     time::Duration,
 };
 
-use http::StatusCode;
+use http::{Request, StatusCode};
+use tokio::time::timeout;
 use tower_keep_cache::{
     Cache, CacheDirective, CacheLayer, CacheLayerBuilder, CachePolicy, Class, Classes, Tag,
 };
@@ -268,4 +269,83 @@ async fn refreshes_are_bounded_and_those_that_find_no_room_are_counted() {
     eventually(LONG, async || gate.waiters() == 64).await;
     let stats = layer.handle().stats();
     assert_eq!((stats.unrefreshed, stats.in_flight), (6, 64));
+}
+
+/// "A proxy … MUST pass cache directives through in forwarded messages" (RFC 9111 §5.2); a refresh is none.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_client_says_of_its_own_answer_is_not_said_of_the_refresh() {
+    let own: [&[(&str, &str)]; 6] = [
+        &[("cache-control", "no-cache, max-age=0")],
+        &[("pragma", "no-cache")],
+        &[("cache-control", "only-if-cached, no-store")],
+        &[("if-none-match", "\"client\"")],
+        &[("if-modified-since", "Sun, 06 Nov 1994 08:49:37 GMT")],
+        &[("range", "bytes=0-0"), ("if-range", "\"client\"")],
+    ];
+    let window = minute().stale_while_revalidate(Duration::from_secs(60));
+    for (place, class, count) in [
+        (Place::memory(), window.clone(), own.len()),
+        (Place::redis().await, window.clone(), own.len()),
+        // The others refresh only what the process has.
+        (Place::redis().await, window.first_level(false), 2),
+    ] {
+        let origin = slow_once(&place.clock, 0, &Gate::opened());
+        let cache = service(&page(place.layer(), class.clone()), &origin);
+        ask(&cache, get("/a")).await;
+        place.written(1).await;
+        for (calls, fields) in (2..).zip(&own[..count]) {
+            place.clock.advance(Duration::from_secs(61));
+            let with_another = [*fields, &[("accept-language", "en")]].concat();
+            let stale = ask(&cache, request("GET", "/a", &with_another)).await;
+            assert_eq!(stale.outcome, Some(Outcome::Stale), "{fields:?}");
+            eventually(LONG, async || origin.calls() == calls).await;
+            let seen = origin.seen().pop().expect("a call").headers;
+            for (name, value) in *fields {
+                let sent = seen.get(*name);
+                assert!(sent.is_none_or(|sent| sent != value), "{name}: {value}");
+            }
+            assert_eq!(seen["accept-language"], "en", "what selects is kept");
+            let is_anew = async || asks(&cache, 1).await == all(&calls.to_string(), Outcome::Hit);
+            eventually(LONG, is_anew).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_for_the_refresh_of_what_had_to_make_room_here() {
+    let place = Place::redis().await;
+    let gate = Gate::opened();
+    let origin = Origin::new({
+        let gate = gate.clone();
+        move |request: Request<ScriptedBody>| {
+            let is_gated = request.uri().path() == "/a";
+            let passed = is_gated.then(|| gate.pass());
+            let page = vec![b'x'; if is_gated { 4 } else { 1 << 17 }];
+            async move {
+                if let Some(passed) = passed {
+                    passed.await;
+                }
+                Ok(response(&[], ScriptedBody::full(page)))
+            }
+        }
+    });
+    let class = minute().stale_while_revalidate(Duration::from_secs(60));
+    let layer = place.layer().first_level_bytes(8 << 20);
+    let layer = page(layer.patience(Duration::from_secs(3600)), class);
+    let cache = service(&layer, &origin);
+    ask(&cache, get("/a")).await;
+    place.written(1).await;
+    gate.close();
+    place.clock.advance(Duration::from_secs(61));
+    assert_eq!(ask(&cache, get("/a")).await.outcome, Some(Outcome::Stale));
+    eventually(LONG, async || gate.waiters() == 1).await;
+    for i in 0..200 {
+        // What is asked for twice takes the room of what is not asked for again.
+        for _ in 0..2 {
+            ask(&cache, get(&format!("/{i}"))).await;
+        }
+    }
+    let asked = timeout(LONG, ask(&cache, get("/a"))).await;
+    let answer = asked.expect("nobody waits for the origin");
+    assert_eq!(answer.outcome, Some(Outcome::Stale));
 }

@@ -384,7 +384,8 @@ async fn whoever_observes_hears_of_every_lookup_of_an_object() {
         assert_eq!((told.outcome, told.origin_calls), (Outcome::Cancelled, 1));
         // A written value is not looked up, and nobody knows what it would take to load.
         let written = async { Ok::<_, u8>("b".to_owned()) };
-        names.write("1", &[], written).await.expect("written");
+        let written = names.write("1", &[], written).await.expect("written");
+        written.told.expect("it stands");
         assert_eq!(heard.next(), None);
         load(&names, Ok("x")).await.expect("there");
         assert_eq!(heard.next(), Some(Outcome::Hit.into()));

@@ -75,7 +75,8 @@ async fn while_a_change_runs_no_process_answers_from_what_depends_on_it() {
             Ok::<_, Infallible>("done")
         };
         let handle = layers[0].handle();
-        assert_eq!(handle.write([page()], change).await, Ok("done"));
+        let Ok(written) = handle.write([page()], change).await;
+        assert_eq!(written.into_told().expect("it stands"), "done");
         for cache in &caches {
             eventually(LONG, async || {
                 let answer = ask(cache, get("/")).await;
@@ -132,7 +133,16 @@ async fn a_store_that_is_down_keeps_nobody_from_writing() {
     server.kill();
     let handle = CacheLayer::new(here).handle();
     let written = handle.write([page()], async { Ok::<_, Infallible>(7) });
-    assert_eq!(written.await, Ok(7));
+    let Ok(written) = written.await;
+    assert_eq!(written.value, 7);
+    assert!(written.told.is_err(), "nobody else can know");
+    let values = ObjectCache::<u32>::of_class(there.clone(), "figure", Class::fresh_for(LEASE));
+    let values = values.expect("a good class");
+    let Ok(written) = values
+        .write("k", &[], async { Ok::<_, Infallible>(8) })
+        .await;
+    assert_eq!(*written.value, 8);
+    assert!(written.told.is_err(), "nor of this");
     server.restart();
     let target = handle.target(page());
     let has_heard = async || {
@@ -140,6 +150,13 @@ async fn a_store_that_is_down_keeps_nobody_from_writing() {
             && there.log().is_current()
     };
     eventually(LONG, has_heard).await;
+    let is_told = async || {
+        let Ok(written) = handle
+            .write([page()], async { Ok::<_, Infallible>(9) })
+            .await;
+        written.told.is_ok()
+    };
+    eventually(LONG, is_told).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -165,10 +182,8 @@ async fn an_announced_write_of_a_value_hides_what_was_and_leaves_what_is() {
             assert_eq!(load(&there, 2).await, 2, "in doubt");
             Ok::<_, Infallible>(2)
         };
-        assert_eq!(
-            here.write("k", &[], change).await.map(|value| *value),
-            Ok(2)
-        );
+        let Ok(written) = here.write("k", &[], change).await;
+        assert_eq!(*written.into_told().expect("it stands"), 2);
         assert_eq!(load(&here, 9).await, 2, "the writer's own");
     }
 }
@@ -206,8 +221,8 @@ async fn who_asks_after_the_commit_is_not_answered_by_a_load_from_before_it() {
             assert_eq!(late.await, 2);
             Ok::<_, Infallible>(2)
         };
-        let written = objects.write("k", &[], change).await;
-        assert_eq!(written.map(|value| *value), Ok(2));
+        let Ok(written) = objects.write("k", &[], change).await;
+        assert_eq!(*written.into_told().expect("it stands"), 2);
     }
 }
 

@@ -4,7 +4,7 @@ pub use tower_keep_cache::{
     Cache, CacheDirective, CacheHandle, CacheKey, CacheLayer, CacheLayerBuilder, CachePolicy,
     CacheStats, CacheStatus, Changed, Class, Classes, Dependency, Fence, Following, FollowingEnd,
     InspectedState, Inspection, NotStored, ObjectCache, QueryRules, Rules, Tag, TagField,
-    Unfinished,
+    Unfinished, Written,
 };
 pub use tower_keep_hit_rate as hit_rate;
 pub use tower_keep_hit_rate::{HitRateHandle, HitRateLayer};

@@ -14,7 +14,7 @@ pub struct Options {
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
 
-    /// The server behind: http://host:port
+    /// The server behind: http://host:port or https://host:port
     #[arg(long, value_name = "URL")]
     pub origin: Option<String>,
 
@@ -57,6 +57,7 @@ examples/gateway/gateway.toml has them all, with their defaults.
   trusted_proxies        whose Forwarded and X-Forwarded-* are believed [default: nobody's]
   access_log             a line of JSON for each request [default: true]
   cache_status           on, off, or explain: why a response was not stored
+  cache_status_name      which of the caches on the way says that [default: gateway]
   targets                the fields in which the origin speaks to this cache in place of Cache-Control
                          [default: surrogate-control, cdn-cache-control]
   tag_fields             the fields in which it names tags, such as surrogate-key and cache-tag [default: none]
@@ -66,7 +67,7 @@ examples/gateway/gateway.toml has them all, with their defaults.
   lease                  one fetch for all gateways on the store, where no class says it [default: none]
   [timeouts]             head, connect, response, soft (then something stale answers), store, body, shutdown
   [bounds]               head, fields, body, connections, origin_requests
-  [pool]                 protocol, idle, idle_timeout, keep_host
+  [pool]                 protocol, ca, idle, idle_timeout, keep_host
   [query]                only, ignore, ignore_tracking, sort
   [classes.NAME]         fresh_for, stale_while_revalidate, stale_if_error, jitter, early_refresh, soft_timeout,
                          hard_timeout, lease, largest_body, variants, first_level, store, errors, allow_cookies

@@ -60,7 +60,8 @@ impl Gateway {
             log,
             body_timeout: config.timeouts.body.0,
         };
-        let stack = Stack::new(&config, &store, Proxy::new(&config, origin, pseudonym))?;
+        let proxy = Proxy::new(&config, origin, pseudonym)?;
+        let stack = Stack::new(&config, &store, proxy)?;
         let admin = match &config.admin {
             Some(admin) => Some(open(admin, &stack).await?),
             None => None,

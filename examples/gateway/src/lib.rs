@@ -21,6 +21,13 @@
 //! [`CachePolicy::rfc9111`](tower_keep::CachePolicy::rfc9111), which any application may choose; `tests/conformance` says
 //! how it does in the public suite of HTTP cache tests.
 //!
+//! An origin `https://app.example:8443` is spoken to over TLS, and in HTTP/2 if it takes it; what asks for an upgrade
+//! goes in HTTP/1.1. Its certificate has to be for `app.example`, of an authority that the operating system knows or that
+//! the configuration names (`pool.ca`). One that is not trusted, or cannot be reached, is a 502, or a 504 if it took longer than
+//! `timeouts.connect`; why, the log on standard error says, and clients do not hear. A client's certificate is not shown.
+//!
+//! In `Cache-Status` it is `gateway`, unless the configuration says otherwise (`cache_status_name`).
+//!
 //! All that can be configured is in `gateway.toml`, beside this, as it is by default; `--help` lists the keys.
 
 mod admin;

@@ -73,7 +73,8 @@ fn cache(
         .query(config.query.rules())
         .first_level_bytes(config.memory)
         .consistency(config.consistency.consistency())
-        .cache_status(config.cache_status.status());
+        .cache_status(config.cache_status.status())
+        .cache_status_name(config.cache_status_name.as_str());
     for name in config.key_fields()? {
         builder = builder.key_header(name);
     }

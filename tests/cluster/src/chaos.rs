@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::{task::block_in_place, time::sleep};
 use tower_keep_test_support::{Direction, Random, RedisServer, Reply};
 
 use crate::Node;
@@ -30,6 +30,8 @@ pub enum Chaos {
     EvictLog,
     /// Everything is.
     FlushAll,
+    /// The server is killed and started again, empty.
+    Restart,
     /// All processes are led to the other server, which did not follow this one: it has what it had when it
     /// was left.
     FailOver,
@@ -53,10 +55,11 @@ impl Chaos {
         Self::HalveLog,
         Self::EvictLog,
         Self::FlushAll,
+        Self::Restart,
     ];
 
     /// Lets it happen, to this node if it happens to one, and end.
-    pub async fn happens(self, node: &mut Node, redis: &RedisServer, random: &mut Random) {
+    pub async fn happens(self, node: &mut Node, redis: &mut RedisServer, random: &mut Random) {
         let a_while = Duration::from_millis(20 + random.below(LONGEST_MILLIS));
         match self {
             Self::Kill => node.restart(),
@@ -92,6 +95,7 @@ impl Chaos {
             Self::EvictLog => run(redis, &["DEL", LOG]),
             Self::FailOver => unreachable!("it happens to all nodes"),
             Self::FlushAll => run(redis, &["FLUSHALL"]),
+            Self::Restart => block_in_place(|| redis.restart()),
         }
     }
 }

@@ -71,7 +71,12 @@ impl Client {
 
     /// Changes an item through the application; its new version, if everybody will know of it.
     pub async fn try_write(&mut self, item: u64) -> Option<u64> {
-        let answer = self.send(Method::POST, &format!("/write/{item}")).await?;
+        self.try_change("write", item).await
+    }
+
+    /// The same in one of the ways that the application knows: `write`, `put`, `put-announced`.
+    pub async fn try_change(&mut self, way: &str, item: u64) -> Option<u64> {
+        let answer = self.send(Method::POST, &format!("/{way}/{item}")).await?;
         answer.version()
     }
 

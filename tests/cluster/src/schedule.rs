@@ -31,6 +31,9 @@ pub struct Plan {
     pub readers: usize,
     /// Clients that write, through any process.
     pub writers: usize,
+    /// How many in a hundred changes the application makes itself, and announces or not; the others somebody
+    /// makes, and has them invalidated.
+    pub writes: u64,
     /// How long what was invalidated elsewhere may be shown.
     pub bound: Duration,
 }
@@ -83,7 +86,11 @@ impl Schedule {
             tasks.spawn(scene.clone().write(Random::new(random.any())));
         }
         let events = scene
-            .break_things(&mut cluster.nodes, &cluster.redis, &cluster.standby, random)
+            .break_things(
+                &mut cluster.nodes,
+                [&mut cluster.redis, &mut cluster.standby],
+                random,
+            )
             .await;
         scene.is_over.store(true, Ordering::SeqCst);
         while let Some(ended) = tasks.join_next().await {
@@ -119,12 +126,10 @@ impl Scene {
     async fn break_things(
         &self,
         nodes: &mut [Node],
-        redis: &RedisServer,
-        standby: &RedisServer,
+        [mut master, mut other]: [&mut RedisServer; 2],
         mut random: Random,
     ) -> BTreeMap<Chaos, usize> {
         let mut events = BTreeMap::<_, usize>::new();
-        let [mut master, mut other] = [redis, standby];
         loop {
             let happened = events.values().sum::<usize>();
             sleep(Duration::from_millis(random.below(LONGEST_REST_MILLIS))).await;
@@ -188,7 +193,7 @@ impl Scene {
         while !self.is_over() {
             let node = random.index(self.lives.len());
             if let Some((client, life)) = self.connect(node).await {
-                let known = match random.one_in(4) {
+                let known = match random.below(100) < self.plan.writes {
                     true => self.write_through(client, &mut random).await,
                     false => self.invalidate(client, &mut random).await,
                 };
@@ -208,7 +213,8 @@ impl Scene {
         random: &mut Random,
     ) -> Option<Vec<(Subject, u64)>> {
         let item = random.below(self.plan.items);
-        let version = client.try_write(item).await?;
+        let way = random.pick(&["write", "put", "put-announced"]);
+        let version = client.try_change(way, item).await?;
         let both = [true, false].map(|is_page| (Subject { is_page, item }, version));
         Some(both.to_vec())
     }

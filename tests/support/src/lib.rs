@@ -8,6 +8,7 @@
 //! - [`RedisServer`]: a `redis-server` process on a free port, which can be killed, paused and
 //!   restarted, and says which commands it ran.
 //! - [`PostgresServer`]: a `postgres` process, where PostgreSQL is installed.
+//! - [`Authority`]: certificates for servers that speak TLS, good ones and bad ones.
 //! - [`TcpProxy`]: stands in front of an address and breaks the connections through it.
 //! - [`Program`]: a process of its own that can be heard, told, paused and killed.
 //! - [`Origin`]: a service that counts, records, and answers as scripted.
@@ -18,6 +19,7 @@
 //!
 //! This is a library for tests: what goes wrong in it panics, with a message that says what.
 
+mod authority;
 mod body;
 mod eventually;
 mod gate;
@@ -33,6 +35,7 @@ mod server;
 mod tcp_proxy;
 
 pub use self::{
+    authority::{Authority, Certificate},
     body::{BodyError, ScriptedBody},
     eventually::{eventually, holds_within},
     gate::Gate,

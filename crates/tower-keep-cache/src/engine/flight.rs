@@ -3,6 +3,9 @@
 //! A leader ends its flight by [landing](Lead::land) an entry, or by [releasing](Lead::release) the
 //! followers to run on their own. If it does neither (it was cancelled, it panicked), dropping its
 //! guard abandons the flight, and the next to look leads.
+//!
+//! A leader that refreshes what is stored, or demands more than that, [leaves](Lead::leaves) it with the flight: those
+//! who are content with it do not wait for the end.
 
 use std::{
     collections::HashMap,
@@ -45,7 +48,10 @@ type Shard<V> = HashMap<u64, Arc<Flight<V>>>;
 pub(crate) struct Flight<V> {
     began: Instant,
     ending: OnceLock<Ending<V>>,
-    ended: Notify,
+    /// What its leader refreshes, or has refused.
+    meanwhile: OnceLock<Arc<Entry<V>>>,
+    /// Tells of both.
+    news: Notify,
     followers: AtomicUsize,
     on_follower: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
@@ -55,6 +61,8 @@ pub(crate) struct Flight<V> {
 pub(crate) enum Ending<V> {
     /// With an entry, and where it came from. Whether it may answer is for the follower to judge.
     Landed(Arc<Entry<V>>, Source),
+    /// It goes on, and this will do meanwhile.
+    Meanwhile(Arc<Entry<V>>),
     /// Each on its own: what came cannot be shared.
     Released,
     /// Without an end: somebody else has to lead.
@@ -69,6 +77,7 @@ impl<V> Clone for Ending<V> {
     fn clone(&self) -> Self {
         match self {
             Self::Landed(entry, source) => Self::Landed(entry.clone(), *source),
+            Self::Meanwhile(entry) => Self::Meanwhile(entry.clone()),
             Self::Released => Self::Released,
             Self::Abandoned => Self::Abandoned,
             Self::OutOfPatience => Self::OutOfPatience,
@@ -200,7 +209,7 @@ impl<V> Flights<V> {
             }
         }
         if flight.ending.set(ending).is_ok() {
-            flight.ended.notify_waiters();
+            flight.news.notify_waiters();
         }
     }
 
@@ -216,7 +225,8 @@ impl<V> Flight<V> {
         Self {
             began: Instant::now(),
             ending: OnceLock::new(),
-            ended: Notify::new(),
+            meanwhile: OnceLock::new(),
+            news: Notify::new(),
             followers: AtomicUsize::new(0),
             on_follower: OnceLock::new(),
         }
@@ -229,6 +239,21 @@ impl<V> Flight<V> {
         fence(Ordering::SeqCst);
         if self.is_followed() {
             hurry();
+        }
+    }
+
+    async fn ends(&self, will_do: impl Fn(&Entry<V>) -> bool) -> Ending<V> {
+        loop {
+            let mut news = pin!(self.news.notified());
+            // From here on none is missed.
+            news.as_mut().enable();
+            if let Some(ending) = self.ending.get() {
+                return ending.clone();
+            }
+            match self.meanwhile.get() {
+                Some(entry) if will_do(entry) => return Ending::Meanwhile(entry.clone()),
+                _ => news.await,
+            }
         }
     }
 
@@ -278,6 +303,13 @@ impl<V> Lead<V> {
     /// The lease goes to who writes the entry.
     pub(crate) fn take_lease(&mut self) -> Option<Lease> {
         self.lease.take()
+    }
+
+    /// For those who are content with it this will do meanwhile.
+    pub(crate) fn leaves(&self, entry: Arc<Entry<V>>) {
+        if self.flight.meanwhile.set(entry).is_ok() {
+            self.flight.news.notify_waiters();
+        }
     }
 
     /// Whether other processes may wait for it.
@@ -335,15 +367,10 @@ pub(crate) struct Follow<V> {
 }
 
 impl<V> Follow<V> {
-    pub(crate) async fn wait(self) -> Ending<V> {
-        let flight = &self.flight;
-        let mut ended = pin!(flight.ended.notified());
-        // From here on no end is missed.
-        ended.as_mut().enable();
-        if flight.ending.get().is_none() && timeout(self.patience, ended).await.is_err() {
-            return Ending::OutOfPatience;
-        }
-        flight.ending.get().cloned().unwrap_or(Ending::Abandoned)
+    /// Not longer than until what its leader has left will do.
+    pub(crate) async fn wait(self, will_do: impl Fn(&Entry<V>) -> bool) -> Ending<V> {
+        let ending = timeout(self.patience, self.flight.ends(will_do)).await;
+        ending.unwrap_or(Ending::OutOfPatience)
     }
 }
 
@@ -384,6 +411,30 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn what_a_leader_leaves_will_do_for_who_is_content_with_it() {
+        let flights = flights(LONG);
+        let leader = lead(&flights);
+        let [content, other] = [follow(&flights), follow(&flights)];
+        let will_do = |entry: &Entry<u32>| entry.value == 7;
+        let content = tokio::spawn(content.wait(will_do));
+        leader.leaves(Arc::new(entry(b"k", 7)));
+        for content in [
+            content.await.expect("no panic"),
+            follow(&flights).wait(will_do).await,
+        ] {
+            assert!(matches!(content, Ending::Meanwhile(entry) if entry.value == 7));
+        }
+        leader.land(Arc::new(entry(b"k", 8)), Source::Stale);
+        let ending = other.wait(nothing).await;
+        assert!(matches!(ending, Ending::Landed(entry, _) if entry.value == 8));
+        assert_eq!(flights.len(), 0);
+    }
+
+    fn nothing(_: &Entry<u32>) -> bool {
+        false
+    }
+
     const LONG: Duration = Duration::from_secs(60);
 
     #[tokio::test]
@@ -394,7 +445,7 @@ mod tests {
         assert!(leader.flight().is_followed());
         leader.land(Arc::new(entry(b"k", 7)), Source::Stale);
         for follower in [one, two] {
-            let Ending::Landed(entry, Source::Stale) = follower.wait().await else {
+            let Ending::Landed(entry, Source::Stale) = follower.wait(nothing).await else {
                 panic!("it landed");
             };
             assert_eq!(entry.value, 7);
@@ -408,7 +459,7 @@ mod tests {
         let leader = lead(&flights);
         let follower = follow(&flights);
         drop(leader);
-        assert!(matches!(follower.wait().await, Ending::Abandoned));
+        assert!(matches!(follower.wait(nothing).await, Ending::Abandoned));
         lead(&flights).release();
         assert_eq!(flights.len(), 0);
     }
@@ -433,7 +484,10 @@ mod tests {
         let flights = flights(Duration::from_millis(5));
         let _leader = lead(&flights);
         let follower = flights.follow(b"k").expect("somebody leads");
-        assert!(matches!(follower.wait().await, Ending::OutOfPatience));
+        assert!(matches!(
+            follower.wait(nothing).await,
+            Ending::OutOfPatience
+        ));
     }
 
     #[test]
@@ -454,7 +508,7 @@ mod tests {
         flights.lead_nobody(b"k").release();
         drop(flights.lead_nobody(b"k"));
         leader.land(Arc::new(entry(b"k", 7)), Source::Stale);
-        assert!(matches!(follower.wait().await, Ending::Landed(..)));
+        assert!(matches!(follower.wait(nothing).await, Ending::Landed(..)));
     }
 
     #[tokio::test]
@@ -466,7 +520,7 @@ mod tests {
             panic!("another key");
         };
         leader.release();
-        assert!(matches!(follower.wait().await, Ending::Released));
+        assert!(matches!(follower.wait(nothing).await, Ending::Released));
         assert!(flights.lead(b"other").is_none());
         assert!(flights.lead(b"k").is_some());
     }

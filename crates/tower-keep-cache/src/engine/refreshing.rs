@@ -34,16 +34,18 @@ impl<V: Value> Engine<V> {
     }
 
     /// The lead of a refresh, unless somebody has it. What is not kept in the process others find in the store
-    /// meanwhile: they do not wait for it.
-    pub(crate) fn lead_refresh(&self, entry: &Entry<V>, flight: &[u8]) -> Option<Lead<V>> {
-        if entry.meta.first_level {
-            return self.flights.lead(flight);
+    /// meanwhile: they do not wait for it. Nor do those who follow because it is not in the process any more.
+    pub(crate) fn lead_refresh(&self, entry: &Arc<Entry<V>>, flight: &[u8]) -> Option<Lead<V>> {
+        if !entry.meta.first_level {
+            return self.flights.lead(&[flight, b"r"].concat());
         }
-        self.flights.lead(&[flight, b"r"].concat())
+        let lead = self.flights.lead(flight)?;
+        lead.leaves(entry.clone());
+        Some(lead)
     }
 
     /// The lead of a fetch that goes on after this entry has stood in: followed, unless somebody else is.
-    pub(crate) fn lead_on(&self, entry: &Entry<V>, flight: &[u8]) -> Lead<V> {
+    pub(crate) fn lead_on(&self, entry: &Arc<Entry<V>>, flight: &[u8]) -> Lead<V> {
         let followed = self.lead_refresh(entry, flight);
         followed.unwrap_or_else(|| self.flights.lead_nobody(flight))
     }

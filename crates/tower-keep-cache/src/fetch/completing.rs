@@ -35,7 +35,8 @@ use crate::{
 };
 
 impl Asking {
-    /// Asks for the rest only, if this process has the beginning.
+    /// Asks for the rest only, if this process has the beginning. Who leads nobody asks for all: should the rest be
+    /// refused, that costs one request of many its answer.
     pub(super) fn ask_for_rest(&mut self, request: &mut HeaderMap) {
         let Some(entry) = self.beginning() else {
             return;
@@ -103,7 +104,8 @@ impl Asking {
     }
 
     /// What came is neither all nor the rest: "the server, while acting as a gateway …, received an invalid
-    /// response" (RFC 9110 §15.6.3). The next one asks for all.
+    /// response" (RFC 9110 §15.6.3). The request has gone with its body and cannot be repeated; those who wait for it
+    /// ask for all, and so does the next one.
     pub(super) fn refuse_rest<B: Body>(&mut self) -> Response<ResponseBody<B>> {
         tracing::warn!(
             "the origin answered If-Range with what is not of the same: the part is given up"
@@ -117,7 +119,7 @@ impl Asking {
     }
 
     fn beginning(&self) -> Option<Arc<Entry<Stored>>> {
-        let asks_for_all = !self.lookup.head && !self.lookup.ranged && self.known.is_none();
+        let asks_for_all = self.lead.is_some() && !self.lookup.ranged && self.known.is_none();
         let is_question = [IF_NONE_MATCH, IF_MODIFIED_SINCE]
             .iter()
             .any(|name| self.headers.contains_key(name));
@@ -130,11 +132,13 @@ impl Asking {
     }
 }
 
-/// How much there is of it from its first byte on, and its strong validator.
+/// How much there is of it from its first byte on, if that is not all, and its strong validator.
 fn beginning_of(stored: &StoredResponse) -> Option<(usize, &HeaderValue)> {
     let place = Place::of(&stored.headers)?;
     let tag = stored.headers.get(ETAG)?;
-    let is_beginning = place.bytes.start == 0 && place.bytes.end == stored.body.len();
+    // Of a length that is not known it may be all, and there be no rest to send.
+    let is_short = place.complete.is_some_and(|all| place.bytes.end < all);
+    let is_beginning = is_short && place.bytes.start == 0 && place.bytes.end == stored.body.len();
     (is_beginning && tag.as_bytes().starts_with(b"\"")).then_some((place.bytes.end, tag))
 }
 

@@ -15,7 +15,7 @@ use crate::{
     body::ResponseBody,
     engine::{
         entry::{Entry, Usability},
-        flight::{Ending, Follow, Joined, Lead, Source},
+        flight::{Joined, Lead, Source},
         lease::Seen,
         strict::Ahead,
     },
@@ -39,6 +39,7 @@ pub(crate) use self::{part::PartFetch, refresh::Refresh};
 mod asking;
 mod completing;
 mod contending;
+mod following;
 mod head;
 mod part;
 mod refresh;
@@ -175,12 +176,12 @@ where
                 Way::Nowhere => {
                     // Not a miss: nothing could be fetched for it.
                     tell(self.request.cell.as_ref(), Outcome::Rejected.into());
-                    Ok(answer::not_cached(self.shared.status))
+                    Ok(answer::not_cached(&self.shared.status))
                 }
                 Way::TimedOut => {
                     tell(self.request.cell.as_ref(), Outcome::Error.into());
                     let why = self.why_missed();
-                    Ok(answer::timed_out(self.shared.status, why))
+                    Ok(answer::timed_out(&self.shared.status, why))
                 }
                 Way::Alone(why) => self.ask_origin(None, why).await,
                 Way::Lead(lead) => {
@@ -275,38 +276,6 @@ where
         !self.request.lookup.head && can_be_validated(self.known.as_ref(), &self.found.key)
     }
 
-    /// Nothing means: look again.
-    async fn follow(&mut self, follow: Follow<Stored>) -> Option<Way> {
-        let waiting = timed::wait(&self.shared, self.fallback.as_ref(), follow);
-        let ending = match waiting.await {
-            Ok(ending) => ending,
-            Err(stale) => return Some(Way::Answer(stale, Outcome::Stale)),
-        };
-        match ending {
-            Ending::Landed(entry, source) => {
-                let is_ours = entry.key[..] == self.found.key[..]
-                    && source.may_answer(&entry, self.shared.engine.log(), self.asked)
-                    && admits(&entry, &self.request.lookup)
-                    && self.is_good_enough(&entry, source);
-                is_ours.then_some(Way::Answer(entry, source.outcome()))
-            }
-            Ending::Released | Ending::OutOfPatience => Some(self.alone()),
-            Ending::TimedOut => Some(self.in_vain()),
-            Ending::Abandoned => None,
-        }
-    }
-
-    /// What this request may be answered with its leader may not have been content with.
-    fn in_vain(&self) -> Way {
-        let engine = &self.shared.engine;
-        match &self.fallback {
-            Some(stale) if stale.may_bridge(engine.log(), engine.now()) => {
-                Way::Answer(stale.clone(), Outcome::Stale)
-            }
-            _ => Way::TimedOut,
-        }
-    }
-
     fn may_refresh(&self, entry: &Entry<Stored>) -> bool {
         let engine = &self.shared.engine;
         engine.may_refresh(entry, engine.now())
@@ -323,10 +292,16 @@ where
         match self.heed(looked.found, &mut lead, |_| Source::Store(asked)) {
             Heeded::Go(way) => Some(way),
             Heeded::Again => None,
-            Heeded::Miss => match (lead, looked.seen) {
-                (Some(lead), Some(seen)) => self.contend(lead, seen).await,
-                (lead, _) => Some(self.lead_or_alone(lead)),
-            },
+            Heeded::Miss => {
+                if let (Some(lead), Some(known)) = (&lead, &self.known) {
+                    // It may be that only this request is not content with it.
+                    lead.leaves(known.clone());
+                }
+                match (lead, looked.seen) {
+                    (Some(lead), Some(seen)) => self.contend(lead, seen).await,
+                    (lead, _) => Some(self.lead_or_alone(lead)),
+                }
+            }
         }
     }
 
@@ -403,16 +378,6 @@ where
             Some(lead) => Way::Refresh(entry, outcome, lead),
             None => Way::Answer(entry, outcome),
         }
-    }
-
-    /// What the origin has just said is the best that there is; what was stored may be less than is demanded.
-    fn is_good_enough(&self, entry: &Entry<Stored>, source: Source) -> bool {
-        let by_any = match source {
-            Source::Origin(_) => return true,
-            Source::Store(_) => Usability::Fresh,
-            Source::Stale => Usability::Stale,
-        };
-        self.judge(entry, by_any) == by_any
     }
 
     fn judge(&self, entry: &Entry<Stored>, usability: Usability) -> Usability {

@@ -80,7 +80,7 @@ where
         } = self;
         if fetch.request.lookup.only_if_cached {
             tell(fetch.request.cell.as_ref(), Outcome::Rejected.into());
-            return Ok(answer::not_cached(fetch.shared.status));
+            return Ok(answer::not_cached(&fetch.shared.status));
         }
         let why = match knows_another {
             true => Forward::Partial,
@@ -142,7 +142,7 @@ where
             ttl: answer::seconds_left(&entry.meta, now),
         };
         let asked = Asked::of(&request.lookup, headers);
-        let fields = || answer::fields(stored, &entry.meta, report, shared.status, now);
+        let fields = || answer::fields(stored, &entry.meta, report, &shared.status, now);
         let response = from_part(stored, asked, fields)?;
         tell(request.cell.as_ref(), told(entry, Outcome::Hit));
         Some(response)

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use http::{
-    Request, Response,
-    header::{IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE},
+    HeaderName, Request, Response,
+    header::{CACHE_CONTROL, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, PRAGMA, RANGE},
 };
 use http_body::Body;
 use tokio::time::timeout;
@@ -81,13 +81,16 @@ where
         })
     }
 
-    /// What the client asked of its own answer is not asked of everybody's.
+    /// What the client asked of its own answer is not asked of everybody's. "A proxy … MUST pass
+    /// cache directives through in forwarded messages" (RFC 9111 §5.2); this is none: the client has been answered. With
+    /// its `only-if-cached` or `no-store` it would steer a cache in front of the origin for all.
     fn make_own_request(&mut self) {
         let request = &mut self.fetch.request;
-        for name in [IF_NONE_MATCH, IF_MODIFIED_SINCE, RANGE, IF_RANGE] {
+        for name in &OF_ITS_OWN_ANSWER {
             request.head.headers.remove(name);
         }
         request.lookup.no_store = false;
+        request.lookup.only_if_cached = false;
         request.lookup.ranged = false;
         request.lookup.demands = Demands::default();
         // It has its outcome already.
@@ -119,6 +122,16 @@ where
         drop(self.fetch.ask_origin(Some(lead), Forward::Stale).await);
     }
 }
+
+/// Fields in which a client asks something of the answer that it gets itself.
+static OF_ITS_OWN_ANSWER: [HeaderName; 6] = [
+    CACHE_CONTROL,
+    PRAGMA,
+    IF_NONE_MATCH,
+    IF_MODIFIED_SINCE,
+    RANGE,
+    IF_RANGE,
+];
 
 /// How often a refresh looks what another has stored before it fetches all the same.
 const MOST_LOOKS: usize = 4;

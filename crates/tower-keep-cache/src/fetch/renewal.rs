@@ -65,7 +65,7 @@ impl Asking {
             detail: refusal.map(Refusal::as_str),
         };
         let now = times.received;
-        let mut fields = answer::fields(&renewed, &meta, report, self.shared.status, now);
+        let mut fields = answer::fields(&renewed, &meta, report, &self.shared.status, now);
         // Not stored, but meant for this client.
         for cookie in head.headers.get_all(SET_COOKIE) {
             fields.append(SET_COOKIE, cookie.clone());

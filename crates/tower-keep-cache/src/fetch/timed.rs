@@ -99,7 +99,7 @@ impl Asking {
                 if let Some(lead) = self.lead.take() {
                     lead.time_out();
                 }
-                answer::timed_out(self.shared.status, self.why)
+                answer::timed_out(&self.shared.status, self.why)
             })),
         }
     }
@@ -145,8 +145,9 @@ pub(super) async fn wait(
     shared: &Shared,
     stale: Option<&Arc<Entry<Stored>>>,
     follow: Follow<Stored>,
+    will_do: impl Fn(&Entry<Stored>) -> bool,
 ) -> Result<Ending<Stored>, Arc<Entry<Stored>>> {
-    let mut ending = pin!(follow.wait());
+    let mut ending = pin!(follow.wait(will_do));
     let soft = soft(shared, stale.map(|stale| &**stale));
     if let (Some(stale), Some(soft)) = (stale, soft) {
         if let Ok(ending) = timeout(soft, &mut ending).await {

@@ -18,8 +18,9 @@ use super::{
     multipart::multipart,
     place::{Place, forget_digests},
     range::{Part, is_of_the_same, specs_of},
+    reporter::Reporter,
     request::Lookup,
-    status::{CacheStatus, Forward, Report},
+    status::{Forward, Report},
     validation::is_not_modified,
 };
 use crate::{body::ResponseBody, engine::entry::Meta};
@@ -170,7 +171,7 @@ pub(crate) fn fields(
     stored: &StoredResponse,
     meta: &Meta,
     report: Report,
-    status: CacheStatus,
+    status: &Reporter,
     now: Timestamp,
 ) -> HeaderMap {
     let age = current_age(stored, meta, now).as_secs();
@@ -187,16 +188,16 @@ pub(crate) fn fields(
 }
 
 /// `only-if-cached`, and it is not (RFC 9111 §5.2.1.7).
-pub(crate) fn not_cached<B: Body>(status: CacheStatus) -> Response<ResponseBody<B>> {
+pub(crate) fn not_cached<B: Body>(status: &Reporter) -> Response<ResponseBody<B>> {
     gateway_timeout(status, Report::Refused)
 }
 
 /// The origin took longer than it may (RFC 9110 §15.6.5).
-pub(crate) fn timed_out<B: Body>(status: CacheStatus, why: Forward) -> Response<ResponseBody<B>> {
+pub(crate) fn timed_out<B: Body>(status: &Reporter, why: Forward) -> Response<ResponseBody<B>> {
     gateway_timeout(status, Report::TimedOut(why))
 }
 
-fn gateway_timeout<B: Body>(status: CacheStatus, report: Report) -> Response<ResponseBody<B>> {
+fn gateway_timeout<B: Body>(status: &Reporter, report: Report) -> Response<ResponseBody<B>> {
     let mut response = Response::new(ResponseBody::empty());
     *response.status_mut() = StatusCode::GATEWAY_TIMEOUT;
     let headers = response.headers_mut();

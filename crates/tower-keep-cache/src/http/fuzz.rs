@@ -18,9 +18,10 @@ use super::{
     head::agreement,
     key::KeyRules,
     place::Place,
+    reporter::Reporter,
     request::{Plan, plan, posting},
     said::Said,
-    status::{CacheStatus, Report},
+    status::Report,
     storing::{StoringRules, tests::by_the_rfc},
     targeted::TargetFields,
     validation::{has_validator, is_conditional_at_origin, is_not_modified},
@@ -152,7 +153,8 @@ fn answers(stored: &StoredResponse, meta: &Meta, request: &http::HeaderMap) {
     let report = Report::Hit {
         ttl: answer::seconds_left(meta, now),
     };
-    let fields = || answer::fields(stored, meta, report, CacheStatus::On, now);
+    let reporter = Reporter::default();
+    let fields = || answer::fields(stored, meta, report, &reporter, now);
     type Body = ResponseBody<http_body_util::Empty<bytes::Bytes>>;
     for ranged in [false, true] {
         let whole: Response<Body> = answer::from_stored(stored, asked(ranged), fields());

@@ -19,6 +19,7 @@ mod multipart;
 pub(crate) mod place;
 pub(crate) mod range;
 pub(crate) mod refusal;
+pub(crate) mod reporter;
 pub(crate) mod request;
 pub(crate) mod said;
 pub(crate) mod status;

@@ -84,12 +84,14 @@ where
         stale: Option<&Found<T>>,
         follow: Follow<Object<T>>,
     ) -> Result<Ending<Object<T>>, Found<T>> {
-        let mut ending = pin!(follow.wait());
+        let engine = &self.engine;
+        let usability = |entry: &Entry<_>| entry.usability(engine.log(), engine.now());
+        let will_do = |entry: &Entry<_>| usability(entry) <= Usability::Stale;
+        let mut ending = pin!(follow.wait(will_do));
         if let (Some(stale), Some(soft)) = (stale, self.class.class.timeouts.soft) {
             if let Ok(ending) = timeout(soft, &mut ending).await {
                 return Ok(ending);
             }
-            let engine = &self.engine;
             if stale.may_bridge(engine.log(), engine.now()) {
                 return Err(stale.clone());
             }

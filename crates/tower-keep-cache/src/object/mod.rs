@@ -17,6 +17,7 @@ use crate::{
     class::NamedClass,
     directive::Tag,
     engine::{CacheStats, Engine, background::Unfinished, uncertain::Uncertain},
+    written::Written,
 };
 
 mod builder;
@@ -155,13 +156,13 @@ where
     /// # Errors
     ///
     /// Those of `change`; the key and the tags are then invalidated as well. That the store cannot be
-    /// reached is no error: the invalidation is in force here, and is written when it can be.
+    /// reached is none: the change was made, and whether others know of it is [told](Written::told).
     pub async fn write<E>(
         &self,
         key: impl Into<CacheKey>,
         tags: &[Tag],
         change: impl Future<Output = Result<T, E>>,
-    ) -> Result<Arc<T>, E> {
+    ) -> Result<Written<Arc<T>>, E> {
         let key = self.key(&key.into());
         let targets = targets(&key, tags);
         let log = self.engine.log();
@@ -172,15 +173,15 @@ where
             None => Uncertain::quiet(store, targets.clone()),
         };
         let result = change.await;
-        let appended = uncertain.ends().await;
+        let ended = uncertain.ends().await;
         let value = Arc::new(result?);
-        if let Ok(at) = appended
+        if let Ok(at) = ended
             && log.only_hit_at(before, at, &targets)
             && log.verdict(before, &[self.class.target]) == Verdict::Valid
         {
             self.insert(&key, tags, value.clone(), at, Duration::ZERO);
         }
-        Ok(value)
+        Ok(Written::new(value, ended))
     }
 
     /// Invalidates one value, everywhere.

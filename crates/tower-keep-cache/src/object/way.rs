@@ -125,6 +125,12 @@ where
                 Ending::Landed(entry, source) if source.may_answer(&entry, engine.log(), asked) => {
                     return Way::Answer(entry, source.outcome());
                 }
+                // Judged anew, as if it had been found here.
+                Ending::Meanwhile(entry) => match entry.usability(engine.log(), engine.now()) {
+                    Usability::Fresh => return Way::Answer(entry, Outcome::Hit),
+                    Usability::Stale => return Way::Answer(entry, Outcome::Stale),
+                    _ => {}
+                },
                 Ending::Landed(..) | Ending::Abandoned => {}
                 Ending::Released | Ending::OutOfPatience | Ending::TimedOut => break,
             }

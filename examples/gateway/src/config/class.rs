@@ -9,7 +9,8 @@ use super::Span;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClassConfig {
-    /// How long they are fresh, where the origin says nothing of it.
+    /// How long they are fresh from when they came here, where the origin says nothing of it. `Age` counts from when they
+    /// were made, and so may be more.
     pub fresh_for: Span,
     /// How long after that they may answer while one request refreshes them.
     pub stale_while_revalidate: Option<Span>,

@@ -49,7 +49,7 @@ use crate::error::StartError;
 pub struct Config {
     /// Where to listen. Default: `127.0.0.1:8080`.
     pub listen: SocketAddr,
-    /// The server behind: `http://host:port`.
+    /// The server behind: `http://host:port`, or `https://host:port`.
     pub origin: Option<String>,
     /// The hosts that are served, with their ports if they are asked for with them; others are answered with
     /// 421. Default: all.
@@ -65,6 +65,9 @@ pub struct Config {
     pub access_log: bool,
     /// Whether responses say what the cache did, and why they were not stored. Default: `on`.
     pub cache_status: StatusConfig,
+    /// Which of the caches on the way that is, where they say so: `edge`, a host name. Default: `gateway`, so that an
+    /// app behind it that has the layers of tower-keep too is told apart.
+    pub cache_status_name: String,
     /// The fields in which the origin names the tags of a response, `surrogate-key` and `cache-tag`, say. They
     /// are taken out on the way. Tags stand apart by spaces in `surrogate-key`, by commas in all others. Default: none.
     pub tag_fields: Vec<String>,
@@ -146,6 +149,7 @@ impl Default for Config {
             trusted_proxies: Vec::new(),
             access_log: true,
             cache_status: StatusConfig::On,
+            cache_status_name: "gateway".to_owned(),
             tag_fields: Vec::new(),
             targets: ["surrogate-control", "cdn-cache-control"]
                 .map(str::to_owned)

@@ -13,6 +13,8 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::client::Held;
+
 /// What a client sends.
 pub(crate) type RequestBody = TimedBody<Incoming>;
 
@@ -22,13 +24,16 @@ pub(crate) type OriginBody = TimedBody<Incoming>;
 /// Frames pass as they come; if none comes for too long, or too much has come, it breaks off.
 #[derive(Debug)]
 pub(crate) struct TimedBody<B> {
-    inner: B,
+    /// Nothing: an empty one.
+    inner: Option<B>,
     timeout: Duration,
     /// Made when a frame is first waited for.
     timer: Option<Pin<Box<Sleep>>>,
     /// Whether it runs: not while nobody asks for the next frame, as when a client reads slowly.
     is_waiting: bool,
     left: Option<u64>,
+    /// Its place on a connection.
+    _held: Option<Held>,
 }
 
 /// Why a body broke off.
@@ -39,15 +44,37 @@ pub(crate) enum BodyError<E> {
     TooLarge,
 }
 
-impl<B> TimedBody<B> {
+impl<B: Body> TimedBody<B> {
     pub(crate) fn new(inner: B, timeout: Duration, largest: Option<u64>) -> Self {
         Self {
-            inner,
+            inner: Some(inner),
             timeout,
             timer: None,
             is_waiting: false,
             left: largest,
+            _held: None,
         }
+    }
+
+    /// The same once more, where there is nothing of it to be lost.
+    pub(super) fn again(&self) -> Option<Self> {
+        self.inner
+            .as_ref()
+            .is_none_or(Body::is_end_stream)
+            .then(|| Self {
+                inner: None,
+                timeout: self.timeout,
+                timer: None,
+                is_waiting: false,
+                left: None,
+                _held: None,
+            })
+    }
+
+    /// Leaves that place when it is dropped.
+    pub(super) fn holding(mut self, held: Option<Held>) -> Self {
+        self._held = held;
+        self
     }
 
     /// Whether the next frame has been waited for too long.
@@ -86,7 +113,10 @@ where
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) else {
+        let Some(inner) = &mut self.inner else {
+            return Poll::Ready(None);
+        };
+        let Poll::Ready(frame) = Pin::new(inner).poll_frame(cx) else {
             return if self.is_late(cx) {
                 Poll::Ready(Some(Err(BodyError::TimedOut)))
             } else {
@@ -105,11 +135,12 @@ where
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.inner.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        let hint = self.inner.as_ref().map(Body::size_hint);
+        hint.unwrap_or_else(|| SizeHint::with_exact(0))
     }
 }
 

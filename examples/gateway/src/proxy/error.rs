@@ -1,22 +1,25 @@
 //! Why the origin's answer did not come.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, sync::Arc};
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use hyper_util::client::legacy;
+use tower::BoxError;
 
-use super::body::BodyError;
+use super::{body::BodyError, connection::ConnectError};
 use crate::answer::problem;
 
 /// What kept a request from being answered by the origin.
 #[derive(Debug)]
 pub(crate) enum ProxyError {
     /// There is no connection to be had.
-    Unreachable(legacy::Error),
+    Unreachable(BoxError),
+    /// There was none in time.
+    ConnectTimedOut,
     /// It took the request, and broke off before it answered.
-    Broken(legacy::Error),
+    Broken(BoxError),
     /// It took the request, and did not answer in time.
     TimedOut,
     /// It went over to another protocol, which nobody asked for.
@@ -30,15 +33,30 @@ pub(crate) enum ProxyError {
 }
 
 impl ProxyError {
-    pub(super) fn of(error: legacy::Error) -> Self {
-        if error.is_connect() {
-            return Self::Unreachable(error);
+    pub(super) fn of_http1(error: legacy::Error) -> Self {
+        if !error.is_connect() {
+            return Self::of(error);
         }
-        match of_request(&error) {
+        match find(&error) {
+            Some(ConnectError::TimedOut) => Self::ConnectTimedOut,
+            _ => Self::Unreachable(error.into()),
+        }
+    }
+
+    pub(super) fn of_connect(error: Arc<ConnectError>) -> Self {
+        match *error {
+            ConnectError::TimedOut => Self::ConnectTimedOut,
+            _ => Self::Unreachable(error.into()),
+        }
+    }
+
+    /// Of a request that was on its way.
+    pub(super) fn of(error: impl Error + Send + Sync + 'static) -> Self {
+        match find::<BodyError<hyper::Error>>(&error) {
             Some(BodyError::TimedOut) => Self::RequestTimedOut,
             Some(BodyError::TooLarge) => Self::RequestTooLarge,
             Some(BodyError::Inner(_)) => Self::RequestBroken,
-            None => Self::Broken(error),
+            None => Self::Broken(error.into()),
         }
     }
 
@@ -46,7 +64,7 @@ impl ProxyError {
     pub(crate) fn answer(&self) -> Response<Full<Bytes>> {
         let status = match self {
             Self::Unreachable(_) | Self::Broken(_) | Self::Upgraded => StatusCode::BAD_GATEWAY,
-            Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+            Self::TimedOut | Self::ConnectTimedOut => StatusCode::GATEWAY_TIMEOUT,
             Self::RequestTimedOut => StatusCode::REQUEST_TIMEOUT,
             Self::RequestBroken => StatusCode::BAD_REQUEST,
             Self::RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -55,12 +73,12 @@ impl ProxyError {
     }
 }
 
-/// The request's own body, if that is what broke.
-fn of_request(error: &legacy::Error) -> Option<&BodyError<hyper::Error>> {
-    let mut cause = error.source();
+/// The cause of this kind, if there is one.
+fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    let mut cause = Some(error);
     while let Some(error) = cause {
-        if let Some(body) = error.downcast_ref() {
-            return Some(body);
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
         }
         cause = error.source();
     }
@@ -71,6 +89,7 @@ impl fmt::Display for ProxyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unreachable(_) => "the origin cannot be reached",
+            Self::ConnectTimedOut => "the origin could not be reached in time",
             Self::Broken(_) => "the origin broke off",
             Self::TimedOut => "the origin did not answer in time",
             Self::Upgraded => "the origin changed the protocol unasked",
@@ -84,7 +103,7 @@ impl fmt::Display for ProxyError {
 impl Error for ProxyError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Unreachable(error) | Self::Broken(error) => Some(error),
+            Self::Unreachable(error) | Self::Broken(error) => Some(&**error),
             _ => None,
         }
     }

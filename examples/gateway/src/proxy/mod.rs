@@ -2,6 +2,7 @@
 
 mod body;
 mod client;
+mod connection;
 mod error;
 mod forwarded;
 pub(crate) mod hop_by_hop;

@@ -7,10 +7,11 @@ use http::{
 
 use crate::error::StartError;
 
-/// `http://host:port`, and nothing else.
+/// `http://host:port` or `https://host:port`, and nothing else.
 #[derive(Clone, Debug)]
 pub(crate) struct OriginUrl {
     uri: Uri,
+    scheme: Scheme,
     authority: Authority,
 }
 
@@ -20,11 +21,10 @@ impl OriginUrl {
         let uri: Uri = text
             .parse()
             .map_err(|error| StartError::because(format!("the origin {text:?}"), error))?;
-        if uri.scheme() != Some(&Scheme::HTTP) {
-            return Err(fault(
-                "it must begin with http:// (there is no TLS to the origin yet)",
-            ));
-        }
+        let scheme = uri.scheme().cloned();
+        let scheme = scheme
+            .filter(|scheme| [Scheme::HTTP, Scheme::HTTPS].contains(scheme))
+            .ok_or_else(|| fault("it must begin with http:// or https://"))?;
         if uri.query().is_some() || uri.path() != "/" {
             return Err(fault("it is a server, without a path"));
         }
@@ -33,7 +33,16 @@ impl OriginUrl {
         if authority.as_str().contains('@') {
             return Err(fault("it has a user, whom nobody would be told of"));
         }
-        Ok(Self { uri, authority })
+        Ok(Self {
+            uri,
+            scheme,
+            authority,
+        })
+    }
+
+    /// Whether it is spoken to over TLS.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.scheme == Scheme::HTTPS
     }
 
     pub(crate) fn uri(&self) -> &Uri {
@@ -47,7 +56,7 @@ impl OriginUrl {
     /// The URI of a path, under this or another name of the server.
     pub(crate) fn with(&self, authority: Authority, path: Option<PathAndQuery>) -> Uri {
         let mut parts = http::uri::Parts::default();
-        parts.scheme = Some(Scheme::HTTP);
+        parts.scheme = Some(self.scheme.clone());
         parts.authority = Some(authority);
         parts.path_and_query = Some(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
         Uri::from_parts(parts).expect("all three parts are there")
@@ -62,10 +71,12 @@ mod tests {
     fn an_origin_is_a_server_and_nothing_else() {
         assert!(OriginUrl::parse("http://127.0.0.1:3000").is_ok());
         assert!(OriginUrl::parse("http://app/").is_ok());
+        assert!(OriginUrl::parse("https://app.example:8443").is_ok());
         for odd in [
             "",
             "app",
-            "https://app",
+            "ftp://app",
+            "https://app/base",
             "http://app/base",
             "http://u@app",
             "http://app/?a",

@@ -12,17 +12,15 @@ use http::{
     header::{CONNECTION, UPGRADE},
 };
 use hyper::{body::Incoming, upgrade};
+use tokio::time::Instant;
 use tower_service::Service;
 
 use super::{
     OriginBody, OriginUrl, ProxyError, RequestBody,
-    client::{Client, client},
+    client::{Client, Held, Sent},
     hop_by_hop, outgoing, tunnel,
 };
-use crate::{
-    config::{Config, PoolConfig},
-    pseudonym::Pseudonym,
-};
+use crate::{config::Config, error::StartError, pseudonym::Pseudonym};
 
 /// Sends requests to the origin. Clones share its connections.
 #[derive(Clone, Debug)]
@@ -35,23 +33,27 @@ struct Shared {
     client: Client,
     origin: OriginUrl,
     pseudonym: Pseudonym,
-    pool: PoolConfig,
+    keep_host: bool,
     response_timeout: Duration,
     body_timeout: Duration,
 }
 
 impl Proxy {
-    pub(crate) fn new(config: &Config, origin: OriginUrl, pseudonym: Pseudonym) -> Self {
-        Self {
+    pub(crate) fn new(
+        config: &Config,
+        origin: OriginUrl,
+        pseudonym: Pseudonym,
+    ) -> Result<Self, StartError> {
+        Ok(Self {
             shared: Arc::new(Shared {
-                client: client(config, &origin),
+                client: Client::new(config, &origin)?,
                 origin,
                 pseudonym,
-                pool: config.pool.clone(),
+                keep_host: config.pool.keep_host,
                 response_timeout: config.timeouts.response.0,
                 body_timeout: config.timeouts.body.0,
             }),
-        }
+        })
     }
 }
 
@@ -78,22 +80,49 @@ impl Shared {
         let wants_upgrade = request.headers().contains_key(UPGRADE);
         let upgrade = wants_upgrade.then(|| upgrade::on(&mut request));
         let (mut head, body) = request.into_parts();
-        outgoing::address(&mut head, &self.origin, &self.pool, &self.pseudonym);
-        let answer = self.client.request(Request::from_parts(head, body));
-        let response = tokio::time::timeout(self.response_timeout, answer)
-            .await
-            .map_err(|_| ProxyError::TimedOut)?
-            .map_err(ProxyError::of)?;
+        outgoing::sign(&mut head, &self.pseudonym);
+        let request = Request::from_parts(head, body);
+        let (response, held) = self.send(request, wants_upgrade).await?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return Ok(self.incoming(response));
+            return Ok(self.incoming(response, held));
         }
         let client = upgrade.ok_or(ProxyError::Upgraded)?;
         Ok(self.switch(response, client))
     }
 
+    /// Once more, and then a few times, if the origin closed the connection before it looked at the request.
+    async fn send(
+        &self,
+        mut request: Request<RequestBody>,
+        wants_upgrade: bool,
+    ) -> Result<(Response<Incoming>, Option<Held>), ProxyError> {
+        let deadline = Instant::now() + self.response_timeout;
+        let mut tries = 1;
+        loop {
+            match self.try_send(request, wants_upgrade, deadline).await? {
+                Sent::Answer(response, held) => return Ok((response, held)),
+                Sent::Back(again, _) if tries < MOST_TRIES => request = again,
+                Sent::Back(_, closed) => return Err(self.client.give_up(closed)),
+            }
+            tries += 1;
+        }
+    }
+
+    async fn try_send(
+        &self,
+        mut request: Request<RequestBody>,
+        wants_upgrade: bool,
+        deadline: Instant,
+    ) -> Result<Sent, ProxyError> {
+        let way = self.client.way(wants_upgrade, deadline).await?;
+        outgoing::address(&mut request, &self.origin, self.keep_host, way.version());
+        self.client.send(way, request, deadline).await
+    }
+
     /// The response as the layers see it: without what ends at this hop.
-    fn incoming(&self, response: Response<Incoming>) -> Response<OriginBody> {
-        let mut response = response.map(|body| OriginBody::new(body, self.body_timeout, None));
+    fn incoming(&self, response: Response<Incoming>, held: Option<Held>) -> Response<OriginBody> {
+        let mut response =
+            response.map(|body| OriginBody::new(body, self.body_timeout, None).holding(held));
         // The server speaks for itself: it must not answer in HTTP/1.0 because the origin does.
         *response.version_mut() = Version::HTTP_11;
         hop_by_hop::remove(response.headers_mut());
@@ -107,7 +136,7 @@ impl Shared {
     ) -> Response<OriginBody> {
         let protocol = response.headers().get(UPGRADE).cloned();
         tunnel::open(client, upgrade::on(&mut response));
-        let mut response = self.incoming(response);
+        let mut response = self.incoming(response, None);
         let headers = response.headers_mut();
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         if let Some(protocol) = protocol {
@@ -116,3 +145,6 @@ impl Shared {
         response
     }
 }
+
+/// On connections that are closed as soon as they are used.
+const MOST_TRIES: u32 = 5;

@@ -14,7 +14,7 @@ async fn a_miss_a_hit_with_its_age_and_a_304() {
     let origin = minute().await;
     let site = Site::new(&origin, "").await;
     let miss = site.get("/a").await;
-    assert_eq!(miss.field("cache-status"), "tower-keep;fwd=uri-miss;stored");
+    assert_eq!(miss.field("cache-status"), "gateway;fwd=uri-miss;stored");
     assert!(!miss.has("age"));
     let hit = site.get("/a").await;
     assert!(hit.is_hit() && hit.has("age"));
@@ -35,6 +35,10 @@ async fn why_a_response_is_not_stored_is_told_if_asked_for() {
     let site = Site::new(&origin, "cache_status = 'explain'").await;
     let status = site.get("/").await.field("cache-status");
     assert!(status.contains("detail=no-store"), "{status}");
+    let named = "cache_status = 'explain'\ncache_status_name = 'the edge'";
+    let named = Site::new(&origin, named).await.get("/").await;
+    let said = named.field("cache-status");
+    assert!(said.starts_with("\"the edge\";fwd="), "{said}");
     let silent = Site::new(&origin, "cache_status = 'off'").await;
     assert!(!silent.get("/").await.has("cache-status"));
 }

@@ -9,3 +9,4 @@ mod malformed;
 mod pitfalls;
 mod program;
 mod proxying;
+mod tls;

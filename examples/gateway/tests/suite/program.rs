@@ -6,6 +6,10 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use tower_keep_test_support::Authority;
+
+use crate::common::{Listening, Origin, Trusted, acceptor, ask, respond};
+
 fn gateway(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
     command
@@ -31,9 +35,24 @@ fn refusal(config: &str) -> String {
 #[test]
 fn what_makes_no_sense_is_one_line_that_says_where() {
     let origin = "origin = 'http://127.0.0.1:1'\nlisten = '127.0.0.1:0'\n";
+    let secure = "origin = 'https://127.0.0.1:1'\nlisten = '127.0.0.1:0'\n";
     for (config, expected) in [
         ("", "--origin"),
         ("origin = 'app'", "http://"),
+        ("origin = 'ftp://app'", "https://"),
+        (&format!("{origin}pool = {{ ca = 'ca.pem' }}"), "pool.ca"),
+        (
+            &format!("{secure}pool = {{ ca = '/nosuch/ca.pem' }}"),
+            "pool.ca: /nosuch/ca.pem",
+        ),
+        (
+            &format!("{secure}pool = {{ ca = '/dev/null' }}"),
+            "it has no certificate",
+        ),
+        (
+            &format!("{secure}pool = {{ protocol = 'h2c' }}"),
+            "pool.protocol: h2c",
+        ),
         ("orgin = 'http://app'", "unknown field `orgin`"),
         ("origin = ", "line 1"),
         (
@@ -48,6 +67,10 @@ fn what_makes_no_sense_is_one_line_that_says_where() {
         (&format!("{origin}bounds = {{ head = 1 }}"), "bounds.head"),
         (&format!("{origin}consistency = 'perfect'"), "`eventual`"),
         (&format!("{origin}lease = '100ms'"), "250 ms"),
+        (
+            &format!("{origin}cache_status_name = ''"),
+            "cache_status_name: it is empty",
+        ),
         (
             &format!("{origin}timeouts = {{ response = '0s' }}"),
             "timeouts.response",
@@ -165,6 +188,53 @@ fn each_request_is_a_line_of_json_with_its_outcome() {
     assert!(line["bytes"].as_u64().is_some_and(|bytes| bytes > 0));
 }
 
+#[tokio::test]
+async fn the_log_says_why_an_origin_is_not_trusted() {
+    let (trusted, stranger) = (Trusted::new(), Authority::new());
+    let how = Listening {
+        tls: Some(acceptor(&stranger.certificate(&["127.0.0.1"]), &["h2"])),
+        ..Listening::default()
+    };
+    let origin = Origin::listen(how, |_| respond(200, &[], "")).await;
+    let config = format!(
+        "listen = '127.0.0.1:0'\norigin = 'https://{}'\n{}",
+        origin.address,
+        trusted.pool("")
+    );
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    file.write_all(config.as_bytes()).expect("written");
+    let path = file.path().to_str().expect("a path");
+    let mut child = Running(gateway(&["--config", path]).spawn().expect("it runs"));
+    let mut said = BufReader::new(child.0.stderr.take().expect("piped"));
+    let address = address(&mut said).parse().expect("an address");
+    assert_eq!(ask(address, "GET /", &[]).await.status, 502);
+    drop(child);
+    let mut log = String::new();
+    said.read_to_string(&mut log).expect("text");
+    assert!(log.contains("UnknownIssuer"), "{log}");
+    assert_eq!(log.lines().count(), 1, "{log}");
+}
+
+#[tokio::test]
+async fn authorities_that_the_system_knows_are_trusted() {
+    let authority = Authority::new();
+    let how = Listening {
+        tls: Some(acceptor(&authority.certificate(&["127.0.0.1"]), &["h2"])),
+        ..Listening::default()
+    };
+    let origin = Origin::listen(how, |_| respond(200, &[], "")).await;
+    let mut known = tempfile::NamedTempFile::new().expect("a file");
+    known
+        .write_all(authority.pem().as_bytes())
+        .expect("written");
+    let url = format!("https://{}", origin.address);
+    let mut command = gateway(&["--listen", "127.0.0.1:0", "--origin", &url]);
+    command.env("SSL_CERT_FILE", known.path());
+    let mut child = Running(command.spawn().expect("it runs"));
+    let address = listening(&mut child.0).parse().expect("an address");
+    assert_eq!(ask(address, "GET /", &[]).await.status, 200);
+}
+
 /// Ends with the test, however that ends.
 struct Running(Child);
 
@@ -177,8 +247,11 @@ impl Drop for Running {
 
 /// Where it says that it listens.
 fn listening(child: &mut Child) -> String {
+    address(&mut BufReader::new(child.stderr.take().expect("piped")))
+}
+
+fn address(lines: &mut impl BufRead) -> String {
     let mut said = String::new();
-    let mut lines = BufReader::new(child.stderr.take().expect("piped"));
     lines.read_line(&mut said).expect("a line");
     let (_, url) = said.split_once("http://").expect("an address");
     url.trim().trim_end_matches('/').to_owned()

@@ -7,7 +7,9 @@
 //! | `GET /tagged/{item}?tag=…` | the same, with these tags besides; `tags=n` gives it `n` more |
 //! | `GET /object/{item}` | the item's version, from the cache of values |
 //! | `POST /invalidate/{kind}/{name}` (the name may be empty) | 204 once everybody will know, 503 if that is not sure |
-//! | `POST /write/{item}` | the new version, once everybody will know; the item was in doubt from before the change. 503 if that is not sure |
+//! | `POST /write/{item}` | the new version, once everybody will know; the item was in doubt from before the change. 503 if it was made, and that is not sure |
+//! | `POST /put/{item}` | the same, and its value is stored; the item was not in doubt before |
+//! | `POST /put-announced/{item}` | the same, and it was |
 //! | `GET /begun` | how many requests for pages and values have come |
 //!
 //! A page depends on its item, on the item's group and on one of three colours, which are classes.
@@ -71,7 +73,6 @@ pub struct Options {
 #[derive(Clone, Debug)]
 struct App {
     origin: Origin,
-    store: Store,
     handle: CacheHandle,
     objects: ObjectCache<u64>,
     begun: Arc<AtomicUsize>,
@@ -100,7 +101,7 @@ fn router(options: &Options) -> Router {
         .connect(&options.store)
         .expect("a good URL");
     let lease = options.lease.map(Duration::from_millis);
-    let builder = CacheLayer::builder(store.clone())
+    let builder = CacheLayer::builder(store)
         .classes(classes(lease))
         .patience(Duration::from_millis(options.patience))
         .consistency(match options.strict {
@@ -116,7 +117,6 @@ fn router(options: &Options) -> Router {
     let handle = layer.handle();
     let app = App {
         origin: Origin::new(options.database),
-        store,
         objects: handle.objects(OBJECTS).expect("a class"),
         handle,
         begun: Arc::default(),
@@ -133,6 +133,8 @@ fn router(options: &Options) -> Router {
         .route("/invalidate/{kind}/{name}", post(invalidate::invalidate))
         .route("/invalidate/{kind}/", post(invalidate::invalidate_all))
         .route("/write/{item}", post(write::write))
+        .route("/put/{item}", post(write::put))
+        .route("/put-announced/{item}", post(write::put_announced))
         .route("/begun", get(begun))
         .with_state(app)
 }

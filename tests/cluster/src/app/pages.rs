@@ -65,7 +65,7 @@ fn directive(item: u64, class: &'static str) -> CacheDirective {
     CacheDirective::class(class).tags(tags(item))
 }
 
-fn tags(item: u64) -> [Tag; 2] {
+pub(super) fn tags(item: u64) -> [Tag; 2] {
     [Tag::of("item", item), Tag::of("group", item % GROUPS)]
 }
 

@@ -20,6 +20,7 @@ const PLAN: Plan = Plan {
     items: 64,
     readers: 8,
     writers: 3,
+    writes: 40,
     bound: STALENESS_BOUND.saturating_add(PATIENCE),
 };
 
@@ -48,6 +49,31 @@ async fn strictly_nothing_older_than_an_invalidation_is_served_at_all() {
     say("strict", &schedule);
     assert_eq!(schedule.report.wrong, 0, "{schedule}");
     assert!(schedule.report.hits > plan.answers / 10, "{schedule}");
+}
+
+/// What is forgotten often finds processes in the middle of changes and of catching up; steps that wait for no
+/// long give up in the middle. One fetch for all processes, or one in each: by lot.
+#[tokio::test(flavor = "multi_thread")]
+async fn strictly_nothing_older_is_served_while_everything_is_forgotten_again_and_again() {
+    let seed = seed();
+    let plan = Plan {
+        bound: Duration::ZERO,
+        chaos: &[Chaos::FlushAll, Chaos::Restart, Chaos::Kill, Chaos::Pause],
+        items: 8,
+        writers: 6,
+        answers: 50_000,
+        ..PLAN
+    };
+    let setup = patient().flag("--strict").option("--deadline", 50);
+    let setup = match seed % 2 {
+        0 => setup,
+        _ => setup.option("--lease", 500),
+    };
+    let mut cluster = setup.start().await;
+    let schedule = Schedule::run(&mut cluster, plan, seed).await;
+    say("strict, forgetful", &schedule);
+    assert_eq!(schedule.report.wrong, 0, "{schedule}");
+    assert!(schedule.report.invalidations > 100, "{schedule}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 use std::{fs, path::Path};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use crate::Authority;
 
 /// A certificate authority of this server's own, and the server's certificate signed by it.
 #[derive(Debug)]
@@ -11,16 +11,11 @@ pub(super) struct Tls {
 impl Tls {
     /// Makes both and writes what `redis-server` reads into `dir`.
     pub(super) fn make(dir: &Path) -> Self {
-        let authority = authority();
-        let key = KeyPair::generate().expect("a key pair can be made");
-        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let certificate = CertificateParams::new(names)
-            .expect("the names are valid")
-            .signed_by(&key, &authority)
-            .expect("the authority signs");
+        let authority = Authority::new();
+        let certificate = authority.certificate(&["localhost", "127.0.0.1"]);
         write(dir, AUTHORITY, &authority.pem());
-        write(dir, CERTIFICATE, &certificate.pem());
-        write(dir, KEY, &key.serialize_pem());
+        write(dir, CERTIFICATE, &certificate.pem);
+        write(dir, KEY, &certificate.key);
         Self {
             authority: authority.pem(),
         }
@@ -41,13 +36,6 @@ impl Tls {
         .flat_map(|(name, value)| [name.to_owned(), value])
         .collect()
     }
-}
-
-fn authority() -> CertifiedIssuer<'static, KeyPair> {
-    let key = KeyPair::generate().expect("a key pair can be made");
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    CertifiedIssuer::self_signed(params, key).expect("an authority signs itself")
 }
 
 fn write(dir: &Path, name: &str, text: &str) {

@@ -6,11 +6,12 @@
 //! Every step of every participant can come at any time; a record can be on its way for as long as it likes; a
 //! process can crash between any two steps.
 //!
-//! What is checked in every reachable state, for every process that would use entries in it:
+//! What is checked in every reachable state, for every process:
 //!
 //! * **Known.** An entry that it judges valid was read after every commit that some invalidation covers
-//!   that the process has applied, or queued itself.
-//! * **Strict.** If it also has applied the last record of the log (it has just caught up), after every
+//!   that the process has applied, or queued itself; also while it would not use entries, since it does
+//!   not know whether it is current.
+//! * **Strict.** If it would use them, and has applied the last record of the log (it has just caught up), after every
 //!   commit whose invalidation was acknowledged and has not been lost by the server.
 //! * **Doubted.** If besides the writer announces its changes, and the server lost nothing since the
 //!   announcement: after every commit.
@@ -56,6 +57,8 @@ enum Fault {
     NoServerId,
     /// Announcements are not written.
     NoDoubts,
+    /// Who reads the log anew judges before it has come to the end.
+    EarlyJudge,
 }
 
 struct Outcome {
@@ -165,6 +168,15 @@ fn nothing_stale_is_judged_valid_whatever_the_server_loses() {
 
 #[test]
 fn nothing_stale_is_judged_valid_by_who_begins_with_a_checkpoint() {
+    // So many that one that was cut off comes to an older checkpoint than what it knew.
+    holds(Limits {
+        commits: 1,
+        writer: 1,
+        fillers: 2,
+        checkpoints: 1,
+        trims: 1,
+        ..Limits::default()
+    });
     holds(Limits {
         commits: 1,
         writer: 1,
@@ -245,6 +257,13 @@ fn the_search_finds_what_each_rule_is_for() {
     for fault in [Fault::NoPositions, Fault::LateStamp, Fault::NoServerId] {
         is_found(Limits { fault, ..plain });
     }
+    is_found(Limits {
+        rollbacks: 0,
+        checkpoints: 1,
+        trims: 1,
+        fault: Fault::EarlyJudge,
+        ..plain
+    });
     is_found(Limits {
         commits: 1,
         writer: 1,

@@ -82,7 +82,13 @@ impl Process {
             Fault::NoPositions if stamp.epoch == self.table.stamp().epoch => self.table.stamp(),
             _ => stamp,
         };
-        self.table.verdict(stamp, &[datum()]) == Verdict::Valid
+        let judge = |table: &Table| table.verdict(stamp, &[datum()]) == Verdict::Valid;
+        if fault != Fault::EarlyJudge {
+            return judge(&self.table);
+        }
+        let mut table = self.table.clone();
+        table.learned();
+        judge(&table)
     }
 
     /// Puts content on its way; what it hits is in doubt here at once.
@@ -169,6 +175,7 @@ impl Process {
         } else if applied.position == head.position && self.table.nonce() == head.nonce {
             (self.is_current, self.is_provisional) = (true, false);
             self.cursor = applied.position;
+            self.table.learned();
         } else if applied.position < head.position {
             self.cursor = applied.position;
         } else if self.is_provisional {

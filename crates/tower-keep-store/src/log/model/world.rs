@@ -238,9 +238,13 @@ impl World {
             } else {
                 process.known.max(self.acknowledged)
             };
-            process.is_current
-                && version < must_know
-                && process.judges_valid(stamp, self.left.fault)
+            // What stands in for an origin that fails is judged also while nobody knows what is missing.
+            let must_know = if process.is_current {
+                must_know
+            } else {
+                process.known
+            };
+            version < must_know && process.judges_valid(stamp, self.left.fault)
         })
     }
 

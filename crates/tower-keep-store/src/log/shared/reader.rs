@@ -206,6 +206,10 @@ async fn compare_ends(log: &Shared, connection: &mut MultiplexedConnection) -> R
     };
     if let Some(ends) = ends {
         if let Ends::Meet(_) = ends {
+            // Only this task makes the table forget.
+            if log.folded.read().is_relearning() {
+                log.folded.change(Table::learned);
+            }
             log.was_current_at(sent);
         }
         return Ok(ends);

@@ -31,6 +31,8 @@ pub(super) struct Table {
     /// Invalidated here and not yet known to stand in the log, or announced in the log as being changed.
     /// Outlives the epoch: what ends it is a record.
     in_doubt: Doubts,
+    /// What was known was forgotten, and the end of the log has not been reached again.
+    is_relearning: bool,
 }
 
 /// A record that does not continue what was applied: something is missing in between.
@@ -44,6 +46,7 @@ impl Table {
             applied: Applied::default(),
             invalidated: Invalidated::new(capacity),
             in_doubt: Doubts::default(),
+            is_relearning: false,
         }
     }
 
@@ -101,17 +104,30 @@ impl Table {
         Ok(())
     }
 
-    /// Knows no log any more; the next record is a first one. What is in doubt stays so.
+    /// Knows no log any more; the next record is a first one. What is in doubt stays so. Until all was
+    /// [learned](Self::learned) again no entry is judged: on the way less is known than was.
     pub(super) fn forget(&mut self) {
+        self.is_relearning |= self.stamp().epoch != 0;
         self.applied = Applied::default();
+    }
+
+    pub(super) fn is_relearning(&self) -> bool {
+        self.is_relearning
+    }
+
+    /// The end of the log was reached again.
+    pub(super) fn learned(&mut self) {
+        self.is_relearning = false;
     }
 
     /// What tells one state from another, for the model.
     #[cfg(test)]
     pub(super) fn hash_into(&self, hasher: &mut impl std::hash::Hasher) {
+        use std::hash::Hash;
         self.applied.hash_into(hasher);
         self.invalidated.hash_into(hasher);
         self.in_doubt.hash_into(hasher);
+        self.is_relearning.hash(hasher);
     }
 
     #[cfg(test)]

@@ -63,7 +63,9 @@ impl Table {
     /// Before any record was seen, all that is known is what this process invalidated itself; nothing
     /// that is stored is used in that state, but those who wait for one fetch are answered together.
     pub(super) fn can_judge(&self, stamp: Stamp) -> bool {
-        stamp.epoch == self.stamp().epoch && stamp.position >= self.invalidated.floor()
+        !self.is_relearning
+            && stamp.epoch == self.stamp().epoch
+            && stamp.position >= self.invalidated.floor()
     }
 }
 
@@ -99,6 +101,28 @@ mod tests {
         assert_eq!(table.verdict(stamp, &[tag(1)]), Verdict::Soft);
         append(&mut table, 1, vec![hard(Target::EVERYTHING)]);
         assert_eq!(table.verdict(stamp, &[tag(1)]), Verdict::Invalid);
+    }
+
+    #[test]
+    fn who_reads_the_log_anew_judges_nothing_before_its_end() {
+        let mut table = Table::new(8);
+        let ended = append(&mut table, 1, vec![]);
+        append(&mut table, 2, vec![]);
+        let checkpoint = table.checkpoint();
+        let before = append(&mut table, 2, vec![]);
+        append(&mut table, 2, vec![hard(tag(1))]);
+        let mut from_the_start = table.clone();
+        from_the_start.forget();
+        append(&mut from_the_start, 1, vec![]);
+        assert_eq!(from_the_start.verdict(ended, &[tag(1)]), Verdict::Invalid);
+        table.forget();
+        table.restore(&checkpoint);
+        append(&mut table, 2, vec![]);
+        assert_eq!(table.verdict(before, &[tag(1)]), Verdict::Invalid);
+        append(&mut table, 2, vec![hard(tag(1))]);
+        table.learned();
+        assert_eq!(table.verdict(before, &[tag(1)]), Verdict::Invalid);
+        assert_eq!(table.verdict(before, &[tag(2)]), Verdict::Valid);
     }
 
     #[test]

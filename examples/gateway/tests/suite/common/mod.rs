@@ -4,14 +4,16 @@ mod origin;
 mod raw;
 mod reply;
 mod site;
+mod tls;
 
 use tower_keep_test_support::{RedisServer, eventually};
 
 pub(crate) use self::{
-    origin::{Origin, respond},
+    origin::{Listening, Origin, respond},
     raw::{ask, exchange, open, read_to_end},
     reply::Reply,
     site::Site,
+    tls::{Trusted, acceptor},
 };
 
 /// Long enough for anything that is to come at all.

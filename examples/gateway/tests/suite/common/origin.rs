@@ -16,10 +16,12 @@ use hyper_util::{
     server::conn::auto::Builder,
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::TcpListener,
     sync::watch,
     task::{JoinHandle, JoinSet},
 };
+use tokio_rustls::TlsAcceptor;
 
 /// What an origin was asked.
 #[derive(Clone, Debug)]
@@ -40,19 +42,40 @@ pub(crate) struct Origin {
     task: JoinHandle<()>,
 }
 
+/// Where an origin listens, and how.
+#[derive(Default)]
+pub(crate) struct Listening {
+    /// Default: a free port.
+    pub(crate) on: Option<TcpListener>,
+    pub(crate) tls: Option<TlsAcceptor>,
+    /// Requests on one connection at a time, in HTTP/2.
+    pub(crate) streams: Option<u32>,
+}
+
 type Answer = dyn Fn(&Asked) -> Response<Full<Bytes>> + Send + Sync;
 
 impl Origin {
     pub(crate) async fn start(
         answer: impl Fn(&Asked) -> Response<Full<Bytes>> + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        Self::listen(Listening::default(), answer).await
+    }
+
+    pub(crate) async fn listen(
+        mut how: Listening,
+        answer: impl Fn(&Asked) -> Response<Full<Bytes>> + Send + Sync + 'static,
+    ) -> Self {
+        let listener = match how.on.take() {
+            Some(listener) => listener,
+            None => TcpListener::bind("127.0.0.1:0").await.expect("a port"),
+        };
         let address = listener.local_addr().expect("an address");
         let asked = Arc::<Mutex<Vec<_>>>::default();
         let connections = Arc::<AtomicUsize>::default();
         let held = watch::Sender::new(false);
         let serving = serve(
             listener,
+            how,
             asked.clone(),
             connections.clone(),
             held.subscribe(),
@@ -107,6 +130,7 @@ pub(crate) fn respond(status: u16, fields: &[(&str, &str)], body: &str) -> Respo
 
 async fn serve(
     listener: TcpListener,
+    how: Listening,
     asked: Arc<Mutex<Vec<Asked>>>,
     connections: Arc<AtomicUsize>,
     held: watch::Receiver<bool>,
@@ -128,14 +152,27 @@ async fn serve(
                 Ok::<_, Infallible>(response)
             }
         });
+        let tls = how.tls.clone();
+        let mut builder = Builder::new(TokioExecutor::new());
+        builder.http2().max_concurrent_streams(how.streams);
         open.spawn(async move {
-            let builder = Builder::new(TokioExecutor::new());
+            let stream: Box<dyn ReadWrite> = match tls {
+                None => Box::new(stream),
+                Some(tls) => match tls.accept(stream).await {
+                    Ok(stream) => Box::new(stream),
+                    Err(_refused) => return,
+                },
+            };
             let _ = builder
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
         });
     }
 }
+
+trait ReadWrite: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> ReadWrite for T {}
 
 async fn read(request: Request<Incoming>) -> Asked {
     let (head, body) = request.into_parts();

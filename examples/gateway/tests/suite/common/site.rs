@@ -22,12 +22,21 @@ impl Site {
     }
 
     pub(crate) async fn at(origin: SocketAddr, config: &str) -> Self {
+        Self::before(format!("http://{origin}"), config).await
+    }
+
+    /// In front of one that speaks TLS.
+    pub(crate) async fn secure(origin: SocketAddr, config: &str) -> Self {
+        Self::before(format!("https://{origin}"), config).await
+    }
+
+    pub(crate) async fn before(origin: String, config: &str) -> Self {
         let text = format!("access_log = false\n{config}");
         let mut config = Config::parse(&text).expect("a configuration");
         if config.listen == Config::default().listen {
             config.listen.set_port(0);
         }
-        config.origin = Some(format!("http://{origin}"));
+        config.origin = Some(origin);
         let gateway = Gateway::bind(config).await.expect("a gateway");
         let (stop, stopped) = oneshot::channel();
         Self {
