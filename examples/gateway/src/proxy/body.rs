@@ -4,6 +4,7 @@ use std::{
     error::Error,
     fmt,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -13,7 +14,10 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::client::Held;
+use super::{
+    client::Held,
+    upload::{Fault, Upload},
+};
 
 /// What a client sends.
 pub(crate) type RequestBody = TimedBody<Incoming>;
@@ -32,6 +36,8 @@ pub(crate) struct TimedBody<B> {
     /// Whether it runs: not while nobody asks for the next frame, as when a client reads slowly.
     is_waiting: bool,
     left: Option<u64>,
+    /// Who hears how it goes.
+    upload: Option<Arc<Upload>>,
     /// Its place on a connection.
     _held: Option<Held>,
 }
@@ -52,6 +58,7 @@ impl<B: Body> TimedBody<B> {
             timer: None,
             is_waiting: false,
             left: largest,
+            upload: None,
             _held: None,
         }
     }
@@ -67,8 +74,18 @@ impl<B: Body> TimedBody<B> {
                 timer: None,
                 is_waiting: false,
                 left: None,
+                upload: None,
                 _held: None,
             })
+    }
+
+    /// Tells how it goes, if there is something to come.
+    pub(super) fn watched(&mut self) -> Option<Arc<Upload>> {
+        let has_ended = self.inner.as_ref().is_none_or(Body::is_end_stream);
+        if !has_ended && self.upload.is_none() {
+            self.upload = Some(Arc::new(Upload::begins()));
+        }
+        self.upload.clone()
     }
 
     /// Leaves that place when it is dropped.
@@ -85,6 +102,23 @@ impl<B: Body> TimedBody<B> {
             timer.as_mut().reset(Instant::now() + timeout);
         }
         timer.as_mut().poll(cx).is_ready()
+    }
+
+    fn checked<E>(&mut self, frame: Result<Frame<Bytes>, E>) -> Result<Frame<Bytes>, BodyError<E>> {
+        let frame = frame.map_err(BodyError::Inner)?;
+        if self.is_within(frame.data_ref()) {
+            Ok(frame)
+        } else {
+            Err(BodyError::TooLarge)
+        }
+    }
+
+    fn tell(&self, fault: Option<Fault>) {
+        match (&self.upload, fault) {
+            (Some(upload), Some(fault)) => upload.breaks_off(fault),
+            (Some(upload), None) => upload.goes_on(),
+            (None, _) => {}
+        }
     }
 
     /// Counts a frame, and whether there is room for it.
@@ -118,20 +152,17 @@ where
         };
         let Poll::Ready(frame) = Pin::new(inner).poll_frame(cx) else {
             return if self.is_late(cx) {
+                self.tell(Some(Fault::TimedOut));
                 Poll::Ready(Some(Err(BodyError::TimedOut)))
             } else {
                 Poll::Pending
             };
         };
         self.is_waiting = false;
-        Poll::Ready(frame.map(|frame| {
-            let frame = frame.map_err(BodyError::Inner)?;
-            if self.is_within(frame.data_ref()) {
-                Ok(frame)
-            } else {
-                Err(BodyError::TooLarge)
-            }
-        }))
+        let frame = frame.map(|frame| self.checked(frame));
+        let fault = frame.as_ref().and_then(|frame| frame.as_ref().err());
+        self.tell(fault.map(BodyError::fault));
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -141,6 +172,16 @@ where
     fn size_hint(&self) -> SizeHint {
         let hint = self.inner.as_ref().map(Body::size_hint);
         hint.unwrap_or_else(|| SizeHint::with_exact(0))
+    }
+}
+
+impl<E> BodyError<E> {
+    pub(super) fn fault(&self) -> Fault {
+        match self {
+            Self::Inner(_) => Fault::Broken,
+            Self::TimedOut => Fault::TimedOut,
+            Self::TooLarge => Fault::TooLarge,
+        }
     }
 }
 

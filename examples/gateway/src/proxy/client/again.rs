@@ -1,10 +1,12 @@
 //! What may be asked again.
 
-use std::error::Error;
+use std::{error::Error, io};
 
-use http::Request;
+use http::{Extensions, Request};
+use hyper_util::client::legacy;
 
 use super::RequestBody;
+use crate::proxy::connection::HasAnswered;
 
 /// A request that may be sent twice, without what the origin does not get.
 pub(super) fn again(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
@@ -32,4 +34,28 @@ pub(super) fn is_untouched(error: &hyper::Error) -> bool {
         Some(h2::Reason::REFUSED_STREAM) => error.is_reset() && error.is_remote(),
         _ => false,
     })
+}
+
+/// Whether the origin closed a connection in HTTP/1.1 that had been idle, just when a request came (RFC 9112 §9.3.1).
+pub(super) fn was_closed(error: &legacy::Error) -> bool {
+    let mut extensions = Extensions::new();
+    if let Some(connection) = error.connect_info() {
+        connection.get_extras(&mut extensions);
+    }
+    let was_used = extensions.get().is_some_and(HasAnswered::is_set);
+    let cause = error.source().and_then(|error| error.downcast_ref());
+    was_used && cause.is_some_and(has_ended)
+}
+
+fn has_ended(error: &hyper::Error) -> bool {
+    let io = error
+        .source()
+        .and_then(|error| error.downcast_ref::<io::Error>());
+    let is_closed = |error: &io::Error| {
+        matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+        )
+    };
+    error.is_incomplete_message() || io.is_some_and(is_closed)
 }
