@@ -3,13 +3,15 @@
 use std::{
     error::Error,
     fmt,
+    future::poll_fn,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
@@ -30,6 +32,8 @@ pub(crate) type OriginBody = TimedBody<Incoming>;
 pub(crate) struct TimedBody<B> {
     /// Nothing: an empty one.
     inner: Option<B>,
+    /// What came of it before it was sent on.
+    gathered: Gathered,
     timeout: Duration,
     /// Made when a frame is first waited for.
     timer: Option<Pin<Box<Sleep>>>,
@@ -40,6 +44,13 @@ pub(crate) struct TimedBody<B> {
     upload: Option<Arc<Upload>>,
     /// Its place on a connection.
     _held: Option<Held>,
+}
+
+/// A small body that came whole.
+#[derive(Clone, Debug, Default)]
+struct Gathered {
+    data: Option<Bytes>,
+    trailers: Option<Box<HeaderMap>>,
 }
 
 /// Why a body broke off.
@@ -54,6 +65,7 @@ impl<B: Body> TimedBody<B> {
     pub(crate) fn new(inner: B, timeout: Duration, largest: Option<u64>) -> Self {
         Self {
             inner: Some(inner),
+            gathered: Gathered::default(),
             timeout,
             timer: None,
             is_waiting: false,
@@ -63,13 +75,14 @@ impl<B: Body> TimedBody<B> {
         }
     }
 
-    /// The same once more, where there is nothing of it to be lost.
+    /// The same once more, where nothing of it would be lost.
     pub(super) fn again(&self) -> Option<Self> {
         self.inner
             .as_ref()
             .is_none_or(Body::is_end_stream)
             .then(|| Self {
                 inner: None,
+                gathered: self.gathered.clone(),
                 timeout: self.timeout,
                 timer: None,
                 is_waiting: false,
@@ -147,6 +160,9 @@ where
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if let Some(frame) = self.gathered.next() {
+            return Poll::Ready(Some(Ok(frame)));
+        }
         let Some(inner) = &mut self.inner else {
             return Poll::Ready(None);
         };
@@ -166,12 +182,50 @@ where
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.as_ref().is_none_or(Body::is_end_stream)
+        self.gathered.is_empty() && self.inner.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
         let hint = self.inner.as_ref().map(Body::size_hint);
-        hint.unwrap_or_else(|| SizeHint::with_exact(0))
+        let gathered = self.gathered.data.as_ref().map_or(0, Bytes::len);
+        hint.unwrap_or_else(|| SizeHint::with_exact(gathered as u64))
+    }
+}
+
+impl<B> TimedBody<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    /// Takes a small body whole, if it says how long it is: then it can be sent [again](Self::again).
+    pub(super) async fn gather(&mut self, most: u64) -> Result<(), BodyError<B::Error>> {
+        let length = self.size_hint().exact();
+        if self.is_end_stream() || length.is_none_or(|length| length > most) {
+            return Ok(());
+        }
+        let (mut data, mut trailers) = (BytesMut::new(), None);
+        while let Some(frame) = poll_fn(|cx| Pin::new(&mut *self).poll_frame(cx)).await {
+            match frame?.into_data() {
+                Ok(more) => data.extend_from_slice(&more),
+                Err(last) => trailers = last.into_trailers().ok().map(Box::new),
+            }
+        }
+        self.inner = None;
+        self.gathered = Gathered {
+            data: Some(data.freeze()).filter(|data| !data.is_empty()),
+            trailers,
+        };
+        Ok(())
+    }
+}
+
+impl Gathered {
+    fn next(&mut self) -> Option<Frame<Bytes>> {
+        let data = self.data.take().map(Frame::data);
+        data.or_else(|| self.trailers.take().map(|last| Frame::trailers(*last)))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.data.is_none() && self.trailers.is_none()
     }
 }
 

@@ -97,6 +97,10 @@ impl Shared {
         mut request: Request<RequestBody>,
         wants_upgrade: bool,
     ) -> Result<(Response<Incoming>, Option<Held>), ProxyError> {
+        if self.client.can_ask_again() {
+            let gathered = request.body_mut().gather(MOST_GATHERED).await;
+            gathered.map_err(|error| error.fault())?;
+        }
         let patience = Patience::new(self.response_timeout);
         let upload = request.body_mut().watched();
         let mut tries = 1;
@@ -106,7 +110,7 @@ impl Shared {
                 .await?
             {
                 Sent::Answer(response, held) => return Ok((response, held)),
-                Sent::Back(again, _) if tries < MOST_TRIES => request = again,
+                Sent::Back(again, _) if tries < MOST_TRIES => request = *again,
                 Sent::Back(_, closed) => return Err(self.client.give_up(closed)),
             }
             tries += 1;
@@ -152,6 +156,9 @@ impl Shared {
         response
     }
 }
+
+/// Bytes of a body that are taken before they are sent on: most forms fit.
+const MOST_GATHERED: u64 = 64 << 10;
 
 /// On connections that are closed as soon as they are used.
 const MOST_TRIES: u32 = 5;

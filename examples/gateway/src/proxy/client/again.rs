@@ -8,11 +8,8 @@ use hyper_util::client::legacy;
 use super::RequestBody;
 use crate::proxy::connection::HasAnswered;
 
-/// A request that may be sent twice, without what the origin does not get.
+/// A request that can be sent twice, without what the origin does not get.
 pub(super) fn again(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
-    if !request.method().is_idempotent() {
-        return None;
-    }
     let mut again = Request::new(request.body().again()?);
     *again.method_mut() = request.method().clone();
     *again.uri_mut() = request.uri().clone();
@@ -21,12 +18,17 @@ pub(super) fn again(request: &Request<RequestBody>) -> Option<Request<RequestBod
     Some(again)
 }
 
-/// Whether the origin says that it did nothing with a request: it came when the connection was about to be closed, as
-/// servers do after some number of requests, or was refused (RFC 9113 §8.7). Or it was still waiting for its turn when
-/// the connection ended, which hyper calls our own fault; other faults of ours there are none, without a body.
-pub(super) fn is_untouched(error: &hyper::Error) -> bool {
+/// Whether nothing changes if the origin does it twice (RFC 9110 §9.2.2).
+pub(super) fn may_be_done_twice(request: &Request<RequestBody>) -> bool {
+    request.method().is_idempotent()
+}
+
+/// Whether the origin says that it did nothing with a request, whatever its method (RFC 9113 §8.7): it came when the connection was about to be closed, as
+/// servers do after some number of requests, or was refused. Or it was still waiting for its turn when
+/// the connection ended, which hyper calls our own fault; other faults of ours there are none, without a body that is still to come.
+pub(super) fn is_untouched(error: &hyper::Error, request: &Request<RequestBody>) -> bool {
     if error.is_user() {
-        return true;
+        return may_be_done_twice(request);
     }
     let cause = error.source().and_then(<dyn Error>::downcast_ref);
     cause.is_some_and(|error: &h2::Error| match error.reason() {

@@ -73,6 +73,10 @@ impl Choice {
         self.speaks != Speaks::H2c
     }
 
+    pub(super) fn has_http2(&self) -> bool {
+        self.speaks != Speaks::Http1
+    }
+
     pub(super) async fn way(&self) -> Result<Way, Arc<ConnectError>> {
         if let Some(way) = self.known_way() {
             return Ok(way);

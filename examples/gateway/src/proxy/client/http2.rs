@@ -158,13 +158,13 @@ impl Slot {
         };
         let unsent = failed.take_message();
         let error = failed.into_error();
-        let again = unsent.or_else(|| again.filter(|_| is_untouched(&error)));
+        let again = unsent.or_else(|| again.filter(|again| is_untouched(&error, again)));
         let Some(again) = again else {
             return Err(ProxyError::of(error));
         };
         // On another connection: who ends this one may take a moment.
         self.held.give_up();
-        Ok(Sent::Back(again, ProxyError::of(error)))
+        Ok(Sent::Back(Box::new(again), ProxyError::of(error)))
     }
 }
 

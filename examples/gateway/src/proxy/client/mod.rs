@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 pub(super) use self::http2::{Held, Slot};
 use self::{
-    again::{again, was_closed},
+    again::{again, may_be_done_twice, was_closed},
     choice::Choice,
     http1::Http1,
 };
@@ -46,7 +46,7 @@ pub(super) enum Sent {
     /// The answer, and the place on a connection that it holds until its body has ended.
     Answer(Response<Incoming>, Option<Held>),
     /// The connection was closed before the origin did anything with it, or it may be done twice.
-    Back(Request<RequestBody>, ProxyError),
+    Back(Box<Request<RequestBody>>, ProxyError),
 }
 
 impl Way {
@@ -66,6 +66,11 @@ impl Client {
             http1: http1::client(config, connector.clone()),
             connector,
         })
+    }
+
+    /// Whether an origin can say that it did nothing with a request.
+    pub(super) fn can_ask_again(&self) -> bool {
+        self.choice.has_http2()
     }
 
     /// Which way the next request goes. Only HTTP/1.1 can go over to another protocol.
@@ -132,10 +137,12 @@ impl Client {
                 http1::note(&answer);
                 Ok(Sent::Answer(answer, None))
             }
-            Err(error) => match again.filter(|_| was_closed(&error)) {
-                Some(again) => Ok(Sent::Back(again, ProxyError::of_http1(error))),
-                None => Err(ProxyError::of_http1(error)),
-            },
+            Err(error) => {
+                match again.filter(|again| may_be_done_twice(again) && was_closed(&error)) {
+                    Some(again) => Ok(Sent::Back(Box::new(again), ProxyError::of_http1(error))),
+                    None => Err(ProxyError::of_http1(error)),
+                }
+            }
         }
     }
 }
