@@ -192,7 +192,7 @@ async fn where_a_process_vanishes_another_takes_over_when_its_lease_runs_out() {
     let place = Place::redis().await;
     let gate = Gate::closed();
     let origin = gated(&gate, MINUTE);
-    let lease = Duration::from_millis(1_500);
+    let lease = Duration::from_secs(3);
     let proxy = TcpProxy::start(server(&place).address()).await;
     let store = behind(&proxy, &place, LONG).await;
     let layer = leasing(store, lease).build().expect("good options");
@@ -214,7 +214,7 @@ async fn a_fetch_that_takes_longer_than_a_lease_is_still_the_only_one() {
     let place = Place::redis().await;
     let gate = Gate::closed();
     let origin = gated(&gate, MINUTE);
-    let lease = Duration::from_millis(1_200);
+    let lease = Duration::from_millis(2_400);
     let [one, two] = [
         process(&place, &origin, lease).await,
         process(&place, &origin, lease).await,
@@ -388,7 +388,7 @@ async fn who_waits_goes_on_when_redis_says_nothing_any_more() {
     let leader = asks(&process(&place, &origin, NEVER_OUT).await, "/a");
     waits_at(&gate, 1).await;
     let proxy = TcpProxy::start(server(&place).address()).await;
-    let store = behind(&proxy, &place, Duration::from_millis(200)).await;
+    let store = behind(&proxy, &place, Duration::from_secs(2)).await;
     let layer = leasing(store, NEVER_OUT).build().expect("good options");
     let waiting = asks(&service(&layer, &origin), "/a");
     processes_wait(server(&place), 1).await;

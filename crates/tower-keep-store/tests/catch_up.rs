@@ -12,7 +12,8 @@ fn tag() -> Target {
 }
 
 async fn connect(url: &str) -> Store {
-    let store = Store::connect(url).expect("a good URL");
+    let store = Store::builder().deadline(LONG).connect(url);
+    let store = store.expect("a good URL");
     eventually(LONG, async || store.log().is_current()).await;
     store
 }
@@ -108,7 +109,7 @@ async fn without_a_log_that_can_be_read_nobody_catches_up() {
     let mut server = RedisServer::start();
     let store = connect(&server.url()).await;
     let deadline = Duration::from_millis(100);
-    store.log().catch_up(deadline).await.expect("at the end");
+    store.log().catch_up(LONG).await.expect("at the end");
     let for_ever = store.log().catch_up(Duration::MAX).await;
     for_ever.expect("at the end");
     server.pause();

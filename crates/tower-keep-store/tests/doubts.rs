@@ -106,7 +106,7 @@ async fn a_dead_writers_doubt_ends_with_its_lease_and_hits() {
     let proxy = TcpProxy::start(server.address()).await;
     let writer = connect(&format!("redis://{}", proxy.address())).await;
     let [one, other] = processes(&server).await;
-    let lease = Duration::from_millis(300);
+    let lease = Duration::from_secs(2);
     let doubt = writer.log().doubt(&[tag("a")], lease, LONG).await;
     let doubt = doubt.expect("announced");
     proxy.refuse().await;

@@ -1,5 +1,7 @@
 //! Steps of one turn share a write.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use tokio::task::JoinSet;
 use tower_keep_store::{Key, Store};
@@ -13,7 +15,8 @@ async fn steps_that_are_ready_together_go_out_together() {
         server.url(),
         format!("unix://{}", server.socket_path().display()),
     ] {
-        let store = Store::connect(&url).expect("a good URL");
+        let store = Store::builder().deadline(LONG).connect(&url);
+        let store = store.expect("a good URL");
         store.ping().await.expect("answers");
         let before = reads(&server);
         // All of them ready at once, and none is run before: this is the only worker.
@@ -47,3 +50,4 @@ fn reads(server: &RedisServer) -> u64 {
 }
 
 const STEPS: u64 = 64;
+const LONG: Duration = Duration::from_secs(10);

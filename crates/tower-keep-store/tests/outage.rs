@@ -1,9 +1,9 @@
 //! What a store does while its server is slow, hung, gone, or back with another memory.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use bytes::Bytes;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tower_keep_store::{Key, Mode, Store, StoreError, Target, Verdict};
 use tower_keep_test_support::{RedisServer, TcpProxy, eventually};
 
@@ -38,6 +38,31 @@ async fn a_service_starts_while_the_server_is_down_and_finds_it_when_it_comes() 
     assert!(is_outage(&error), "{error:?}");
     server.restart();
     eventually(LONG, async || answers(&store).await).await;
+}
+
+/// For as long as its deadline, however long one attempt to connect may take.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_time_waits_for_a_server_that_is_slow_to_take_a_connection() {
+    let mut server = RedisServer::start();
+    server.pause();
+    let store = Store::builder().deadline(LONG).connect(&server.url());
+    let store = store.expect("a good URL");
+    let mut asking = pin!(store.ping());
+    timeout(Duration::from_millis(600), &mut asking)
+        .await
+        .expect_err("it waits on");
+    server.resume();
+    asking.await.expect("answers");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_turned_down_does_not_wait_however_much_time_there_is() {
+    let mut server = RedisServer::start();
+    server.kill();
+    let store = Store::builder().deadline(3 * LONG).connect(&server.url());
+    let store = store.expect("a good URL");
+    let answer = timeout(LONG, store.ping()).await.expect("does not wait");
+    assert!(answer.expect_err("no server").is_unavailable());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -85,6 +110,7 @@ async fn a_cut_connection_is_replaced_and_late_answers_reach_nobody() {
     assert!(late.expect_err("nothing comes back").is_timeout());
     proxy.resume().await;
     eventually(LONG, async || answers(&store).await).await;
+    let store = store.deadline(LONG);
     for i in 0..100_u8 {
         let name = Key::new("t", &[i]);
         store
@@ -293,8 +319,9 @@ async fn a_record_taken_out_by_hand_does_not_stop_the_log() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_cannot_be_read_is_current_no_longer_than_the_bound() {
     let mut server = RedisServer::start();
+    // So long that a busy machine does not let it pass between two lines of this.
     let store = Store::builder()
-        .staleness_bound(Duration::from_millis(600))
+        .staleness_bound(Duration::from_secs(3))
         .connect(&server.url())
         .expect("a good URL");
     is_current(&store).await;
@@ -306,7 +333,7 @@ async fn a_log_that_cannot_be_read_is_current_no_longer_than_the_bound() {
     );
     eventually(LONG, async || !store.log().is_current()).await;
     // The bound, and what a busy machine adds.
-    assert!(killed.elapsed() < Duration::from_secs(3));
+    assert!(killed.elapsed() < Duration::from_secs(6));
     server.restart();
     is_current(&store).await;
 }
@@ -348,7 +375,6 @@ async fn the_last_handle_takes_tasks_and_connections_with_it() {
     let server = RedisServer::start();
     let store = Store::connect(&server.url()).expect("a good URL");
     is_current(&store).await;
-    store.ping().await.expect("answers");
     // One of them is the test's own question.
     let connections = async || {
         let clients = server.command(&["CLIENT", "LIST"]).text().expect("a list");
@@ -357,7 +383,7 @@ async fn the_last_handle_takes_tasks_and_connections_with_it() {
             .filter(|line| !line.contains("cmd=client"))
             .count()
     };
-    assert!(connections().await >= 3);
+    eventually(LONG, async || connections().await >= 3).await;
     let log = store.log().clone();
     drop(store);
     let stamp = log.stamp();

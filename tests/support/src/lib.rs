@@ -25,6 +25,7 @@ mod eventually;
 mod gate;
 mod heard;
 mod origin;
+mod port;
 mod postgres_server;
 mod program;
 mod random;

@@ -13,11 +13,11 @@ use http::StatusCode;
 use tokio::time::Instant;
 use tower_keep_rate_limit::{Policy, Quota, RateLimitHandle, RateLimitLayer, Subject};
 use tower_keep_store::Store;
-use tower_keep_test_support::{RedisServer, Reply, eventually};
+use tower_keep_test_support::{RedisServer, eventually};
 
 use crate::{
     common::{LONG, Limited, field, from, limited, send, status},
-    tools::{Passed, SLACK, assert_bounded, keys, layer, merchant},
+    tools::{Passed, SLACK, assert_bounded, layer, merchant},
 };
 
 const DEADLINE: Duration = Duration::from_millis(50);
@@ -95,15 +95,17 @@ async fn through_kill_restart_pause_and_resume_three_processes_keep_one_quota_wi
     let mut server = RedisServer::start();
     let quota = Quota::new(300, Duration::from_secs(10));
     let connect = || Store::connect(&server.url()).expect("a good URL");
-    let layers = [(); 3].map(|()| layer(connect(), merchant(quota)));
+    let stores = [(); 3].map(|()| connect());
+    let layers = stores
+        .each_ref()
+        .map(|store| layer(store.clone(), merchant(quota)));
     let services = layers.each_ref().map(|layer| limited(layer).0);
     let [first, second, _] = layers.each_ref().map(RateLimitLayer::handle);
+    // Each has heard of all others before the first outage.
     eventually(LONG, async || {
-        let processes = keys(&server, "keep:p:").concat();
-        server.command(&["ZCARD", &processes]) == Reply::Integer(3)
+        stores.iter().all(|store| store.processes().count() == 3)
     })
     .await;
-    // Each hears of all others with its next heartbeat, long before the first outage.
     let load = Load::start(&services);
     load.more(340).await;
     server.kill();

@@ -88,7 +88,7 @@ async fn a_server_whose_keys_were_flushed_is_told_what_was_known() {
 async fn after_a_failed_call() -> (RedisServer, [Store; 2], [RateLimitHandle; 2]) {
     let mut server = RedisServer::start();
     let stores = [
-        process(&server).deadline(Duration::from_millis(100)),
+        process(&server).deadline(Duration::from_secs(1)),
         process(&server),
     ];
     let handle = |store: &Store| layer(store.clone(), merchant(Quota::per_day(300))).handle();

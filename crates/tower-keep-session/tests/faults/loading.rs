@@ -28,10 +28,13 @@ async fn while_it_is_loading_nothing_is_known_of_anybody() {
         "1024",
     ];
     let mut server = RedisServer::builder().args(args).start();
-    let store = Store::builder().deadline(Duration::from_millis(200));
-    let layer = SessionLayer::new(store.connect(&server.url()).expect("a good URL"));
-    let mut browser = Browser::new(&layer);
+    let layer = |deadline| {
+        let store = Store::builder().deadline(deadline).connect(&server.url());
+        SessionLayer::new(store.expect("a good URL"))
+    };
+    let mut browser = Browser::new(&layer(LONG));
     browser.login("ada").await;
+    let browser = browser.at(&layer(Duration::from_millis(200)));
     let padding = "x".repeat(2048);
     for i in 0..200 {
         server.command(&["SET", &format!("padding:{i}"), &padding]);

@@ -19,8 +19,9 @@ const USERS: [&str; 3] = ["ada", "grace", "edsger"];
 /// What a visitor sees: who the site believes they are, and their own value; or with what it refuses them.
 type Seen = Result<Option<(String, Option<i64>)>, StatusCode>;
 
+/// Who is turned down does not wait for this.
 fn layer(server: &RedisServer) -> SessionLayer {
-    let store = Store::builder().deadline(Duration::from_millis(200));
+    let store = Store::builder().deadline(Duration::from_secs(2));
     SessionLayer::new(store.connect(&server.url()).expect("a good URL"))
 }
 

@@ -16,7 +16,9 @@ pub(crate) async fn hasty(side: &Side) -> (SessionLayer, Browser) {
     browser.set("a", 1).await;
     let url = side.server().expect("the side with a server").url();
     let store = Store::builder().deadline(Duration::from_millis(200));
-    let layer = SessionLayer::new(store.connect(&url).expect("a good URL"));
+    let store = store.connect(&url).expect("a good URL");
+    eventually(LONG, async || store.ping().await.is_ok()).await;
+    let layer = SessionLayer::new(store);
     let browser = browser.at(&layer);
     (layer, browser)
 }

@@ -98,7 +98,7 @@ fn each_error_has_its_code() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_is_down_is_unavailable_and_comes_back() {
     let server = RedisServer::builder().args(["--appendonly", "yes"]).start();
-    let store = Store::builder().deadline(Duration::from_millis(200));
+    let store = Store::builder().deadline(Duration::from_secs(2));
     let store = store.connect(&server.url()).expect("a good URL");
     let server = Arc::new(Mutex::new(server));
     let accounts = Accounts {

@@ -1,7 +1,11 @@
 //! How bb8 makes our connections and judges them.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    io,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -29,6 +33,7 @@ use crate::error::ConnectError;
 pub(crate) struct Manager {
     client: Client,
     scripts: Arc<Mutex<Vec<Script>>>,
+    refused: Arc<AtomicBool>,
 }
 
 impl Manager {
@@ -47,7 +52,11 @@ impl Manager {
         let settings = info.redis_settings().clone().set_protocol(protocol);
         let info = info.set_tcp_settings(tcp).set_redis_settings(settings);
         let client = Client::open(info).map_err(invalid)?;
-        Ok(Self { client, scripts })
+        Ok(Self {
+            client,
+            scripts,
+            refused: Arc::default(),
+        })
     }
 }
 
@@ -81,6 +90,36 @@ impl Manager {
         &self.client
     }
 
+    /// Whether the last attempt to connect was turned down, rather than not answered in time.
+    pub(super) fn refused(&self) -> &Arc<AtomicBool> {
+        &self.refused
+    }
+
+    async fn link(&self) -> Result<Link, RedisError> {
+        let health = Arc::<Health>::default();
+        let witness = health.clone();
+        let config = AsyncConnectionConfig::new()
+            // Each command has the deadline of the layer that sent it.
+            .set_response_timeout(None)
+            .set_push_sender(move |push: PushInfo| -> Result<(), Unheard> {
+                if push.kind == PushKind::Disconnection {
+                    witness.declare_dead();
+                }
+                Ok(())
+            });
+        let open = self.open(config);
+        let (connection, driver) = match tokio::time::timeout(CONNECT_TIMEOUT, open).await {
+            Ok(opened) => opened?,
+            Err(_) => return Err(late("connecting timed out")),
+        };
+        self.prepare(&connection).await?;
+        Ok(Link {
+            connection,
+            health,
+            driver,
+        })
+    }
+
     /// Gives the server the scripts that it does not know. One that is not there in time is sent in full with
     /// its first use: a server far away need not take in all of them before it is of any use.
     ///
@@ -106,7 +145,7 @@ impl Manager {
         let known = asking.query_async::<Vec<bool>>(&mut asked);
         let known = match tokio::time::timeout(CONNECT_TIMEOUT, known).await {
             Ok(known) => known?,
-            Err(_) => return Err((ErrorKind::Io, "preparing the connection timed out").into()),
+            Err(_) => return Err(late("preparing the connection timed out")),
         };
         // All at once, not one after another.
         let mut loading = JoinSet::new();
@@ -141,33 +180,19 @@ async fn drive(
     Ok((connection, Some(Arc::new(driver))))
 }
 
+fn late(what: &'static str) -> RedisError {
+    io::Error::new(io::ErrorKind::TimedOut, what).into()
+}
+
 impl ManageConnection for Manager {
     type Connection = Link;
     type Error = RedisError;
 
     async fn connect(&self) -> Result<Link, RedisError> {
-        let health = Arc::<Health>::default();
-        let witness = health.clone();
-        let config = AsyncConnectionConfig::new()
-            // Each command has the deadline of the layer that sent it.
-            .set_response_timeout(None)
-            .set_push_sender(move |push: PushInfo| -> Result<(), Unheard> {
-                if push.kind == PushKind::Disconnection {
-                    witness.declare_dead();
-                }
-                Ok(())
-            });
-        let open = self.open(config);
-        let (connection, driver) = match tokio::time::timeout(CONNECT_TIMEOUT, open).await {
-            Ok(opened) => opened?,
-            Err(_) => return Err((ErrorKind::Io, "connecting timed out").into()),
-        };
-        self.prepare(&connection).await?;
-        Ok(Link {
-            connection,
-            health,
-            driver,
-        })
+        let made = self.link().await;
+        let refused = made.as_ref().is_err_and(|error| !error.is_timeout());
+        self.refused.store(refused, Ordering::Relaxed);
+        made
     }
 
     async fn is_valid(&self, link: &mut Link) -> Result<(), RedisError> {

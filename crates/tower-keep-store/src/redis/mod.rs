@@ -7,7 +7,10 @@
 use std::{
     fmt,
     future::Future,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -39,6 +42,7 @@ mod manager;
 pub(crate) struct Redis {
     client: Client,
     pool: Pool<Manager>,
+    refused: Arc<AtomicBool>,
     breaker: Breaker,
     scripts: Arc<Mutex<Vec<Script>>>,
     runtime: Handle,
@@ -55,6 +59,7 @@ impl Redis {
         let scripts = Arc::<Mutex<Vec<Script>>>::default();
         let manager = Manager::new(url, scripts.clone())?;
         let client = manager.client().clone();
+        let refused = manager.refused().clone();
         let pool = Pool::builder()
             .max_size(connections)
             .min_idle(connections)
@@ -68,6 +73,7 @@ impl Redis {
         Ok(Arc::new_cyclic(|myself| Self {
             client,
             pool,
+            refused,
             breaker: Breaker::default(),
             scripts,
             runtime,
@@ -203,12 +209,18 @@ impl Redis {
         }
     }
 
-    /// The guard lives for one line.
+    /// The guard lives for one line. The pool is asked as long as the server is only slow to take a connection: a
+    /// step that has more time than one attempt has it for this, too.
     async fn checkout(&self) -> Result<Link, StoreError> {
-        match self.pool.get().await {
-            Ok(guard) => Ok(guard.clone()),
-            Err(RunError::User(error)) => Err(error.into()),
-            Err(RunError::TimedOut) => Err(StoreError::unavailable()),
+        loop {
+            match self.pool.get().await {
+                Ok(guard) => return Ok(guard.clone()),
+                Err(RunError::User(error)) => return Err(error.into()),
+                Err(RunError::TimedOut) if self.refused.load(Ordering::Relaxed) => {
+                    return Err(StoreError::unavailable());
+                }
+                Err(RunError::TimedOut) => {}
+            }
         }
     }
 

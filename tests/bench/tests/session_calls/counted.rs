@@ -52,7 +52,7 @@ pub(crate) async fn counted<'a>(
 
 impl Cost<'_> {
     /// What nobody waits for may come later.
-    pub(crate) fn look_again(&mut self) {
+    fn look_again(&mut self) {
         let Reply::Array(Some(entries)) = self.server.command(&["SLOWLOG", "GET", "100000"]) else {
             panic!("SLOWLOG answers with a list");
         };
@@ -75,6 +75,15 @@ impl Cost<'_> {
             let name = name.split('|').next().unwrap_or_default();
             !UPKEEP.contains(&name)
         });
+    }
+
+    /// Whether all requests together have sent so many of these by now.
+    pub(crate) fn has_sent(&mut self, name: &str, calls: u64) -> bool {
+        // Of what the log did, only what it did before the reads were counted is among them.
+        let log = self.log;
+        self.look_again();
+        self.log = log;
+        self.sent.get(name) == Some(&calls)
     }
 
     /// What one request sent; of what not all of them sent, there must be nothing.

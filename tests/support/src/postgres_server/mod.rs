@@ -11,7 +11,10 @@ use std::{
 };
 
 use self::launch::Launch;
-use crate::server::{Process, Server};
+use crate::{
+    port::Port,
+    server::{Process, Server},
+};
 
 /// A `postgres` process of its own: a free port of 127.0.0.1, its own directory, nothing flushed; stopped on
 /// drop. The user is `postgres` and needs no password.
@@ -20,7 +23,7 @@ pub struct PostgresServer {
     // The process ends before its directory is removed: fields are dropped in this order.
     process: Process,
     launch: Launch,
-    port: u16,
+    port: Port,
 }
 
 impl PostgresServer {
@@ -47,7 +50,7 @@ impl PostgresServer {
     /// The address of the port, to put a [`TcpProxy`](crate::TcpProxy) in front.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], self.port))
+        self.port.address()
     }
 
     /// How a client reaches it at this address, its own or a proxy's.
@@ -84,10 +87,10 @@ impl PostgresServer {
     ///
     /// # Panics
     ///
-    /// If it does not start, for example because something else took its port in between.
+    /// If it does not start.
     pub fn crash(&mut self) {
         self.process.kill();
-        self.process = self.launch.on_same_port(self.port);
+        self.process = self.launch.on_same_port(&self.port);
     }
 }
 

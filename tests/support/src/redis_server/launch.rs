@@ -40,7 +40,7 @@ impl Launch {
 
 impl Server for Launch {
     const NAME: &'static str = "redis-server";
-    const START_BOUND: Duration = Duration::from_secs(10);
+    const START_BOUND: Duration = Duration::from_secs(30);
     const END: Signal = Signal::KILL;
 
     fn command(&self, port: u16) -> Command {

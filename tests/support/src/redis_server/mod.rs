@@ -16,7 +16,10 @@ use rustix::process::Signal;
 
 use self::launch::Launch;
 pub use self::{builder::Builder, client::Reply};
-use crate::server::{Process, Server};
+use crate::{
+    port::Port,
+    server::{Process, Server},
+};
 
 /// A `redis-server` process of its own: a free port of 127.0.0.1, its own directory, no
 /// persistence; killed on drop.
@@ -28,7 +31,7 @@ pub struct RedisServer {
     // The process ends before its directory is removed: fields are dropped in this order.
     process: Process,
     launch: Launch,
-    port: u16,
+    port: Port,
     unix_socket: bool,
 }
 
@@ -60,19 +63,19 @@ impl RedisServer {
         } else {
             "redis"
         };
-        format!("{scheme}://127.0.0.1:{}", self.port)
+        format!("{scheme}://127.0.0.1:{}", self.port.number())
     }
 
     /// The address of the port, to put a [`TcpProxy`](crate::TcpProxy) in front.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], self.port))
+        self.port.address()
     }
 
     /// The port, the same after [`restart`](Self::restart).
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// The process id.
@@ -108,10 +111,10 @@ impl RedisServer {
     ///
     /// # Panics
     ///
-    /// If it does not start, for example because something else took its port in between.
+    /// If it does not start.
     pub fn restart(&mut self) {
         self.process.kill();
-        self.process = self.launch.on_same_port(self.port);
+        self.process = self.launch.on_same_port(&self.port);
     }
 
     /// Stops the process without ending it (`SIGSTOP`): connections stay open, nothing answers.
@@ -135,7 +138,7 @@ impl RedisServer {
             .unwrap_or_else(|error| panic!("redis-server did not answer {words:?}: {error}"))
     }
 
-    /// Runs one command, on a connection of its own, blocking for at most two seconds.
+    /// Runs one command, on a connection of its own, blocking for at most ten seconds.
     ///
     /// # Errors
     ///

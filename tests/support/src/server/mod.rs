@@ -5,7 +5,6 @@ mod process;
 use std::{
     fs,
     io::{self, ErrorKind},
-    net::TcpListener,
     path::PathBuf,
     process::Command,
     thread,
@@ -15,6 +14,7 @@ use std::{
 use rustix::process::Signal;
 
 pub(crate) use self::process::Process;
+use crate::port::Port;
 
 /// All that is needed to start the same server again.
 pub(crate) trait Server {
@@ -33,14 +33,12 @@ pub(crate) trait Server {
 
     fn log_file(&self) -> PathBuf;
 
-    /// Starts the server on a free port.
-    ///
-    /// Between asking for a free port and listening on it another process may take it: then the
-    /// server ends at once, and another port is tried.
-    fn on_free_port(&self) -> (u16, Process) {
+    /// Starts the server on a free port; on another, should something else come before it there.
+    fn on_free_port(&self) -> (Port, Process) {
         let start = |()| {
-            let port = free_port();
-            Some((port, self.on(port)?))
+            let port = Port::reserve();
+            let process = self.on(port.number())?;
+            Some((port, process))
         };
         tries().find_map(start).unwrap_or_else(|| {
             panic!(
@@ -52,7 +50,8 @@ pub(crate) trait Server {
     }
 
     /// Starts the server on the port that it had before.
-    fn on_same_port(&self, port: u16) -> Process {
+    fn on_same_port(&self, port: &Port) -> Process {
+        let port = port.number();
         tries().find_map(|()| self.on(port)).unwrap_or_else(|| {
             panic!(
                 "{} did not start again on port {port}:\n{}",
@@ -93,13 +92,6 @@ pub(crate) trait Server {
 
 fn tries() -> impl Iterator<Item = ()> {
     std::iter::repeat_n((), TRIES)
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0))
-        .and_then(|listener| listener.local_addr())
-        .expect("the loopback interface has a free port")
-        .port()
 }
 
 fn hint(name: &str, error: &io::Error) -> String {

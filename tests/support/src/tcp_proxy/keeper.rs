@@ -7,6 +7,7 @@ use tokio::{
 };
 
 use super::link::{self, Rules};
+use crate::port::Port;
 
 /// What the handle asks of the task that keeps the sockets.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +25,7 @@ pub(super) type Request = (Order, oneshot::Sender<()>);
 /// Owns the listener and all connections; when its task ends, they end.
 #[derive(Debug)]
 pub(super) struct Keeper {
-    address: SocketAddr,
+    port: Port,
     upstream: SocketAddr,
     rules: Rules,
     listener: Option<TcpListener>,
@@ -32,12 +33,14 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    pub(super) fn new(listener: TcpListener, upstream: SocketAddr, rules: Rules) -> Self {
-        let address = listener
-            .local_addr()
-            .expect("a bound listener has an address");
+    pub(super) fn new(
+        port: Port,
+        listener: TcpListener,
+        upstream: SocketAddr,
+        rules: Rules,
+    ) -> Self {
         Self {
-            address,
+            port,
             upstream,
             rules,
             listener: Some(listener),
@@ -46,7 +49,7 @@ impl Keeper {
     }
 
     pub(super) fn address(&self) -> SocketAddr {
-        self.address
+        self.port.address()
     }
 
     pub(super) async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Request>) {
@@ -86,8 +89,8 @@ impl Keeper {
 
     async fn listen(&mut self) {
         if self.listener.is_none() {
-            let listener = TcpListener::bind(self.address).await;
-            self.listener = Some(listener.expect("the proxy's port is still free"));
+            let listener = TcpListener::bind(self.port.address()).await;
+            self.listener = Some(listener.expect("the port is reserved"));
         }
     }
 

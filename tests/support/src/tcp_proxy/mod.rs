@@ -15,7 +15,7 @@ use self::{
     keeper::{Keeper, Order},
     link::{Budget, Rules},
 };
-use crate::Gate;
+use crate::{Gate, port::Port};
 
 /// A TCP proxy in front of an address, whose connections the test can cut, hang or refuse.
 ///
@@ -122,15 +122,16 @@ impl Builder {
 
     /// Starts the proxy on the current tokio runtime.
     pub async fn start(self) -> TcpProxy {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await;
+        let port = Port::reserve();
+        let listener = TcpListener::bind(port.address()).await;
         let rules = Rules {
             flow: Gate::opened(),
             latency: self.latency,
             to_client: Budget::default(),
             to_server: Budget::default(),
         };
-        let listener = listener.expect("the loopback interface has a free port");
-        let keeper = Keeper::new(listener, self.upstream, rules.clone());
+        let listener = listener.expect("the port is reserved");
+        let keeper = Keeper::new(port, listener, self.upstream, rules.clone());
         let (orders, received) = mpsc::unbounded_channel();
         let address = keeper.address();
         let task = tokio::spawn(keeper.run(received));
