@@ -248,6 +248,20 @@ fn field(name: &str, value: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
+async fn a_connection_in_http_2_is_closed_when_it_has_been_idle() {
+    let (listener, address) = listen().await;
+    let config = "pool = { protocol = 'h2c', idle_timeout = '100ms' }";
+    let site = Site::at(address, config).await;
+    let ok = [vec![0x88], field("content-length", "0")].concat();
+    let asked = tokio::spawn(async move { (site.get("/").await.status, site) });
+    let (mut stream, _) = listener.accept().await.expect("a connection");
+    let closed = timeout(SOON, answer(&mut stream, &frame(1, 5, &ok))).await;
+    assert!(closed.is_ok(), "it is still open");
+    let (status, _site) = asked.await.expect("answered");
+    assert_eq!(status, 200);
+}
+
+#[tokio::test]
 async fn odd_answers_in_http_2_are_answers_or_the_origins_fault() {
     let ok = [vec![0x88], field("content-length", "2")].concat();
     let not_modified = [field(":status", "304"), field("content-length", "2")].concat();
