@@ -121,6 +121,13 @@ impl Shared {
         verdict == Verdict::Valid && !self.storing.control(&stored.headers).forbids_stale()
     }
 
+    /// Whether it may answer, past its time, whoever would ask an origin that cannot be reached.
+    pub(crate) fn may_bridge(&self, entry: &Entry<Stored>) -> bool {
+        let storing = &self.storing;
+        let stored = entry.value.response();
+        stored.is_some_and(|stored| storing.may_bridge(&storing.control(&stored.headers)))
+    }
+
     fn find_any(&self, key: Vec<u8>, headers: &HeaderMap, now: Present) -> Found {
         let Some((entry, usability)) = self.engine.first(&key, now) else {
             return Found {

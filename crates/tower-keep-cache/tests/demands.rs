@@ -20,7 +20,7 @@ use tower_keep_cache::{
     Cache, CacheLayer, CacheLayerBuilder, CachePolicy, Class, Classes, Dependency,
 };
 use tower_keep_store::{Mode, Outcome, Store};
-use tower_keep_test_support::{Gate, Origin, ScriptedBody, eventually};
+use tower_keep_test_support::{Gate, Origin, OriginError, ScriptedBody, eventually};
 
 use self::common::*;
 
@@ -274,6 +274,35 @@ async fn many_who_demand_at_once_make_one_request() {
     while let Some(answer) = asking.join_next().await {
         // Who came after it had landed began another.
         assert_ne!(answer.expect("no panic").text(), "1");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_who_demand_at_once_find_out_together_that_the_origin_cannot_be_reached() {
+    for place in Place::both().await {
+        let gate = Gate::opened();
+        let (at, calls) = (gate.clone(), AtomicUsize::new(0));
+        let origin = Origin::new(move |_| {
+            let is_up = calls.fetch_add(1, Ordering::SeqCst) == 0;
+            let passed = at.pass();
+            async move {
+                passed.await;
+                let page = response(&[("cache-control", "max-age=60")], ScriptedBody::full("1"));
+                is_up.then_some(page).ok_or(OriginError::numbered(7))
+            }
+        });
+        let cache = built(heeding(&place), &origin);
+        ask(&cache, get("/a")).await;
+        place.written(1).await;
+        gate.close();
+        let asking = spawned(&cache, 5, "no-cache").await;
+        let unwilling = spawned(&cache, 1, "no-cache, only-if-cached").await;
+        eventually(LONG, async || gate.waiters() == 1).await;
+        gate.open();
+        let stale = [("1".to_owned(), Some(Outcome::Stale))];
+        assert_eq!(all(asking).await, stale);
+        assert_eq!(all(unwilling).await[0].1, Some(Outcome::Rejected));
+        assert_eq!(origin.calls(), 2, "who waited need not ask again");
     }
 }
 

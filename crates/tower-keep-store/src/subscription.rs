@@ -125,7 +125,7 @@ async fn carry_out(
         }
         let (begun, left) = sort(&mut batch);
         if listening.is_none() && !begun.is_empty() {
-            listening = Listening::connect(&redis).await.ok();
+            listening = connected(&redis, &begun).await;
         }
         let Some(current) = &listening else {
             // Those who wait find themselves unanswered.
@@ -135,6 +135,21 @@ async fn carry_out(
             listening = None;
         }
     }
+}
+
+/// A server that is only slow to take a connection is asked again, as long as somebody waits for it.
+async fn connected(redis: &Redis, begun: &Begun) -> Option<Listening> {
+    loop {
+        match Listening::connect(redis).await {
+            Ok(listening) => return Some(listening),
+            Err(error) if error.is_timeout() && is_awaited(begun) => {}
+            Err(_) => return None,
+        }
+    }
+}
+
+fn is_awaited(begun: &Begun) -> bool {
+    begun.iter().any(|(_, done)| !done.is_closed())
 }
 
 type Begun = Vec<(Vec<u8>, oneshot::Sender<Subscription>)>;

@@ -1,7 +1,8 @@
 //! Hearing what is published on a real server.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
+use tokio::time::timeout;
 use tower_keep_store::{Key, Store};
 use tower_keep_test_support::{RedisServer, Reply, TcpProxy, eventually};
 
@@ -86,6 +87,20 @@ async fn listeners_that_come_and_go_at_once_are_never_deaf() {
             assert!(one.next().await.is_some(), "round {round}");
         }
     }
+}
+
+/// For as long as its deadline, however long one attempt to connect may take.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_time_waits_for_a_server_that_is_slow_to_take_the_connection() {
+    let mut server = RedisServer::start();
+    server.pause();
+    let (store, name) = (store(server.port()), key(1));
+    let mut asking = pin!(store.subscribe(&name));
+    timeout(Duration::from_millis(600), &mut asking)
+        .await
+        .expect_err("it waits on");
+    server.resume();
+    asking.await.expect("confirmed");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -40,6 +40,7 @@ mod gateway;
 mod limits;
 mod log;
 mod networks;
+mod place;
 mod proxy;
 mod pseudonym;
 mod routes;

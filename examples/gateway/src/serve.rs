@@ -11,9 +11,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, header::UPGRADE};
 use http_body::Body;
-use hyper::service::service_fn;
+use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{
@@ -32,6 +32,7 @@ use tower_service::Service;
 use crate::{
     config::Config,
     front::{Front, respond},
+    place::Place,
     proxy::{ProxyError, RequestBody},
     workers::{Worker, Workers},
 };
@@ -126,6 +127,7 @@ where
             return;
         };
         let (builder, front) = (self.builder.clone(), self.front.clone());
+        let place = Place::new(permit, worker.busy());
         let (service, head_timeout) = (self.service.clone(), self.head_timeout);
         worker.spawn(async move {
             let Ok(stream) = TcpStream::from_std(stream) else {
@@ -133,7 +135,11 @@ where
             };
             let has_asked = Arc::new(AtomicBool::new(false));
             let asks = has_asked.clone();
-            let service = service_fn(move |request| {
+            let keeps = place.clone();
+            let service = service_fn(move |mut request: Request<Incoming>| {
+                if request.headers().contains_key(UPGRADE) {
+                    request.extensions_mut().insert(keeps.clone());
+                }
                 asks.store(true, Ordering::Relaxed);
                 respond(front.clone(), service.clone(), peer, request)
             });
@@ -144,7 +150,7 @@ where
                 _ = connection => {}
                 () = says_nothing(head_timeout, &has_asked) => {}
             }
-            drop(permit);
+            drop(place);
         });
     }
 }

@@ -27,6 +27,12 @@ pub(crate) struct Worker {
     busy: Arc<()>,
 }
 
+/// A connection that a worker has.
+#[derive(Debug)]
+pub(crate) struct Busy {
+    _one: Arc<()>,
+}
+
 impl Worker {
     fn on(runtime: Handle) -> Self {
         Self {
@@ -35,13 +41,16 @@ impl Worker {
         }
     }
 
+    /// One more connection, until it is dropped.
+    pub(crate) fn busy(&self) -> Busy {
+        Busy {
+            _one: self.busy.clone(),
+        }
+    }
+
     /// Runs a task on this thread.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let busy = self.busy.clone();
-        self.runtime.spawn(async move {
-            task.await;
-            drop(busy);
-        });
+        self.runtime.spawn(task);
     }
 }
 
@@ -101,9 +110,12 @@ mod tests {
     async fn stay(workers: &Workers) -> Stay {
         let (tell, told) = oneshot::channel();
         let (let_go, stays) = oneshot::channel::<()>();
-        workers.idlest().spawn(async move {
+        let worker = workers.idlest();
+        let busy = worker.busy();
+        worker.spawn(async move {
             let _told = tell.send(thread::current().id());
             let _gone = stays.await;
+            drop(busy);
         });
         Stay {
             thread: told.await.expect("it runs"),

@@ -98,6 +98,8 @@ pub(crate) enum Source {
     Origin(Moment),
     /// Here or in the store, past its time: it is refreshed, or the origin failed.
     Stale,
+    /// The same, for want of the origin: it cannot be reached.
+    Unreached,
 }
 
 impl Source {
@@ -106,7 +108,7 @@ impl Source {
         match self {
             Self::Store(_) => Outcome::Hit,
             Self::Origin(_) => Outcome::Collapsed,
-            Self::Stale => Outcome::Stale,
+            Self::Stale | Self::Unreached => Outcome::Stale,
         }
     }
 
@@ -120,7 +122,7 @@ impl Source {
         match self {
             Self::Store(fetched) | Self::Origin(fetched) => entry.may_answer(log, fetched, asked),
             // Its leader found it fit; but who waits may have heard more of the log meanwhile.
-            Self::Stale => !entry.is_invalid(log),
+            Self::Stale | Self::Unreached => !entry.is_invalid(log),
         }
     }
 }
@@ -199,15 +201,19 @@ impl<V> Flights<V> {
 
     fn begin(self: &Arc<Self>, key: u64, shard: &mut Shard<V>, fetches: bool) -> Lead<V> {
         let flight = Arc::new(Flight::begins(fetches));
-        // A flight that was taken for lost still ends for those who follow it. One too many leads nobody.
-        if shard.len() < MOST_FLIGHTS / SHARDS || shard.contains_key(&key) {
-            shard.insert(key, flight.clone());
-        }
+        Self::place(shard, key, &flight);
         Lead {
             flights: self.clone(),
             key,
             flight,
             lease: None,
+        }
+    }
+
+    /// A flight that was taken for lost still ends for those who follow it. One too many leads nobody.
+    fn place(shard: &mut Shard<V>, key: u64, flight: &Arc<Flight<V>>) {
+        if shard.len() < MOST_FLIGHTS / SHARDS || shard.contains_key(&key) {
+            shard.insert(key, flight.clone());
         }
     }
 
@@ -326,15 +332,17 @@ impl<V> Lead<V> {
         }
     }
 
-    /// It has looked, and begins to fetch; false if another has taken its place meanwhile.
+    /// It has looked, and begins to fetch; false if another has taken its place meanwhile. If that one has gone,
+    /// it has its place again.
     pub(crate) fn fetches(&self) -> bool {
-        let shard = self.flights.shard(self.key);
-        let current = shard.get(&self.key);
-        let is_overtaken = current.is_some_and(|current| !Arc::ptr_eq(current, &self.flight));
-        if !is_overtaken {
-            self.flight.fetches.store(true, Ordering::Relaxed);
+        let mut shard = self.flights.shard(self.key);
+        match shard.get(&self.key) {
+            Some(current) if !Arc::ptr_eq(current, &self.flight) => return false,
+            Some(_) => {}
+            None => Flights::place(&mut shard, self.key, &self.flight),
         }
-        !is_overtaken
+        self.flight.fetches.store(true, Ordering::Relaxed);
+        true
     }
 
     /// Whether other processes may wait for it.
@@ -474,6 +482,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_took_the_place_and_has_gone_leaves_it_to_who_looked() {
+        let flights = flights(LONG);
+        let looking = lead(&flights);
+        let Joined::Leading(fetching) = flights.join_fetch(b"k") else {
+            panic!("nobody fetches");
+        };
+        drop(fetching);
+        assert!(looking.fetches(), "nobody else does");
+        let followers = [
+            follow(&flights),
+            flights.follow(b"k").expect("somebody leads"),
+        ];
+        assert!(matches!(flights.join_fetch(b"k"), Joined::Following(_)));
+        looking.land(Arc::new(entry(b"k", 8)), Source::Stale);
+        for follower in followers {
+            assert!(matches!(follower.wait(nothing).await, Ending::Landed(..)));
+        }
+        assert_eq!(flights.len(), 0);
+    }
+
+    #[tokio::test]
     async fn who_fetches_keeps_his_place() {
         let flights = flights(LONG);
         let fetching = lead(&flights);
@@ -482,7 +511,7 @@ mod tests {
         drop(fetching);
         let refreshing = flights.lead(b"k").expect("nobody else leads");
         assert!(matches!(flights.join_fetch(b"k"), Joined::Following(_)));
-        assert!(refreshing.fetches() && flights.lead_nobody(b"other").fetches());
+        assert!(refreshing.fetches());
     }
 
     fn nothing(_: &Entry<u32>) -> bool {

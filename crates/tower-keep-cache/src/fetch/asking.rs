@@ -246,7 +246,7 @@ impl Asking {
         if !entry.may_bridge(self.shared.engine.log(), now) {
             return None;
         }
-        Some(self.answer_stale(entry, now))
+        Some(self.answer_stale(entry, now, Source::Stale))
     }
 
     /// The same, where the origin cannot be reached at all: by some policies also what no window is open for.
@@ -255,19 +255,18 @@ impl Asking {
             return Some(response);
         }
         let entry = self.known.clone()?;
-        let storing = &self.shared.storing;
-        let control = storing.control(&entry.value.response()?.headers);
         let now = self.shared.engine.now();
-        let is_usable = storing.may_bridge(&control)
+        let is_usable = self.shared.may_bridge(&entry)
             && *entry.key == *self.key
             && entry.usability(self.shared.engine.log(), now) != Usability::Not;
-        is_usable.then(|| self.answer_stale(entry, now))
+        is_usable.then(|| self.answer_stale(entry, now, Source::Unreached))
     }
 
     fn answer_stale<B: Body>(
         &mut self,
         entry: Arc<Entry<Stored>>,
         now: Timestamp,
+        source: Source,
     ) -> Response<ResponseBody<B>> {
         self.shared.engine.pause(&entry, now);
         let asked = Asked::of(&self.lookup, &self.headers);
@@ -276,7 +275,7 @@ impl Asking {
         let told = told(&entry, Outcome::Stale).origin_calls(1);
         tell(self.cell.as_ref(), told);
         if let Some(lead) = self.lead.take() {
-            lead.land(entry, Source::Stale);
+            lead.land(entry, source);
         }
         response
     }

@@ -97,9 +97,15 @@ impl Wanted<'_> {
         let by_any = match source {
             Source::Origin(_) => return true,
             Source::Store(_) => Usability::Fresh,
-            Source::Stale => Usability::Stale,
+            // Whoever asked himself would be answered with it too.
+            Source::Unreached if self.would_ask() && self.shared.may_bridge(entry) => return true,
+            Source::Stale | Source::Unreached => Usability::Stale,
         };
         self.judge(entry, by_any) == by_any
+    }
+
+    fn would_ask(&self) -> bool {
+        !self.lookup.only_if_cached
     }
 
     /// Whether it could answer others.

@@ -14,7 +14,7 @@ pub struct Timeouts {
     pub head: Span,
     /// To reach the origin. Default: 3 s.
     pub connect: Span,
-    /// For the origin to send the head of a response. Default: 60 s.
+    /// For the origin to send the head of a response, since it took the last of the request. Default: 60 s.
     pub response: Span,
     /// The same where something stale may answer (`stale-if-error`): then it does, and what the origin is asked goes
     /// on. Default: none.

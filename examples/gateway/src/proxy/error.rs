@@ -53,9 +53,7 @@ impl ProxyError {
     /// Of a request that was on its way.
     pub(super) fn of(error: impl Error + Send + Sync + 'static) -> Self {
         match find::<BodyError<hyper::Error>>(&error) {
-            Some(BodyError::TimedOut) => Self::RequestTimedOut,
-            Some(BodyError::TooLarge) => Self::RequestTooLarge,
-            Some(BodyError::Inner(_)) => Self::RequestBroken,
+            Some(error) => error.fault().into(),
             None => Self::Broken(error.into()),
         }
     }

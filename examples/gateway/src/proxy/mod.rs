@@ -10,6 +10,7 @@ mod origin_url;
 mod outgoing;
 mod service;
 mod tunnel;
+mod upload;
 
 pub(crate) use self::{
     body::{OriginBody, RequestBody},

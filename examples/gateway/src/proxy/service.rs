@@ -12,15 +12,15 @@ use http::{
     header::{CONNECTION, UPGRADE},
 };
 use hyper::{body::Incoming, upgrade};
-use tokio::time::Instant;
 use tower_service::Service;
 
 use super::{
     OriginBody, OriginUrl, ProxyError, RequestBody,
     client::{Client, Held, Sent},
     hop_by_hop, outgoing, tunnel,
+    upload::{Patience, Upload},
 };
-use crate::{config::Config, error::StartError, pseudonym::Pseudonym};
+use crate::{config::Config, error::StartError, place::Place, pseudonym::Pseudonym};
 
 /// Sends requests to the origin. Clones share its connections.
 #[derive(Clone, Debug)]
@@ -79,6 +79,7 @@ impl Shared {
     ) -> Result<Response<OriginBody>, ProxyError> {
         let wants_upgrade = request.headers().contains_key(UPGRADE);
         let upgrade = wants_upgrade.then(|| upgrade::on(&mut request));
+        let place = request.extensions_mut().remove();
         let (mut head, body) = request.into_parts();
         outgoing::sign(&mut head, &self.pseudonym);
         let request = Request::from_parts(head, body);
@@ -87,7 +88,7 @@ impl Shared {
             return Ok(self.incoming(response, held));
         }
         let client = upgrade.ok_or(ProxyError::Upgraded)?;
-        Ok(self.switch(response, client))
+        Ok(self.switch(response, client, place))
     }
 
     /// Once more, and then a few times, if the origin closed the connection before it looked at the request.
@@ -96,12 +97,20 @@ impl Shared {
         mut request: Request<RequestBody>,
         wants_upgrade: bool,
     ) -> Result<(Response<Incoming>, Option<Held>), ProxyError> {
-        let deadline = Instant::now() + self.response_timeout;
+        if self.client.can_ask_again() {
+            let gathered = request.body_mut().gather(MOST_GATHERED).await;
+            gathered.map_err(|error| error.fault())?;
+        }
+        let patience = Patience::new(self.response_timeout);
+        let upload = request.body_mut().watched();
         let mut tries = 1;
         loop {
-            match self.try_send(request, wants_upgrade, deadline).await? {
+            match self
+                .try_send(request, wants_upgrade, &patience, upload.as_ref())
+                .await?
+            {
                 Sent::Answer(response, held) => return Ok((response, held)),
-                Sent::Back(again, _) if tries < MOST_TRIES => request = again,
+                Sent::Back(again, _) if tries < MOST_TRIES => request = *again,
                 Sent::Back(_, closed) => return Err(self.client.give_up(closed)),
             }
             tries += 1;
@@ -112,11 +121,12 @@ impl Shared {
         &self,
         mut request: Request<RequestBody>,
         wants_upgrade: bool,
-        deadline: Instant,
+        patience: &Patience,
+        upload: Option<&Arc<Upload>>,
     ) -> Result<Sent, ProxyError> {
-        let way = self.client.way(wants_upgrade, deadline).await?;
+        let way = self.client.way(wants_upgrade, patience.deadline).await?;
         outgoing::address(&mut request, &self.origin, self.keep_host, way.version());
-        self.client.send(way, request, deadline).await
+        self.client.send(way, request, patience, upload).await
     }
 
     /// The response as the layers see it: without what ends at this hop.
@@ -133,9 +143,10 @@ impl Shared {
         &self,
         mut response: Response<Incoming>,
         client: upgrade::OnUpgrade,
+        place: Option<Place>,
     ) -> Response<OriginBody> {
         let protocol = response.headers().get(UPGRADE).cloned();
-        tunnel::open(client, upgrade::on(&mut response));
+        tunnel::open(client, upgrade::on(&mut response), place);
         let mut response = self.incoming(response, None);
         let headers = response.headers_mut();
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
@@ -145,6 +156,9 @@ impl Shared {
         response
     }
 }
+
+/// Bytes of a body that are taken before they are sent on: most forms fit.
+const MOST_GATHERED: u64 = 64 << 10;
 
 /// On connections that are closed as soon as they are used.
 const MOST_TRIES: u32 = 5;

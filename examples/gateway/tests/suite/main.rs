@@ -4,6 +4,7 @@ mod admin;
 mod caching;
 mod classes;
 mod common;
+mod hostile;
 mod limits;
 mod malformed;
 mod pitfalls;

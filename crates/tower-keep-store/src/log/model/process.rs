@@ -25,6 +25,8 @@ pub(super) struct Process {
     cursor: u64,
     pub(super) is_current: bool,
     is_provisional: bool,
+    /// An end of the log that is to be reached, and its nonce.
+    goal: Option<(Stamp, u64)>,
     /// The server that it is connected to.
     run_id: Option<u8>,
     forgotten: u64,
@@ -67,6 +69,7 @@ impl Process {
             cursor: 0,
             is_current: false,
             is_provisional: false,
+            goal: None,
             run_id: None,
             forgotten: 0,
             inbox: None,
@@ -150,6 +153,7 @@ impl Process {
 
     /// A connection does not outlive its server. On a new one the reader asks whose it is.
     pub(super) fn connect(&mut self, server: &mut Server, committed: u8, fault: Fault) {
+        self.goal = None;
         let known = self.run_id.replace(server.run_id);
         let is_other = known.is_some_and(|known| known != server.run_id);
         let epoch = self.table.stamp().epoch;
@@ -175,9 +179,15 @@ impl Process {
         } else if applied.position == head.position && self.table.nonce() == head.nonce {
             (self.is_current, self.is_provisional) = (true, false);
             self.cursor = applied.position;
+            self.goal = None;
             self.table.learned();
         } else if applied.position < head.position {
             self.cursor = applied.position;
+            let at = Stamp {
+                epoch: head.epoch,
+                position: head.position,
+            };
+            self.goal.get_or_insert((at, head.nonce));
         } else if self.is_provisional {
             self.start_over();
         } else {
@@ -209,6 +219,7 @@ impl Process {
             if before.epoch != self.table.stamp().epoch {
                 self.announce_again();
             }
+            self.look_at_goal();
         } else if self.is_provisional {
             self.start_over();
         } else if record.epoch == before.epoch && record.position > before.position + 1 {
@@ -221,6 +232,20 @@ impl Process {
             self.begin_epoch(server, committed);
         }
         self.settle();
+    }
+
+    fn look_at_goal(&mut self) {
+        let (Some((end, nonce)), applied) = (self.goal, self.table.stamp()) else {
+            return;
+        };
+        if applied.epoch == end.epoch && applied.position < end.position {
+            return;
+        }
+        if applied.epoch == end.epoch && self.table.nonce_at(end.position) == Some(nonce) {
+            self.is_current = true;
+            self.table.learned();
+        }
+        self.goal = None;
     }
 
     fn announce_again(&mut self) {
@@ -248,6 +273,7 @@ impl Process {
             return false;
         }
         self.table.restore(&checkpoint);
+        self.goal = None;
         (self.cursor, self.is_provisional) = (checkpoint.at.position, true);
         true
     }
@@ -256,12 +282,14 @@ impl Process {
         self.forgotten = self.table.stamp().epoch;
         self.table.forget();
         (self.cursor, self.is_current, self.is_provisional) = (0, false, false);
+        self.goal = None;
     }
 
     fn begin_epoch(&mut self, server: &mut Server, committed: u8) {
         let epoch = self.table.stamp().epoch;
         let head = server.append(Content::default(), epoch, committed);
         self.cursor = head.position - 1;
+        self.goal = None;
     }
 
     pub(super) fn has_applied(&self, head: &Record) -> bool {
@@ -280,6 +308,7 @@ impl Process {
             self.cursor,
             self.is_current,
             self.is_provisional,
+            self.goal,
             self.run_id,
         )
             .hash(hasher);

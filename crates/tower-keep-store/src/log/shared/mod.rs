@@ -30,6 +30,7 @@ mod catch_up;
 mod checkpoints;
 mod doubting;
 mod flush;
+mod goal;
 mod leases;
 mod reader;
 mod script;

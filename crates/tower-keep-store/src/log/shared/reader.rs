@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout};
 use super::{
     Shared,
     checkpoints::Checkpoints,
+    goal::Goal,
     leases::Leases,
     script::{Append, Head, NO_CONTENT, RECORDS_AT_ONCE, TIME_TO_LIVE, number},
 };
@@ -73,6 +74,7 @@ async fn follow(
     let mut compared: Option<Instant> = None;
     let mut renewed: Option<Instant> = None;
     let mut idle = true;
+    let mut goal = Goal::default();
     let server = in_time(run_id(&mut connection)).await?;
     let epoch = log.folded.read().stamp().epoch;
     let ended = if epoch == 0 { state.forgotten } else { epoch };
@@ -95,7 +97,7 @@ async fn follow(
     loop {
         if idle || !log.is_current() || is_due(compared, HEARTBEAT) {
             compared = Some(Instant::now());
-            match compare_ends(log, &mut connection).await? {
+            match compare_ends(log, &mut goal, &mut connection).await? {
                 Ends::Meet(position) => (cursor, state.is_provisional) = (position, false),
                 Ends::ReadFrom(position) => cursor = position,
                 Ends::Apart { .. } if state.is_provisional => {
@@ -113,8 +115,15 @@ async fn follow(
         }
         let lines = next_lines(&log.name, cursor, &mut connection).await?;
         idle = lines.is_empty();
-        match take_in(log, &lines) {
-            Ok(Some(last)) => (cursor, state.is_provisional) = (last, false),
+        let taken = take_in(log, &lines);
+        if taken.is_err() {
+            goal = Goal::default();
+        }
+        match taken {
+            Ok(Some(last)) => {
+                (cursor, state.is_provisional) = (last, false);
+                log.look_at(&mut goal);
+            }
             Ok(None) => {}
             Err(Gap) if state.is_provisional => {
                 tracing::warn!(
@@ -195,7 +204,11 @@ enum Ends {
 }
 
 /// Holds the end of the server's log against what was applied.
-async fn compare_ends(log: &Shared, connection: &mut MultiplexedConnection) -> RedisResult<Ends> {
+async fn compare_ends(
+    log: &Shared,
+    goal: &mut Goal,
+    connection: &mut MultiplexedConnection,
+) -> RedisResult<Ends> {
     let sent = Instant::now();
     let before = log.folded.read().stamp();
     let head = in_time(Append::NOTHING.send(&log.name, connection)).await?;
@@ -205,12 +218,13 @@ async fn compare_ends(log: &Shared, connection: &mut MultiplexedConnection) -> R
         (table.stamp(), table.nonce(), ends)
     };
     if let Some(ends) = ends {
-        if let Ends::Meet(_) = ends {
-            // Only this task makes the table forget.
-            if log.folded.read().is_relearning() {
-                log.folded.change(Table::learned);
+        match ends {
+            Ends::Meet(_) | Ends::ReadFrom(_) => {
+                log.look_at(goal);
+                goal.set(sent, head);
+                log.look_at(goal);
             }
-            log.was_current_at(sent);
+            Ends::Apart { .. } => *goal = Goal::default(),
         }
         return Ok(ends);
     }
@@ -220,6 +234,7 @@ async fn compare_ends(log: &Shared, connection: &mut MultiplexedConnection) -> R
     if applied.epoch != 0 && !goes_on(log, applied, nonce, connection).await? {
         // Another life of the log. It may be an older one that came back with its server, and know less
         // than is known here.
+        *goal = Goal::default();
         return Ok(apart);
     }
     Ok(Ends::ReadFrom(applied.position))

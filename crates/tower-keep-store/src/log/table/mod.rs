@@ -31,7 +31,7 @@ pub(super) struct Table {
     /// Invalidated here and not yet known to stand in the log, or announced in the log as being changed.
     /// Outlives the epoch: what ends it is a record.
     in_doubt: Doubts,
-    /// What was known was forgotten, and the end of the log has not been reached again.
+    /// What was known was forgotten, and no end of the log that was read since has been reached.
     is_relearning: bool,
 }
 
@@ -115,7 +115,7 @@ impl Table {
         self.is_relearning
     }
 
-    /// The end of the log was reached again.
+    /// An end of the log that was read since was reached.
     pub(super) fn learned(&mut self) {
         self.is_relearning = false;
     }

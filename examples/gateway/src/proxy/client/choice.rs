@@ -1,7 +1,7 @@
 //! Which protocol the origin speaks: the one that is configured, or the one that it chooses.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant},
 };
 
@@ -17,7 +17,7 @@ use crate::{
 pub(super) struct Choice {
     connector: Connector,
     speaks: Speaks,
-    known: Mutex<Known>,
+    known: Arc<Mutex<Known>>,
     /// Held by the one who connects, with how it went the last time.
     connecting: tokio::sync::Mutex<Option<Failure>>,
     idle_timeout: Duration,
@@ -36,6 +36,8 @@ struct Known {
     is_http1: bool,
     /// Those in front are filled first.
     http2: Vec<Http2>,
+    /// Whether somebody closes those that are idle.
+    is_watched: bool,
 }
 
 #[derive(Debug)]
@@ -63,7 +65,7 @@ impl Choice {
         Ok(Self {
             connector,
             speaks,
-            known: Mutex::default(),
+            known: Arc::default(),
             connecting: tokio::sync::Mutex::default(),
             idle_timeout: config.pool.idle_timeout.0,
         })
@@ -71,6 +73,10 @@ impl Choice {
 
     pub(super) fn has_http1(&self) -> bool {
         self.speaks != Speaks::H2c
+    }
+
+    pub(super) fn has_http2(&self) -> bool {
+        self.speaks != Speaks::Http1
     }
 
     pub(super) async fn way(&self) -> Result<Way, Arc<ConnectError>> {
@@ -127,7 +133,12 @@ impl Choice {
         let opened = Http2::open(stream).await;
         let mut connection = opened.inspect_err(|error| self.connector.report(error))?;
         let slot = connection.slot();
-        self.known().http2.push(connection);
+        let mut known = self.known();
+        known.http2.push(connection);
+        if !std::mem::replace(&mut known.is_watched, true) {
+            tokio::spawn(close_idle(Arc::downgrade(&self.known), self.idle_timeout));
+        }
+        drop(known);
         Ok(Way::Http2(slot))
     }
 
@@ -135,3 +146,21 @@ impl Choice {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// Until there are none.
+async fn close_idle(known: Weak<Mutex<Known>>, idle_timeout: Duration) {
+    loop {
+        tokio::time::sleep(idle_timeout.max(LEAST_PAUSE)).await;
+        let Some(known) = known.upgrade() else { return };
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        let connections = &mut known.http2;
+        connections.retain(|connection| connection.is_good(idle_timeout));
+        if connections.is_empty() {
+            known.is_watched = false;
+            return;
+        }
+    }
+}
+
+/// Between two looks at what is idle.
+const LEAST_PAUSE: Duration = Duration::from_millis(100);

@@ -5,7 +5,8 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::Uri;
+use http::{Response, Uri};
+use hyper::body::Incoming;
 use hyper_util::{
     client::legacy,
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -15,7 +16,7 @@ use tower_service::Service;
 use super::{ConnectError, Connector, RequestBody};
 use crate::{
     config::Config,
-    proxy::connection::{Offer, OriginStream},
+    proxy::connection::{HasAnswered, Offer, OriginStream},
 };
 
 pub(super) type Http1 = legacy::Client<ToOrigin, RequestBody>;
@@ -34,6 +35,13 @@ pub(super) fn client(config: &Config, connector: Connector) -> Http1 {
         .retry_canceled_requests(true)
         .set_host(false)
         .build(ToOrigin(connector))
+}
+
+/// Of the connection that this came on.
+pub(super) fn note(answer: &Response<Incoming>) {
+    if let Some(has_answered) = answer.extensions().get::<HasAnswered>() {
+        has_answered.set();
+    }
 }
 
 impl Service<Uri> for ToOrigin {

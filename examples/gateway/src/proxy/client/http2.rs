@@ -5,7 +5,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::Poll,
     time::Duration,
@@ -14,13 +14,16 @@ use std::{
 use http::Request;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::{
     ConnectError, ProxyError, RequestBody, Sent,
     again::{again, is_untouched},
 };
-use crate::proxy::connection::OriginStream;
+use crate::proxy::{
+    connection::OriginStream,
+    upload::{Patience, Upload},
+};
 
 /// A connection that is open.
 #[derive(Debug)]
@@ -42,9 +45,24 @@ pub(in crate::proxy) struct Slot {
     held: Held,
 }
 
-/// Its place there, free again when this is dropped; and whether the connection is given up.
+/// Its place there, free again when this is dropped; and how the connection does.
 #[derive(Clone, Debug, Default)]
-pub(in crate::proxy) struct Held(Arc<AtomicBool>);
+pub(in crate::proxy) struct Held(Arc<Line>);
+
+#[derive(Debug, Default)]
+struct Line {
+    is_given_up: AtomicBool,
+    answers: AtomicUsize,
+}
+
+/// A request that is not answered yet.
+struct Waiting<'a> {
+    held: &'a Held,
+    since: Instant,
+    /// What had come on the connection before.
+    answers: usize,
+    is_over: bool,
+}
 
 impl Http2 {
     /// Opens one.
@@ -71,7 +89,7 @@ impl Http2 {
     /// Whether it is open, and either in use or used not long ago.
     pub(super) fn is_good(&self, idle_timeout: Duration) -> bool {
         let is_used = self.requests() > 0 || self.asked.elapsed() < idle_timeout;
-        is_used && !self.sender.is_closed() && !self.held.0.load(Ordering::Relaxed)
+        is_used && !self.sender.is_closed() && !self.held.is_given_up()
     }
 
     /// Whether the origin takes another request beside those on it.
@@ -119,29 +137,79 @@ impl Slot {
     pub(super) async fn send(
         mut self,
         request: Request<RequestBody>,
-        deadline: Instant,
+        patience: &Patience,
+        upload: Option<&Arc<Upload>>,
     ) -> Result<Sent, ProxyError> {
         let again = again(&request);
-        let answer = timeout_at(deadline, self.sender.try_send_request(request));
-        let Ok(answer) = answer.await else {
-            self.held.0.store(true, Ordering::Relaxed);
-            return Err(ProxyError::TimedOut);
-        };
+        let answer = patience.wait(upload, self.sender.try_send_request(request));
+        let mut waiting = Waiting::on(&self.held);
+        let answer = answer.await.inspect_err(|_late| {
+            self.held.give_up();
+        });
+        waiting.is_over = true;
+        drop(waiting);
+        let answer = answer?;
         let mut failed = match answer {
-            Ok(response) => return Ok(Sent::Answer(response, Some(self.held))),
+            Ok(response) => {
+                self.held.has_answered();
+                return Ok(Sent::Answer(response, Some(self.held)));
+            }
             Err(failed) => failed,
         };
         let unsent = failed.take_message();
         let error = failed.into_error();
-        let again = unsent.or_else(|| again.filter(|_| is_untouched(&error)));
+        let again = unsent.or_else(|| again.filter(|again| is_untouched(&error, again)));
         let Some(again) = again else {
             return Err(ProxyError::of(error));
         };
         // On another connection: who ends this one may take a moment.
-        self.held.0.store(true, Ordering::Relaxed);
-        Ok(Sent::Back(again, error))
+        self.held.give_up();
+        Ok(Sent::Back(Box::new(again), ProxyError::of(error)))
     }
 }
+
+impl Held {
+    fn give_up(&self) {
+        self.0.is_given_up.store(true, Ordering::Relaxed);
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.0.is_given_up.load(Ordering::Relaxed)
+    }
+
+    fn has_answered(&self) {
+        self.0.answers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn answers(&self) -> usize {
+        self.0.answers.load(Ordering::Relaxed)
+    }
+}
+
+impl<'a> Waiting<'a> {
+    fn on(held: &'a Held) -> Self {
+        Self {
+            held,
+            since: Instant::now(),
+            answers: held.answers(),
+            is_over: false,
+        }
+    }
+}
+
+/// Whoever waits may leave before the time is over: clients do, and a class may have less. Then a connection that has
+/// said nothing since to anybody is given up too.
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let is_silent = self.held.answers() == self.answers;
+        if !self.is_over && is_silent && self.since.elapsed() >= SILENCE {
+            self.held.give_up();
+        }
+    }
+}
+
+/// After so long a connection on which nothing came may be dead.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// Bytes of a body that are on their way at most, before the client has taken them.
 const WINDOW: u32 = 512 << 10;

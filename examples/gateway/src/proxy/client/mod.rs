@@ -5,15 +5,22 @@ mod choice;
 mod http1;
 mod http2;
 
+use std::sync::Arc;
+
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
 pub(super) use self::http2::{Held, Slot};
-use self::{choice::Choice, http1::Http1};
+use self::{
+    again::{again, may_be_done_twice, was_closed},
+    choice::Choice,
+    http1::Http1,
+};
 use super::{
     OriginUrl, ProxyError, RequestBody,
     connection::{ConnectError, Connector},
+    upload::{Patience, Upload},
 };
 use crate::{config::Config, error::StartError};
 
@@ -38,8 +45,8 @@ pub(super) enum Way {
 pub(super) enum Sent {
     /// The answer, and the place on a connection that it holds until its body has ended.
     Answer(Response<Incoming>, Option<Held>),
-    /// The connection was closed before any of it was sent.
-    Back(Request<RequestBody>, hyper::Error),
+    /// The connection was closed before the origin did anything with it, or it may be done twice.
+    Back(Box<Request<RequestBody>>, ProxyError),
 }
 
 impl Way {
@@ -61,6 +68,11 @@ impl Client {
         })
     }
 
+    /// Whether an origin can say that it did nothing with a request.
+    pub(super) fn can_ask_again(&self) -> bool {
+        self.choice.has_http2()
+    }
+
     /// Which way the next request goes. Only HTTP/1.1 can go over to another protocol.
     pub(super) async fn way(
         &self,
@@ -80,12 +92,16 @@ impl Client {
         &self,
         way: Way,
         request: Request<RequestBody>,
-        deadline: Instant,
+        patience: &Patience,
+        upload: Option<&Arc<Upload>>,
     ) -> Result<Sent, ProxyError> {
         let sent = match way {
-            Way::Http1 => self.send_http1(request, deadline).await,
-            Way::Http2(slot) => slot.send(request, deadline).await,
+            Way::Http1 => self.send_http1(request, patience, upload).await,
+            Way::Http2(slot) => slot.send(request, patience, upload).await,
         };
+        // A client's fault is not the origin's.
+        let fault = upload.and_then(|upload| upload.fault());
+        let sent = sent.map_err(|error| fault.map_or(error, ProxyError::from));
         if let Err(error) = &sent {
             self.failed(error);
         }
@@ -93,32 +109,40 @@ impl Client {
     }
 
     /// Of a request that came back once too often.
-    pub(super) fn give_up(&self, closed: hyper::Error) -> ProxyError {
-        let error = ProxyError::of(closed);
-        self.failed(&error);
-        error
+    pub(super) fn give_up(&self, closed: ProxyError) -> ProxyError {
+        self.failed(&closed);
+        closed
     }
 
     fn failed(&self, error: &ProxyError) {
         match error {
+            // One request went wrong: others need not wait until it is known again what the origin speaks.
             ProxyError::Broken(error) => self.connector.report(&**error),
-            // The connector has said why.
-            ProxyError::Unreachable(_) | ProxyError::ConnectTimedOut => {}
-            _ => return,
+            // The connector has said why. Perhaps it is another server now.
+            ProxyError::Unreachable(_) | ProxyError::ConnectTimedOut => self.choice.forget(),
+            _ => {}
         }
-        // Perhaps it is another server now.
-        self.choice.forget();
     }
 
     async fn send_http1(
         &self,
         request: Request<RequestBody>,
-        deadline: Instant,
+        patience: &Patience,
+        upload: Option<&Arc<Upload>>,
     ) -> Result<Sent, ProxyError> {
-        let answer = timeout_at(deadline, self.http1.request(request))
-            .await
-            .map_err(|_| ProxyError::TimedOut)?
-            .map_err(ProxyError::of_http1)?;
-        Ok(Sent::Answer(answer, None))
+        let again = again(&request);
+        let answer = patience.wait(upload, self.http1.request(request)).await?;
+        match answer {
+            Ok(answer) => {
+                http1::note(&answer);
+                Ok(Sent::Answer(answer, None))
+            }
+            Err(error) => {
+                match again.filter(|again| may_be_done_twice(again) && was_closed(&error)) {
+                    Some(again) => Ok(Sent::Back(Box::new(again), ProxyError::of_http1(error))),
+                    None => Err(ProxyError::of_http1(error)),
+                }
+            }
+        }
     }
 }

@@ -9,5 +9,5 @@ mod tls;
 pub(super) use self::{
     connector::{Connector, Offer},
     error::ConnectError,
-    stream::OriginStream,
+    stream::{HasAnswered, OriginStream},
 };

@@ -3,6 +3,10 @@
 use std::{
     io::{self, IoSlice},
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
 };
 
@@ -18,6 +22,20 @@ use tokio_rustls::client::TlsStream;
 pub(in crate::proxy) enum OriginStream {
     Plain(TcpStream),
     Secure(Box<TlsStream<TcpStream>>),
+}
+
+/// Whether a request was answered on a connection in HTTP/1.1. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(in crate::proxy) struct HasAnswered(Arc<AtomicBool>);
+
+impl HasAnswered {
+    pub(in crate::proxy) fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(in crate::proxy) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl OriginStream {
@@ -44,7 +62,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> ReadWrite for T {}
 
 impl Connection for OriginStream {
     fn connected(&self) -> Connected {
-        Connected::new()
+        Connected::new().extra(HasAnswered::default())
     }
 }
 
