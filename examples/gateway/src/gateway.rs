@@ -14,7 +14,7 @@ use crate::{
     log::AccessLog,
     proxy::{OriginUrl, Proxy},
     pseudonym::Pseudonym,
-    serve::serve,
+    serve::Entrance,
     stack::Stack,
     workers::Workers,
 };
@@ -111,31 +111,21 @@ impl Gateway {
             hit_rate,
             ..
         } = self.stack;
+        let entrance = Entrance {
+            listener: self.listener,
+            workers: &self.workers,
+            front: self.front,
+            config: &self.config,
+        };
         // Two types rather than one that is boxed for every request.
         match limit {
             Some(limit) => {
                 let service = hit_rate.layer(limit.layer(cached));
-                serve(
-                    self.listener,
-                    &self.workers,
-                    self.front,
-                    service,
-                    &self.config,
-                    stop,
-                )
-                .await;
+                entrance.serve(service, stop).await;
             }
             None => {
                 let service = hit_rate.layer(cached);
-                serve(
-                    self.listener,
-                    &self.workers,
-                    self.front,
-                    service,
-                    &self.config,
-                    stop,
-                )
-                .await;
+                entrance.serve(service, stop).await;
             }
         }
         let unfinished = cache.shutdown(bound).await;

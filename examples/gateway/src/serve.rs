@@ -21,6 +21,7 @@ use hyper_util::{
         graceful::{GracefulShutdown, Watcher},
     },
 };
+use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -37,44 +38,50 @@ use crate::{
     workers::{Worker, Workers},
 };
 
-/// Serves until `stop`, then lets what is under way finish, within a bound.
-pub(crate) async fn serve<S, B>(
-    listener: TcpListener,
-    workers: &Workers,
-    front: Arc<Front>,
-    service: S,
-    config: &Config,
-    stop: impl Future<Output = ()>,
-) where
-    S: Service<Request<RequestBody>, Response = Response<B>, Error = ProxyError>
-        + Clone
-        + Send
-        + 'static,
-    S::Future: Send,
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    let connections = Connections {
-        builder: builder(config),
-        front,
-        service,
-        head_timeout: config.timeouts.head.0,
-    };
-    let graceful = GracefulShutdown::new();
-    let room = Arc::new(Semaphore::new(
-        config.bounds.connections.min(Semaphore::MAX_PERMITS),
-    ));
-    let mut stop = pin!(stop);
-    loop {
-        tokio::select! {
-            (stream, peer, permit) = accept(&listener, &room) => {
-                connections.spawn(workers.idlest(), stream, peer, graceful.watcher(), permit);
+/// Where clients come in.
+pub(crate) struct Entrance<'a> {
+    pub(crate) listener: TcpListener,
+    pub(crate) workers: &'a Workers,
+    pub(crate) front: Arc<Front>,
+    pub(crate) config: &'a Config,
+}
+
+impl Entrance<'_> {
+    /// Serves until `stop`, then lets what is under way finish, within a bound.
+    pub(crate) async fn serve<S, B>(self, service: S, stop: impl Future<Output = ()>)
+    where
+        S: Service<Request<RequestBody>, Response = Response<B>, Error = ProxyError>
+            + Clone
+            + Send
+            + 'static,
+        S::Future: Send,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let config = self.config;
+        let connections = Connections {
+            builder: builder(config),
+            front: self.front,
+            service,
+            head_timeout: config.timeouts.head.0,
+        };
+        let graceful = GracefulShutdown::new();
+        let room = Arc::new(Semaphore::new(
+            config.bounds.connections.min(Semaphore::MAX_PERMITS),
+        ));
+        let mut stop = pin!(stop);
+        loop {
+            tokio::select! {
+                (stream, peer, permit) = accept(&self.listener, &room) => {
+                    let worker = self.workers.idlest();
+                    connections.spawn(worker, stream, peer, graceful.watcher(), permit);
+                }
+                () = &mut stop => break,
             }
-            () = &mut stop => break,
         }
+        drop(self.listener);
+        let _late = timeout(config.timeouts.shutdown.0, graceful.shutdown()).await;
     }
-    drop(listener);
-    let _late = timeout(config.timeouts.shutdown.0, graceful.shutdown()).await;
 }
 
 /// The next connection, once there is room for it.
@@ -122,6 +129,7 @@ where
         permit: OwnedSemaphorePermit,
     ) {
         let _slower_without = stream.set_nodelay(true);
+        let _missed_when_idle = SockRef::from(&stream).set_tcp_keepalive(&asked_if_there());
         // It is woken by the thread that registers it.
         let Ok(stream) = stream.into_std() else {
             return;
@@ -153,6 +161,14 @@ where
             drop(place);
         });
     }
+}
+
+/// Who vanishes without a word is noticed within some minutes, also where nothing is to be said: on a connection that
+/// has gone over to another protocol, which may be silent for as long as it likes.
+fn asked_if_there() -> TcpKeepalive {
+    TcpKeepalive::new()
+        .with_time(Duration::from_secs(60))
+        .with_interval(Duration::from_secs(10))
 }
 
 /// The time-out for heads begins when the protocol is known; who sends half a preface would never tell it.

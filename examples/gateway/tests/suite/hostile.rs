@@ -9,24 +9,12 @@ use tokio::{
 };
 use tower_keep_test_support::eventually;
 
-use crate::common::{Origin, Reply, SOON, Site, Trusted, ask, exchange, open, respond};
+use crate::common::{Origin, Reply, SOON, Site, Trusted, ask, exchange, open, read_until, respond};
 
 async fn listen() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     (listener, address)
-}
-
-async fn read_until(stream: &mut (impl AsyncReadExt + Unpin), end: &str) -> String {
-    let mut text = String::new();
-    while !text.contains(end) {
-        let mut buffer = [0; 1024];
-        let read = timeout(SOON, stream.read(&mut buffer)).await;
-        let count = read.expect("in time").expect("readable");
-        assert!(count > 0, "ended after {text:?}");
-        text.push_str(&String::from_utf8_lossy(&buffer[..count]));
-    }
-    text
 }
 
 #[tokio::test]
@@ -350,4 +338,25 @@ async fn what_is_under_way_on_every_thread_is_finished_before_it_stops() {
         assert_eq!(asked.await.expect("answered").status, 200);
     }
     stopped.await.expect("stopped");
+}
+
+/// A client that vanished sends nothing, and nothing is sent to it: only the system finds out, if it is told to ask.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn clients_are_asked_whether_they_are_still_there() {
+    let origin = Origin::start(|_| respond(200, &[], "ok")).await;
+    let site = Site::new(&origin, "").await;
+    let client = open(site.address).await;
+    let theirs = client.local_addr().expect("an address").port();
+    let ends = [site.address.port(), theirs].map(|port| format!("0100007F:{port:04X}"));
+    let is_asked = async || {
+        let connections = std::fs::read_to_string("/proc/net/tcp").expect("readable");
+        connections.lines().any(|line| {
+            let columns: Vec<_> = line.split_whitespace().collect();
+            // The sixth begins with the timer that is running: 02 is that of keepalive.
+            columns.get(1..3) == Some(&[&*ends[0], &*ends[1]])
+                && columns.get(5).is_some_and(|timer| timer.starts_with("02:"))
+        })
+    };
+    eventually(SOON, is_asked).await;
 }

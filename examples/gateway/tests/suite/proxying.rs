@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::common::{Origin, Reply, SOON, Site, ask, exchange, open, read_to_end, respond};
+use crate::common::{
+    Origin, Reply, SOON, Site, ask, exchange, open, read_to_end, read_until, respond,
+};
 use http::Version;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -120,18 +122,6 @@ async fn accept(listener: &TcpListener) -> (TcpStream, String) {
     let (mut stream, _) = listener.accept().await.expect("a connection");
     let head = read_until(&mut stream, "\r\n\r\n").await;
     (stream, head)
-}
-
-async fn read_until(stream: &mut TcpStream, end: &str) -> String {
-    let mut text = String::new();
-    while !text.contains(end) {
-        let mut buffer = [0; 1024];
-        let read = timeout(SOON, stream.read(&mut buffer)).await;
-        let count = read.expect("in time").expect("readable");
-        assert!(count > 0, "ended after {text:?}");
-        text.push_str(&String::from_utf8_lossy(&buffer[..count]));
-    }
-    text
 }
 
 #[tokio::test]

@@ -15,7 +15,8 @@ use tokio_rustls::TlsAcceptor;
 use tower_keep_test_support::{Authority, eventually};
 
 use crate::common::{
-    Listening, Origin, Reply, SOON, Site, Trusted, acceptor, ask, exchange, open, respond,
+    Listening, Origin, Reply, SOON, Site, Trusted, acceptor, ask, exchange, open, read_until,
+    respond,
 };
 
 async fn origin(tls: TlsAcceptor) -> Origin {
@@ -345,16 +346,4 @@ async fn a_websocket_passes_through_although_the_origin_prefers_http_2() {
     let ended = timeout(SOON, origin.read_to_end(&mut rest)).await;
     ended.expect("in time").expect("a proper end");
     assert!(rest.is_empty());
-}
-
-async fn read_until(stream: &mut (impl AsyncReadExt + Unpin), end: &str) -> String {
-    let mut text = String::new();
-    while !text.contains(end) {
-        let mut buffer = [0; 1024];
-        let read = timeout(SOON, stream.read(&mut buffer)).await;
-        let count = read.expect("in time").expect("readable");
-        assert!(count > 0, "ended after {text:?}");
-        text.push_str(&String::from_utf8_lossy(&buffer[..count]));
-    }
-    text
 }

@@ -10,7 +10,7 @@ use tower_keep_test_support::{RedisServer, eventually};
 
 pub(crate) use self::{
     origin::{Listening, Origin, respond},
-    raw::{ask, exchange, open, read_to_end},
+    raw::{ask, exchange, open, read_to_end, read_until},
     reply::Reply,
     site::Site,
     tls::{Trusted, acceptor},

@@ -32,6 +32,19 @@ pub(crate) async fn read_to_end(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
+/// Reads until this was read.
+pub(crate) async fn read_until(stream: &mut (impl AsyncReadExt + Unpin), end: &str) -> String {
+    let mut text = String::new();
+    while !text.contains(end) {
+        let mut buffer = [0; 1024];
+        let read = timeout(SOON, stream.read(&mut buffer)).await;
+        let count = read.expect("in time").expect("readable");
+        assert!(count > 0, "ended after {text:?}");
+        text.push_str(&String::from_utf8_lossy(&buffer[..count]));
+    }
+    text
+}
+
 /// Sends a request line and fields, on a connection that closes after it. `Host` is added.
 pub(crate) async fn ask(address: SocketAddr, line: &str, fields: &[&str]) -> Reply {
     let mut request = format!("{line} HTTP/1.1\r\nhost: site\r\nconnection: close\r\n");
