@@ -24,8 +24,17 @@ impl Unchecked {
         let mut connection = connection.expect("a server");
         Self(tokio::spawn(async move {
             loop {
-                rewrite_all(&mut connection).await.expect("a server");
-                tokio::time::sleep(PAUSE).await;
+                while rewrite_all(&mut connection).await.is_ok() {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                // A server that was killed comes back.
+                while let Err(_down) = client
+                    .get_multiplexed_async_connection()
+                    .await
+                    .map(|new| connection = new)
+                {
+                    tokio::time::sleep(PAUSE).await;
+                }
             }
         }))
     }
