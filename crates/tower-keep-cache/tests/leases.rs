@@ -84,20 +84,7 @@ fn leases(server: &RedisServer) -> Vec<String> {
 
 /// Processes that wait for the lease of another.
 async fn processes_wait(server: &RedisServer, count: usize) {
-    eventually(LONG, async || {
-        let mut waiting = 0;
-        for channel in names(server, &["PUBSUB", "CHANNELS"]) {
-            let Reply::Array(Some(of)) = server.command(&["PUBSUB", "NUMSUB", &channel]) else {
-                panic!("NUMSUB answers with a list");
-            };
-            let Some(Reply::Integer(listeners)) = of.get(1) else {
-                panic!("and in it are numbers");
-            };
-            waiting += usize::try_from(*listeners).expect("not negative");
-        }
-        waiting == count
-    })
-    .await;
+    eventually(LONG, async || server.listeners() == count).await;
 }
 
 async fn waits_at(gate: &Gate, count: usize) {

@@ -119,13 +119,7 @@ async fn who_has_nothing_stale_waits_for_the_fetch_that_goes_on() {
         server(&place).command(&["DEL", &entry]);
     }
     let waiting = tokio::spawn(async move { ask(&two, get("/a")).await });
-    eventually(LONG, async || {
-        let Reply::Array(Some(channels)) = server(&place).command(&["PUBSUB", "CHANNELS"]) else {
-            panic!("a list");
-        };
-        channels.len() == 1
-    })
-    .await;
+    eventually(LONG, async || server(&place).listeners() == 1).await;
     assert_eq!((origin.calls(), gate.waiters()), (2, 1));
     gate.open();
     let answer = in_time(async { waiting.await.expect("no panic") }).await;
@@ -279,14 +273,7 @@ async fn what_all_processes_demand_anew_is_fetched_once() {
         .map(|cache| tokio::spawn(async move { ask(&cache, demanding("no-cache")).await }))
         .collect();
     eventually(LONG, async || gate.waiters() == 1).await;
-    eventually(LONG, async || {
-        let channel = names(server(&place), "keep:cl:*").pop().expect("a lease");
-        let Reply::Array(Some(of)) = server(&place).command(&["PUBSUB", "NUMSUB", &channel]) else {
-            panic!("a list");
-        };
-        matches!(of.get(1), Some(Reply::Integer(2)))
-    })
-    .await;
+    eventually(LONG, async || server(&place).listeners() == 2).await;
     gate.let_through(1);
     for one in asking {
         let answer = in_time(async { one.await.expect("no panic") }).await;
@@ -508,14 +495,7 @@ async fn early_refreshes_of_all_processes_make_one_call() {
             tokio::spawn(async move { ask(&cache, get("/a")).await })
         })
         .collect();
-    eventually(LONG, async || {
-        let channel = names(server(&place), "keep:cl:*").pop().expect("a lease");
-        let Reply::Array(Some(of)) = server(&place).command(&["PUBSUB", "NUMSUB", &channel]) else {
-            panic!("a list");
-        };
-        matches!(of.get(1), Some(Reply::Integer(2)))
-    })
-    .await;
+    eventually(LONG, async || server(&place).listeners() == 2).await;
     assert_eq!(origin.calls(), 2);
     gate.open();
     for one in asking {

@@ -24,17 +24,13 @@ impl Unchecked {
         let mut connection = connection.expect("a server");
         Self(tokio::spawn(async move {
             loop {
-                while rewrite_all(&mut connection).await.is_ok() {
-                    tokio::time::sleep(PAUSE).await;
-                }
-                // A server that was killed comes back.
-                while let Err(_down) = client
-                    .get_multiplexed_async_connection()
-                    .await
-                    .map(|new| connection = new)
+                if rewrite_all(&mut connection).await.is_err()
+                    // A server that was killed comes back.
+                    && let Ok(new) = client.get_multiplexed_async_connection().await
                 {
-                    tokio::time::sleep(PAUSE).await;
+                    connection = new;
                 }
+                tokio::time::sleep(PAUSE).await;
             }
         }))
     }

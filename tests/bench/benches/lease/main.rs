@@ -11,7 +11,7 @@ use std::{
 use tokio::task::JoinHandle;
 use tower_keep_bench::store_on;
 use tower_keep_cache::{Class, ObjectCache};
-use tower_keep_test_support::{Gate, RedisServer, Reply, eventually};
+use tower_keep_test_support::{Gate, RedisServer, eventually};
 
 type Values = ObjectCache<Vec<u8>>;
 
@@ -58,7 +58,7 @@ async fn wake(server: &RedisServer, callers: usize, rounds: usize) -> Vec<Durati
             .iter()
             .flat_map(|other| (0..callers).map(|_| call(other, key, &gate)))
             .collect();
-        eventually(PATIENCE, async || listeners(server) == others.len()).await;
+        eventually(PATIENCE, async || server.listeners() == others.len()).await;
         gate.open();
         let fetched = leader.await.expect("no panic");
         for one in waiting {
@@ -81,20 +81,6 @@ fn call(values: &Values, key: u64, gate: &Gate) -> JoinHandle<Instant> {
         value.expect("it cannot fail");
         Instant::now()
     })
-}
-
-fn listeners(server: &RedisServer) -> usize {
-    let Reply::Array(Some(channels)) = server.command(&["PUBSUB", "CHANNELS"]) else {
-        panic!("CHANNELS answers with a list");
-    };
-    let count = |channel: String| match server.command(&["PUBSUB", "NUMSUB", &channel]) {
-        Reply::Array(Some(of)) => match of.get(1) {
-            Some(Reply::Integer(count)) => usize::try_from(*count).expect("not negative"),
-            _ => 0,
-        },
-        _ => 0,
-    };
-    channels.iter().filter_map(Reply::text).map(count).sum()
 }
 
 async fn miss(server: &RedisServer, lease: Option<Duration>) -> Vec<Duration> {

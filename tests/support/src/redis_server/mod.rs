@@ -156,6 +156,27 @@ impl RedisServer {
         text.lines().filter_map(calls_of_line).collect()
     }
 
+    /// How many listen to what is published, on all channels together.
+    ///
+    /// # Panics
+    ///
+    /// If the server does not answer.
+    pub fn listeners(&self) -> usize {
+        let Reply::Array(Some(channels)) = self.command(&["PUBSUB", "CHANNELS"]) else {
+            panic!("CHANNELS answers with a list");
+        };
+        let on = |channel: String| {
+            let Reply::Array(Some(of)) = self.command(&["PUBSUB", "NUMSUB", &channel]) else {
+                panic!("NUMSUB answers with a list");
+            };
+            let Some(Reply::Integer(listeners)) = of.get(1) else {
+                panic!("and in it are numbers");
+            };
+            usize::try_from(*listeners).expect("not negative")
+        };
+        channels.iter().filter_map(Reply::text).map(on).sum()
+    }
+
     /// Sets all counters of [`command_stats`](Self::command_stats) to zero.
     ///
     /// # Panics
