@@ -23,9 +23,10 @@ pub(super) fn may_be_done_twice(request: &Request<RequestBody>) -> bool {
     request.method().is_idempotent()
 }
 
-/// Whether the origin says that it did nothing with a request, whatever its method (RFC 9113 §8.7): it came when the connection was about to be closed, as
-/// servers do after some number of requests, or was refused. Or it was still waiting for its turn when
-/// the connection ended, which hyper calls our own fault; other faults of ours there are none, without a body that is still to come.
+/// Whether the origin says that it did nothing with a request, whatever its method (RFC 9113 §8.7): it came when the
+/// connection was about to be closed, as servers do after some number of requests, or was refused. Or it was still
+/// waiting for its turn when the connection ended, which hyper calls our own fault; other faults of ours there are none,
+/// without a body that is still to come.
 pub(super) fn is_untouched(error: &hyper::Error, request: &Request<RequestBody>) -> bool {
     if error.is_user() {
         return may_be_done_twice(request);

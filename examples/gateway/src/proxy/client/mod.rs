@@ -130,19 +130,21 @@ impl Client {
         patience: &Patience,
         upload: Option<&Arc<Upload>>,
     ) -> Result<Sent, ProxyError> {
-        let again = again(&request);
+        let again = if may_be_done_twice(&request) {
+            again(&request)
+        } else {
+            None
+        };
         let answer = patience.wait(upload, self.http1.request(request)).await?;
         match answer {
             Ok(answer) => {
                 http1::note(&answer);
                 Ok(Sent::Answer(answer, None))
             }
-            Err(error) => {
-                match again.filter(|again| may_be_done_twice(again) && was_closed(&error)) {
-                    Some(again) => Ok(Sent::Back(Box::new(again), ProxyError::of_http1(error))),
-                    None => Err(ProxyError::of_http1(error)),
-                }
-            }
+            Err(error) => match again.filter(|_| was_closed(&error)) {
+                Some(again) => Ok(Sent::Back(Box::new(again), ProxyError::of_http1(error))),
+                None => Err(ProxyError::of_http1(error)),
+            },
         }
     }
 }
