@@ -4,7 +4,7 @@ use std::{error::Error, fmt};
 
 use tower_keep::ConfigError;
 
-use crate::say;
+use crate::{causes::causes, say};
 
 /// One line for the operator, with its causes.
 #[derive(Debug)]
@@ -39,10 +39,8 @@ impl StartError {
     /// Writes the error and its causes to standard error, in one line.
     pub fn report(&self) {
         let mut line = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            line = format!("{line}: {error}");
-            cause = error.source();
+        for cause in causes(self).skip(1) {
+            line = format!("{line}: {cause}");
         }
         say(format_args!("error: {}", line.replace('\n', " ")));
     }

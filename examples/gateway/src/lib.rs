@@ -32,6 +32,7 @@
 
 mod admin;
 mod answer;
+mod causes;
 mod cli;
 pub mod config;
 mod error;

@@ -9,7 +9,7 @@ use hyper_util::client::legacy;
 use tower::BoxError;
 
 use super::{body::BodyError, connection::ConnectError};
-use crate::answer::problem;
+use crate::{answer::problem, causes::causes};
 
 /// What kept a request from being answered by the origin.
 #[derive(Debug)]
@@ -73,14 +73,7 @@ impl ProxyError {
 
 /// The cause of this kind, if there is one.
 fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
-        cause = error.source();
-    }
-    None
+    causes(error).find_map(|error| error.downcast_ref())
 }
 
 impl fmt::Display for ProxyError {

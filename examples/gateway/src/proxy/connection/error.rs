@@ -4,6 +4,8 @@ use std::{error::Error, fmt, io};
 
 use tower::BoxError;
 
+use crate::causes::causes;
+
 /// What kept the origin from being reached.
 #[derive(Debug)]
 pub(in crate::proxy) enum ConnectError {
@@ -28,15 +30,8 @@ impl ConnectError {
 }
 
 fn is_late(error: &(dyn Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        let io = error.downcast_ref::<io::Error>();
-        if io.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut) {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+    let mut io = causes(error).filter_map(|error| error.downcast_ref::<io::Error>());
+    io.any(|error| error.kind() == io::ErrorKind::TimedOut)
 }
 
 impl fmt::Display for ConnectError {

@@ -8,6 +8,8 @@ use std::{
 
 use http::Uri;
 
+use crate::causes::causes;
+
 /// Says why, once in a while: each request tries anew.
 #[derive(Debug, Default)]
 pub(super) struct Report(Mutex<Option<Said>>);
@@ -46,14 +48,12 @@ impl Report {
 /// The error and its causes in one line.
 fn reason(error: &(dyn Error + 'static)) -> String {
     let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let said = error.to_string();
+    for cause in causes(error).skip(1) {
+        let said = cause.to_string();
         // Some say all of what caused them.
         if !line.ends_with(&said) {
             line = format!("{line}: {said}");
         }
-        cause = error.source();
     }
     line
 }
